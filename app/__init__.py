@@ -1,0 +1,1 @@
+"""Anchorage: which certificate authorities may vouch for an organisation's devices, and who decided it."""

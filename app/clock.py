@@ -1,0 +1,45 @@
+"""The time, as an argument: rules and commands are given an instant and never ask for one."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], datetime]
+"""Answers the present instant, aware and in UTC."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def system_clock() -> datetime:
+    """The machine's clock, in UTC, to the microsecond."""
+    return from_micros(time.time_ns() // 1000)
+
+
+def to_micros(instant: datetime) -> int:
+    """Microseconds since 1970 in UTC: how every instant is stored, the same on both engines.
+
+    Exact for every year that a certificate can name, 9999 included, because it subtracts and never adds.
+    """
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant that `to_micros` stored.
+
+    Raises OverflowError past the year 9999.
+    """
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def to_text(instant: datetime) -> str:
+    """RFC 3339 in UTC with six decimals and a `Z`: the only spelling of time in the audit log."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_text(text: str) -> datetime:
+    """The instant that `to_text` wrote.
+
+    Raises ValueError for any other spelling.
+    """
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
