@@ -1,0 +1,1 @@
+"""What may be trusted and done: pure functions that look at their arguments and nothing else."""

@@ -1,0 +1,1 @@
+"""The use cases and the one door: the only code that changes state."""

@@ -1,0 +1,1 @@
+"""Rows, named reads and migrations, on SQLite and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The GraphQL API: translates input to commands and rows to types."""
