@@ -157,3 +157,9 @@ class OutcomeUnknown(Refusal):
     """
 
     code = "OUTCOME_UNKNOWN"
+
+
+class StoreUnavailable(Refusal):
+    """The database cannot be read now; nothing is wrong with the request."""
+
+    code = "STORE_UNAVAILABLE"
