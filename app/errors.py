@@ -12,10 +12,12 @@ class Refusal(Exception):
     """An action that is not allowed as asked.
 
     `path` names the input field at fault, from the input inwards, in the field's own spelling (`("name",)`);
-    empty when no single field is at fault.
+    empty when no single field is at fault. `entry_id` names the audit entry that records the refusal, once there is
+    one.
     """
 
     code: ClassVar[str]
+    entry_id: str | None = None
 
     def __init__(self, message: str, *, path: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -1,0 +1,216 @@
+"""An entry of the log, to the byte: its body, its disclosures, its hash.
+
+The body is canonical JSON (RFC 8785), made once and stored as bytes; whoever hashes it hashes what is stored and never
+writes it again. Personal data stand beside the body as RFC 9901 disclosures, of which the body holds only the digests:
+they can be erased, or withheld, and every hash still verifies.
+"""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+import orjson
+import rfc8785
+
+from app.actor import Actor, Origin
+from app.audit.events import Event, Json, JsonValue, State, Target
+from app.clock import to_text
+
+FORMAT = 1
+"""The `v` of every body that this module makes."""
+
+GENESIS = bytes(32)
+"""What stands for the hash before the first entry of a stream."""
+
+BODY_LIMIT_BYTES = 16_384
+TEXT_LIMIT_BYTES = 2_048
+"""A longer text stands in a body as its SHA-256, so that nobody's input decides how large an entry is."""
+
+SYSTEM_STREAMS = 16
+
+Salt = Callable[[], bytes]
+"""Answers 16 fresh random bytes at every call."""
+
+
+def random_salt() -> bytes:
+    """128 random bits: without them a digest of a name could be guessed."""
+    return secrets.token_bytes(16)
+
+
+class Result(StrEnum):
+    """How an act went."""
+
+    SUCCESS = "success"
+    REFUSED = "refused"
+    FAILED = "failed"
+    """Nothing was done, and the fault is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one entry says, before it has a place in a stream.
+
+    `before` and `after` are the object's states. `extra` stands in `change` where no object changed, for example the
+    count of a burst of refusals.
+    """
+
+    id: str
+    time: datetime
+    actor: Actor
+    origin: Origin
+    action: str
+    result: Result
+    code: str | None
+    target: Target
+    before: State | None = None
+    after: State | None = None
+    reason: str | None = None
+    extra: Json | None = None
+
+    @classmethod
+    def succeeded(
+        cls, event: Event, *, entry_id: str, time: datetime, actor: Actor, origin: Origin, reason: str | None
+    ) -> "Act":
+        """The act that an event reports."""
+        return cls(
+            id=entry_id,
+            time=time,
+            actor=actor,
+            origin=origin,
+            action=event.kind,
+            result=Result.SUCCESS,
+            code=None,
+            target=event.target,
+            before=event.before,
+            after=event.after,
+            reason=reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The bytes of an entry: its body, and the disclosures whose digests the body holds.
+
+    `disclosures` maps the subject's id (empty for a stranger) to that subject's disclosures, in the order in which
+    they were made.
+    """
+
+    body: bytes
+    disclosures: Mapping[str, tuple[str, ...]]
+
+
+def seal(act: Act, *, node: str, software: str, salt: Salt = random_salt) -> Sealed:
+    """The body of an act, and its disclosures.
+
+    `node` names the process that acts, `software` its release.
+    """
+    disclosed = _disclose(act, salt)
+    digests = sorted(digest(disclosure) for made in disclosed.values() for disclosure in made)
+    body: Json = {
+        "v": FORMAT,
+        "id": act.id,
+        "time": to_text(act.time),
+        "account": act.actor.account_id,
+        "actor": {"type": act.actor.type.value, "id": act.actor.id},
+        "action": act.action,
+        "outcome": {"result": act.result.value, "code": act.code},
+        "target": {
+            "type": act.target.type,
+            "id": act.target.id,
+            "name": _bounded(act.target.name),
+            "version": act.target.version,
+        },
+        "change": _change(act),
+        "reason": _bounded(act.reason),
+        "request": {
+            "id": act.origin.request_id,
+            "operation": _bounded(act.origin.operation),
+            "path": _bounded(act.origin.path),
+            "traceparent": act.origin.traceparent,
+        },
+        "node": node,
+        "software": software,
+        "salt": salt().hex(),
+        "_sd": list[JsonValue](digests),
+    }
+    return Sealed(body=rfc8785.dumps(body), disclosures=disclosed)
+
+
+def entry_hash(stream: str, aseq: int, prev: bytes, body_sha256: bytes) -> bytes:
+    """The hash that chains an entry to the one before it in its stream: five lines of text, hashed.
+
+    Anyone can do it again with `printf` and `sha256sum`.
+    """
+    text = f"anchorage-audit/1\n{stream}\n{aseq}\n{prev.hex()}\n{body_sha256.hex()}\n"
+    return hashlib.sha256(text.encode()).digest()
+
+
+def digest(disclosure: str) -> str:
+    """The digest of a disclosure, as it stands in `_sd` (RFC 9901 4.2.3)."""
+    return _base64url(hashlib.sha256(disclosure.encode("ascii")).digest())
+
+
+def account_stream(account_id: str) -> str:
+    """The stream that an account's acts go to. Further shards would count on from 0."""
+    return f"{account_id}/0"
+
+
+def system_stream(client: str) -> str:
+    """The installation's own stream for acts of no account: one of 16, so that strangers do not queue for one."""
+    return f"sys/{hashlib.sha256(client.encode()).digest()[0] % SYSTEM_STREAMS}"
+
+
+def _change(act: Act) -> JsonValue:
+    if act.extra is not None:
+        return act.extra
+    if act.before is None and act.after is None:
+        return None
+    return {
+        "before": None if act.before is None else _bounded_fields(act.before.public()),
+        "after": None if act.after is None else _bounded_fields(act.after.public()),
+    }
+
+
+def _disclose(act: Act, salt: Salt) -> dict[str, tuple[str, ...]]:
+    about_actor = {"actor.name": act.actor.name, "client.address": act.origin.address, "client.agent": act.origin.agent}
+    claims = [(act.actor.id or "", name, value) for name, value in about_actor.items()]
+    for moment, state in (("before", act.before), ("after", act.after)):
+        if state is not None:
+            subject = state.target.id or ""
+            claims += [(subject, f"change.{moment}.{name}", value) for name, value in state.personal().items()]
+    made: dict[str, tuple[str, ...]] = {}
+    for subject, name, value in claims:
+        if value is not None:
+            made[subject] = (*made.get(subject, ()), _disclosure(salt(), name, value))
+    return made
+
+
+def _disclosure(salt: bytes, name: str, value: str) -> str:
+    return _base64url(orjson.dumps([_base64url(salt), name, _shortened(value)]))
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+T = TypeVar("T", str, str | None)
+
+
+def _bounded(text: T) -> T:
+    if text is None:
+        return text
+    raw = text.encode("utf-8", "surrogatepass")
+    return text if len(raw) <= TEXT_LIMIT_BYTES else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def _shortened(text: str) -> str:
+    return text.encode("utf-8", "replace")[:TEXT_LIMIT_BYTES].decode("utf-8", "ignore")
+
+
+def _bounded_fields(fields: Json) -> Json:
+    return {name: _bounded(value) if isinstance(value, str) else value for name, value in fields.items()}

@@ -1,0 +1,50 @@
+"""What may be done to a record in its present state."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.errors import DeleteWouldUnblock, VersionConflict
+from app.terms import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A record as far as blocking goes: each CA of its chain by (subject, key), the trusted CA first."""
+
+    id: str
+    name: str
+    status: Status
+    authorities: tuple[bytes, ...]
+
+
+def require_version(*, target_id: str, current: int, expected: int | None) -> None:
+    """Refuse a change of something that has changed since the caller read it.
+
+    Raises VersionConflict. A caller that names no version takes what there is.
+    """
+    if expected is not None and expected != current:
+        raise VersionConflict(target_id=target_id, expected=expected, current=current)
+
+
+def require_still_blocked(record: Standing, others: Iterable[Standing]) -> None:
+    """Refuse to delete a blacklisted record where devices that it blocks would then be let in.
+
+    A device is blocked while a blacklisted trusted CA stands anywhere above it. Without this record, another ACTIVE one
+    lets such devices in where its trusted CA is the same CA, or stands above it, or below it.
+
+    Raises DeleteWouldUnblock, naming the record that would admit them.
+    """
+    others = list(others)
+    if record.status is not Status.INACTIVE:
+        return
+    blocked = record.authorities[0]
+    if any(other.status is Status.INACTIVE and other.authorities[0] == blocked for other in others):
+        return
+    for other in others:
+        related = other.authorities[0] in record.authorities or blocked in other.authorities
+        if other.status is Status.ACTIVE and related:
+            raise DeleteWouldUnblock(
+                f"Deleting this blacklisted certificate lifts its block, and “{other.name}” would then admit devices"
+                " that it refuses now: confirm that you want that, or blacklist the other as well.",
+                path=("confirmUnblock",),
+            )

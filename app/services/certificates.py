@@ -1,0 +1,297 @@
+"""Uploading, changing, blacklisting, enabling and deleting records."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from app.actor import Scope
+from app.audit.events import (
+    CertificateDeleted,
+    CertificateStatusSet,
+    CertificateUpdated,
+    CertificateUploaded,
+    Json,
+    Target,
+)
+from app.errors import DuplicateCertificate, NameTaken, NotFound
+from app.ids import new_id
+from app.rules import lifecycle, quota, text
+from app.rules.certificate import ParsedCertificate, parse_cached
+from app.rules.upload import Chain, Examination, initial_possession, require_acceptable, require_service
+from app.services import states
+from app.services.door import Done, Tx
+from app.store import reads
+from app.store.rows import AccountRow, CertificateRow
+from app.terms import Service, Status, Usage
+
+UNCHANGED = object()
+"""Stands for a field that a caller leaves as it is; None would empty it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an account may hold, and does."""
+
+    limit: int
+    used: int
+
+    @classmethod
+    def of(cls, account: AccountRow) -> "Quota":
+        """The account's."""
+        return cls(limit=account.certificate_limit, used=account.certificate_used)
+
+    @property
+    def remaining(self) -> int:
+        """How many more it may add; never below zero, also where a limit was lowered under what is used."""
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadCertificate:
+    """Trust the lowest CA of a chain. The chain was examined at the border; its findings decide here."""
+
+    action: ClassVar[str] = CertificateUploaded.kind
+    scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
+    name: str
+    description: str | None
+    examination: Examination
+    usage: Usage
+    service: Service
+    reason: None = None
+
+    @property
+    def target(self) -> Target:
+        """A record that is not there yet."""
+        return Target("certificate", None, text.quotable_name(self.name))
+
+    @property
+    def identity(self) -> Json:
+        """The request, with the input's bytes as a hash."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "source": self.examination.source_sha256.hex(),
+            "usage": self.usage.value,
+            "service": self.service.value,
+        }
+
+    async def __call__(self, tx: Tx) -> Done[CertificateRow]:
+        """Refuse in the order of the rules: the words, the certificates, the service, what is there, the room."""
+        name = text.require_name(self.name)
+        description = text.require_description(self.description)
+        chain = require_acceptable(self.examination)
+        require_service(self.usage, self.service)
+        await _require_new(tx, chain, self.service)
+        await _require_free_name(tx, name)
+        account = await _own_account(tx)
+        quota.require_room(used=account.certificate_used, limit=account.certificate_limit)
+        record = CertificateRow(
+            id=new_id(tx.now),
+            account_id=tx.account_id,
+            version=1,
+            name=name,
+            description=description,
+            status=Status.ACTIVE,
+            service=self.service,
+            usage=self.usage,
+            possession=initial_possession(self.usage, require_possession=account.require_possession),
+            fingerprint=chain.trusted_ca.fingerprint,
+            subject_key_sha256=authority(chain.trusted_ca),
+            chain=tuple(certificate.fingerprint for certificate in chain.certificates),
+            search_text=_search_text(name, description, chain.trusted_ca),
+            expires_at=chain.trusted_ca.not_after,
+            created_at=tx.now,
+            updated_at=tx.now,
+            created_by_type=tx.actor.type.value,
+            created_by_id=tx.actor.id,
+            created_audit_id=tx.entry_id,
+        )
+        await tx.certificates.insert(record, [certificate.der for certificate in chain.certificates])
+        return Done(record, CertificateUploaded(states.certificate_state(record)))
+
+    def recall(self, change: Json, account_id: str) -> CertificateRow:
+        """The record as it was uploaded."""
+        return states.certificate_row(states.after(change), account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCertificate:
+    """Change a record's name or description; what is UNCHANGED stays."""
+
+    action: ClassVar[str] = CertificateUpdated.kind
+    scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
+    certificate_id: str
+    name: str | object = UNCHANGED
+    description: str | object | None = UNCHANGED
+    expected_version: int | None = None
+    reason: None = None
+
+    @property
+    def target(self) -> Target:
+        """The record, as the caller names it."""
+        return Target("certificate", self.certificate_id)
+
+    @property
+    def identity(self) -> Json:
+        """The request; a field that stays is absent."""
+        given = {"name": self.name, "description": self.description}
+        words: Json = {field: value for field, value in given.items() if value is None or isinstance(value, str)}
+        return {"id": self.certificate_id, "expectedVersion": self.expected_version, **words}
+
+    async def __call__(self, tx: Tx) -> Done[CertificateRow]:
+        """Refuse a stale version first: the words may have been written for another state."""
+        record = await _require(tx, self.certificate_id, self.expected_version)
+        name = text.require_name(self.name) if isinstance(self.name, str) else record.name
+        description = record.description
+        if self.description is None or isinstance(self.description, str):
+            description = text.require_description(self.description)
+        if name != record.name:
+            await _require_free_name(tx, name)
+        trusted_ca = (await _chain(tx, record))[0]
+        changed = replace(
+            record, name=name, description=description, search_text=_search_text(name, description, trusted_ca)
+        )
+        after = await _store(tx, record, changed)
+        return Done(after, CertificateUpdated(states.certificate_state(record), states.certificate_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> CertificateRow:
+        """The record as it was after the change."""
+        return states.certificate_row(states.after(change), account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCertificateStatus:
+    """Blacklist a record or enable it again. The status that it has already changes nothing, and is recorded."""
+
+    action: ClassVar[str] = CertificateStatusSet.kind
+    scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
+    certificate_id: str
+    status: Status
+    reason: str | None = None
+    expected_version: int | None = None
+
+    @property
+    def target(self) -> Target:
+        """The record, as the caller names it."""
+        return Target("certificate", self.certificate_id)
+
+    @property
+    def identity(self) -> Json:
+        """The request."""
+        return {
+            "id": self.certificate_id,
+            "status": self.status.value,
+            "reason": self.reason,
+            "expectedVersion": self.expected_version,
+        }
+
+    async def __call__(self, tx: Tx) -> Done[CertificateRow]:
+        """Both statuses may follow each other for as long as the record is there."""
+        record = await _require(tx, self.certificate_id, self.expected_version)
+        after = await _store(tx, record, replace(record, status=self.status))
+        return Done(after, CertificateStatusSet(states.certificate_state(record), states.certificate_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> CertificateRow:
+        """The record as it was after the change."""
+        return states.certificate_row(states.after(change), account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCertificate:
+    """Stop trusting a record, for good. Deleting a blacklisted one must not let devices in by surprise."""
+
+    action: ClassVar[str] = CertificateDeleted.kind
+    scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
+    certificate_id: str
+    reason: str | None = None
+    expected_version: int | None = None
+    confirm_unblock: bool = False
+
+    @property
+    def target(self) -> Target:
+        """The record, as the caller names it."""
+        return Target("certificate", self.certificate_id)
+
+    @property
+    def identity(self) -> Json:
+        """The request."""
+        return {
+            "id": self.certificate_id,
+            "reason": self.reason,
+            "expectedVersion": self.expected_version,
+            "confirmUnblock": self.confirm_unblock,
+        }
+
+    async def __call__(self, tx: Tx) -> Done[CertificateRow]:
+        """Answer with the record as it was."""
+        record = await _require(tx, self.certificate_id, self.expected_version)
+        if not self.confirm_unblock and record.status is Status.INACTIVE:
+            others = [other for other in await tx.certificates.all() if other.id != record.id]
+            standings = [await _standing(tx, other) for other in others]
+            lifecycle.require_still_blocked(await _standing(tx, record), standings)
+        await tx.certificates.delete(record)
+        return Done(record, CertificateDeleted(states.certificate_state(record)))
+
+    def recall(self, change: Json, account_id: str) -> CertificateRow:
+        """The record as it was before it was deleted."""
+        return states.certificate_row(states.before(change), account_id)
+
+
+def authority(certificate: ParsedCertificate) -> bytes:
+    """What identifies a CA across its certificates: SHA-256 over its subject and its key, both as DER.
+
+    A fingerprint does not: an ECDSA signature can be changed into another valid one, and the certificate with it.
+    """
+    return hashlib.sha256(certificate.subject + certificate.spki).digest()
+
+
+async def _require(tx: Tx, certificate_id: str, expected_version: int | None) -> CertificateRow:
+    record = await tx.certificates.with_id(certificate_id)
+    if record is None:
+        raise NotFound("The account has no certificate of this id.", path=("id",))
+    tx.target = states.certificate_state(record).target
+    lifecycle.require_version(target_id=record.id, current=record.version, expected=expected_version)
+    return record
+
+
+async def _require_new(tx: Tx, chain: Chain, service: Service) -> None:
+    existing = await tx.certificates.with_trusted_ca(service.value, chain.trusted_ca.fingerprint)
+    if existing is not None:
+        raise DuplicateCertificate(
+            f"The account already trusts this certificate for {service.value}, as “{existing.name}”.",
+            existing_id=existing.id,
+        )
+
+
+async def _require_free_name(tx: Tx, name: str) -> None:
+    if await tx.certificates.with_name(name) is not None:
+        raise NameTaken(f"The account already has a certificate named “{name}”: names are unique.", path=("name",))
+
+
+async def _own_account(tx: Tx) -> AccountRow:
+    account = await tx.accounts.with_id(tx.account_id)
+    if account is None:
+        raise NotFound("There is no such account.")
+    return account
+
+
+async def _store(tx: Tx, before: CertificateRow, after: CertificateRow) -> CertificateRow:
+    if after == before:
+        return before
+    stored = replace(after, version=before.version + 1, updated_at=tx.now)
+    await tx.certificates.update(stored)
+    return stored
+
+
+async def _chain(tx: Tx, record: CertificateRow) -> list[ParsedCertificate]:
+    ders = await reads.ders(tx.transaction, tx.account_id, record.chain)
+    return [parse_cached(ders[sha256]) for sha256 in record.chain]
+
+
+async def _standing(tx: Tx, record: CertificateRow) -> lifecycle.Standing:
+    chain = await _chain(tx, record)
+    return lifecycle.Standing(record.id, record.name, record.status, tuple(authority(each) for each in chain))
+
+
+def _search_text(name: str, description: str | None, trusted_ca: ParsedCertificate) -> str:
+    return "\n".join((name, description or "", trusted_ca.subject_text)).casefold()

@@ -1,0 +1,245 @@
+"""The one door: every act goes through `Door.perform`, and leaves an entry in the transaction of its effect.
+
+A use case is a frozen command. It gets a `Tx`, which only the door makes, and returns `Done(value, event)`: code that
+forgets the audit entry does not type-check. A refusal rolls back what the command did and is recorded in its place; if
+the entry cannot be written, nothing was done.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import orjson
+import rfc8785
+
+from app.actor import Actor, Origin, Scope
+from app.audit import log
+from app.audit.entry import Act, Result, Salt, account_stream, random_salt, seal
+from app.audit.events import Event, Json, Target
+from app.clock import Clock
+from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal
+from app.ids import new_id
+from app.rules import access, text
+from app.store.connection import Transaction
+from app.store.database import Database
+from app.store.writes import Accounts, ApiKeys, Certificates, IdempotencyKeys, Users
+
+IDEMPOTENCY_PERIOD = timedelta(hours=24)
+OPERATOR_STREAM = "sys/0"
+REPLAYED = "IDEMPOTENT_REPLAY"
+"""The code of an entry that records a repeated request: it was answered as the first time, and nothing was done."""
+INTERNAL = "INTERNAL"
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What a command did: the caller's answer, and the event for the log."""
+
+    value: T
+    event: Event
+
+
+@dataclass(slots=True)
+class Tx:
+    """What a command may use: one account's rows in the door's transaction, and the instant of the act.
+
+    `entry_id` is the id that the entry of this act will have. `target` is what a refusal's entry will name: a command
+    sets it once it has found the object.
+    """
+
+    transaction: Transaction
+    actor: Actor
+    now: datetime
+    entry_id: str
+    target: Target
+    account_id: str = field(init=False)
+    accounts: Accounts = field(init=False)
+    certificates: Certificates = field(init=False)
+    api_keys: ApiKeys = field(init=False)
+    users: Users = field(init=False)
+
+    def __post_init__(self) -> None:
+        # The operator of the whole installation has no account, and so finds nothing in the rows of one.
+        self.account_id = self.actor.account_id or ""
+        self.accounts = Accounts(self.transaction, self.entry_id)
+        self.certificates = Certificates(self.transaction, self.account_id, self.entry_id)
+        self.api_keys = ApiKeys(self.transaction, self.account_id, self.entry_id)
+        self.users = Users(self.transaction, self.account_id, self.entry_id)
+
+
+class Command(Protocol[T_co]):
+    """A use case. `target` is what the caller names, before anything is known of it."""
+
+    action: ClassVar[str]
+    scope: ClassVar[Scope]
+
+    @property
+    def target(self) -> Target:
+        """What the act is about, as far as the caller's words go."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in the caller's words."""
+
+    async def __call__(self, tx: Tx) -> Done[T_co]:
+        """Act, or raise a Refusal."""
+
+
+class Repeatable(Command[T_co], Protocol[T_co]):
+    """A use case that a caller may send twice for one effect."""
+
+    @property
+    def identity(self) -> Json:
+        """What makes two requests the same."""
+
+    def recall(self, change: Json, account_id: str) -> T_co:
+        """The first answer, from the `change` of the entry that recorded it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[T]):
+    """What was done, and the entry that says so."""
+
+    value: T
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An act that changed nothing: its entry is written, and the caller still has to hear why."""
+
+    cause: Exception
+
+
+class Door:
+    """Performs commands, each with its entry, on one database.
+
+    `node` names this process in the entries, `software` the release.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, node: str, software: str, salt: Salt = random_salt) -> None:
+        self._database = database
+        self._clock = clock
+        self._node = node
+        self._software = software
+        self._salt = salt
+
+    async def perform(self, actor: Actor, command: Command[T], origin: Origin) -> Recorded[T]:
+        """Perform a command in a transaction of its own and record it.
+
+        Raises the command's Refusal once that is recorded; AuditUnavailable when no entry could be written, and then
+        nothing was done; OutcomeUnknown when the answer to the commit was lost.
+        """
+        return await self._decide(actor, command, origin, lambda tx, head: self._run(tx, head, command, origin))
+
+    async def perform_once(
+        self, actor: Actor, command: Repeatable[T], origin: Origin, idempotency_key: str | None
+    ) -> Recorded[T]:
+        """Perform a command once for all requests of 24 hours that carry the same key.
+
+        A repetition is answered as the first time was, and recorded as a repetition. Only what succeeded is remembered.
+        Raises what `perform` raises, and IdempotencyKeyReused for the same key with another input.
+        """
+        if idempotency_key is None:
+            return await self.perform(actor, command, origin)
+        return await self._decide(
+            actor, command, origin, lambda tx, head: self._run_once(tx, head, command, origin, idempotency_key)
+        )
+
+    async def record(self, act: Act, stream: str) -> None:
+        """Record what happened before there was a command, for example a request that was refused unread."""
+
+        async def unit(transaction: Transaction) -> None:
+            head = await log.lock(transaction, stream, act.actor.account_id)
+            async with transaction.savepoint():
+                await self._append(transaction, head, act)
+
+        await self._database.write(stream, unit)
+
+    async def _decide(
+        self,
+        actor: Actor,
+        command: Command[T],
+        origin: Origin,
+        run: Callable[[Tx, log.Head], Awaitable[Recorded[T]]],
+    ) -> Recorded[T]:
+        stream = OPERATOR_STREAM if actor.account_id is None else account_stream(actor.account_id)
+
+        async def unit(transaction: Transaction) -> Recorded[T] | _Ended:
+            head = await log.lock(transaction, stream, actor.account_id)
+            now = self._clock()
+            tx = Tx(transaction, actor, now, new_id(now), command.target)
+            try:
+                async with transaction.savepoint():
+                    return await run(tx, head)
+            except (AuditUnavailable, OutcomeUnknown):
+                raise
+            except Refusal as refusal:
+                await self._append_ended(tx, head, command, origin, Result.REFUSED, refusal.recorded_code)
+                refusal.entry_id = tx.entry_id
+                return _Ended(refusal)
+            except Exception as bug:  # noqa: BLE001  # an act that our own fault ended is an act, and owes its entry
+                await self._append_ended(tx, head, command, origin, Result.FAILED, INTERNAL)
+                return _Ended(bug)
+
+        outcome = await self._database.write(stream, unit)
+        if isinstance(outcome, _Ended):
+            raise outcome.cause
+        return outcome
+
+    async def _run(self, tx: Tx, head: log.Head, command: Command[T], origin: Origin) -> Recorded[T]:
+        access.require_scope(tx.actor, command.scope)
+        reason = text.require_reason(command.reason)
+        done = await command(tx)
+        act = Act.succeeded(done.event, entry_id=tx.entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
+        await self._append(tx.transaction, head, act)
+        return Recorded(done.value, tx.entry_id)
+
+    async def _run_once(self, tx: Tx, head: log.Head, command: Repeatable[T], origin: Origin, key: str) -> Recorded[T]:
+        access.require_scope(tx.actor, command.scope)
+        keys = IdempotencyKeys(tx.transaction, tx.account_id)
+        text.require_idempotency_key(key)
+        asked = hashlib.sha256(rfc8785.dumps(command.identity)).digest()
+        first = await keys.recall(key, tx.now)
+        if first is None:
+            await keys.remember(
+                key, command.action, asked, tx.entry_id, at=tx.now, expires_at=tx.now + IDEMPOTENCY_PERIOD
+            )
+            return await self._run(tx, head, command, origin)
+        if (first.action, first.input_sha256) != (command.action, asked):
+            raise IdempotencyKeyReused(
+                "This idempotency key was used for another request: make up a new one for a new request.",
+                path=("idempotencyKey",),
+            )
+        body = orjson.loads(first.body)
+        tx.target = Target(**body["target"])
+        replay = self._ended(tx, command, origin, Result.SUCCESS, REPLAYED)
+        await self._append(tx.transaction, head, replay)
+        return Recorded(command.recall(body["change"], tx.account_id), first.audit_id)
+
+    async def _append_ended(
+        self, tx: Tx, head: log.Head, command: Command[object], origin: Origin, result: Result, code: str
+    ) -> None:
+        async with tx.transaction.savepoint():
+            await self._append(tx.transaction, head, self._ended(tx, command, origin, result, code))
+
+    def _ended(self, tx: Tx, command: Command[object], origin: Origin, result: Result, code: str) -> Act:
+        return Act(
+            id=tx.entry_id,
+            time=tx.now,
+            actor=tx.actor,
+            origin=origin,
+            action=command.action,
+            result=result,
+            code=code,
+            target=tx.target,
+            reason=text.quotable_reason(command.reason),
+        )
+
+    async def _append(self, transaction: Transaction, head: log.Head, act: Act) -> None:
+        await log.append(transaction, head, act, seal(act, node=self._node, software=self._software, salt=self._salt))

@@ -1,0 +1,166 @@
+"""Between rows and what the log says of them. A state says all that a reader of the row is ever shown."""
+
+from datetime import datetime
+
+from app.actor import Role
+from app.audit.events import AccountState, ApiKeyState, CertificateState, Json, UserState
+from app.clock import from_text, to_text
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
+from app.terms import Possession, Service, Status, Usage
+
+
+def account_state(row: AccountRow) -> AccountState:
+    """What the log says of an account."""
+    return AccountState(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        tier=row.tier.value,
+        limit_override=row.limit_override,
+        certificate_limit=row.certificate_limit,
+        require_possession=row.require_possession,
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+    )
+
+
+def certificate_state(row: CertificateRow) -> CertificateState:
+    """What the log says of a record."""
+    return CertificateState(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        description=row.description,
+        status=row.status.value,
+        service=row.service.value,
+        usage=row.usage.value,
+        possession=row.possession.value,
+        fingerprint=row.fingerprint.hex(),
+        chain=tuple(sha256.hex() for sha256 in row.chain),
+        expires_at=to_text(row.expires_at),
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+        created_by_type=row.created_by_type,
+        created_by_id=row.created_by_id,
+        created_by_entry=row.created_audit_id,
+    )
+
+
+def certificate_row(state: Json, account_id: str) -> CertificateRow:
+    """The record that a state from the log speaks of, as a reader is shown it; what only searches use is left empty."""
+    return CertificateRow(
+        id=_text(state, "id"),
+        account_id=account_id,
+        version=_number(state, "version"),
+        name=_text(state, "name"),
+        description=_optional_text(state, "description"),
+        status=Status(_text(state, "status")),
+        service=Service(_text(state, "service")),
+        usage=Usage(_text(state, "usage")),
+        possession=Possession(_text(state, "possession")),
+        fingerprint=bytes.fromhex(_text(state, "fingerprint")),
+        subject_key_sha256=b"",
+        chain=tuple(bytes.fromhex(sha256) for sha256 in _texts(state, "chain")),
+        search_text="",
+        expires_at=_instant(state, "expires_at"),
+        created_at=_instant(state, "created_at"),
+        updated_at=_instant(state, "updated_at"),
+        created_by_type=_text(state, "created_by_type"),
+        created_by_id=_optional_text(state, "created_by_id"),
+        created_audit_id=_text(state, "created_by_entry"),
+    )
+
+
+def api_key_state(row: ApiKeyRow) -> ApiKeyState:
+    """What the log says of a key."""
+    return ApiKeyState(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        role=row.role.value,
+        client_cert=row.client_cert,
+        hint=row.hint,
+        created_at=to_text(row.created_at),
+        expires_at=None if row.expires_at is None else to_text(row.expires_at),
+        revoked_at=None if row.revoked_at is None else to_text(row.revoked_at),
+    )
+
+
+def api_key_row(state: Json, account_id: str) -> ApiKeyRow:
+    """The key that a state from the log speaks of, as a reader is shown it."""
+    return ApiKeyRow(
+        id=_text(state, "id"),
+        account_id=account_id,
+        version=_number(state, "version"),
+        name=_text(state, "name"),
+        role=Role(_text(state, "role")),
+        client_cert=_optional_text(state, "client_cert"),
+        hint=_text(state, "hint"),
+        secret_sha256=b"",
+        created_at=_instant(state, "created_at"),
+        expires_at=_optional_instant(state, "expires_at"),
+        revoked_at=_optional_instant(state, "revoked_at"),
+        last_used_at=None,
+    )
+
+
+def user_state(row: UserRow) -> UserState:
+    """What the log says of a person."""
+    return UserState(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        role=row.role.value,
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+    )
+
+
+def before(change: Json) -> Json:
+    """The state before, of the `change` of an entry that has one."""
+    return _state(change, "before")
+
+
+def after(change: Json) -> Json:
+    """The state after, of the `change` of an entry that has one."""
+    return _state(change, "after")
+
+
+def _state(change: Json, moment: str) -> Json:
+    state = change[moment]
+    if not isinstance(state, dict):
+        raise TypeError(f"the entry has no state {moment} its act")
+    return state
+
+
+def _text(state: Json, name: str) -> str:
+    value = state[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not a text")
+    return value
+
+
+def _optional_text(state: Json, name: str) -> str | None:
+    return None if state[name] is None else _text(state, name)
+
+
+def _number(state: Json, name: str) -> int:
+    value = state[name]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} is not a number")
+    return value
+
+
+def _texts(state: Json, name: str) -> list[str]:
+    value = state[name]
+    if not isinstance(value, list):
+        raise TypeError(f"{name} is not a list")
+    return [text for text in value if isinstance(text, str)]
+
+
+def _instant(state: Json, name: str) -> datetime:
+    return from_text(_text(state, name))
+
+
+def _optional_instant(state: Json, name: str) -> datetime | None:
+    return None if state[name] is None else _instant(state, name)

@@ -1,0 +1,72 @@
+"""Pages of a list by keyset: a row's own values say where a page begins, so rows that come and go move nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tortoise.expressions import Q
+
+Key = tuple[int | str, str | int]
+"""A row's place in a list: the value that it is sorted by, and the id that breaks ties."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list: `size` rows between two places, from the start or (`backward`) from the end."""
+
+    size: int
+    after: Key | None = None
+    before: Key | None = None
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows in the list's order, and whether there are more on either side."""
+
+    rows: list[T]
+    has_next: bool
+    has_previous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by: a column, then the id. The columns are names from our own code, never a caller's."""
+
+    column: str
+    tie: str
+    descending: bool
+
+    def columns(self, window: Window) -> list[str]:
+        """The ORDER BY, turned round where the window counts from the end."""
+        sign = "-" if self.descending is not window.backward else ""
+        return [f"{sign}{column}" for column in dict.fromkeys((self.column, self.tie))]
+
+    def within(self, window: Window) -> Q:
+        """The rows between the window's two places."""
+        wanted = Q()
+        if window.after is not None:
+            wanted &= self._beyond(window.after, "lt" if self.descending else "gt")
+        if window.before is not None:
+            wanted &= self._beyond(window.before, "gt" if self.descending else "lt")
+        return wanted
+
+    def _beyond(self, key: Key, comparison: str) -> Q:
+        value, tie = key
+        if self.column == self.tie:
+            return Q(**{f"{self.tie}__{comparison}": tie})
+        return Q(**{f"{self.column}__{comparison}": value}) | (
+            Q(**{self.column: value}) & Q(**{f"{self.tie}__{comparison}": tie})
+        )
+
+
+def page_of(found: Sequence[T], window: Window) -> Page[T]:
+    """The page of a window, from one row more than it holds, in the order in which the database gave them."""
+    rows = list(found[: window.size])
+    more = len(found) > window.size
+    if window.backward:
+        rows.reverse()
+        return Page(rows, has_next=window.before is not None, has_previous=more)
+    return Page(rows, has_next=more, has_previous=window.after is not None)
