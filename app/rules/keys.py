@@ -1,0 +1,134 @@
+"""Public keys: which ones may vouch for devices, and what they are called.
+
+RSA numbers are read from the bytes and judged before any library loads the key, because the library refuses some
+with a text and accepts others that cost seconds per signature (a large exponent).
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+from app.findings import FindingCode
+from app.rules import der
+
+Flaw: TypeAlias = tuple[FindingCode, str]
+
+RSA_SMALLEST = 2048
+RSA_LARGEST = 8192
+# NIST SP 800-56B 6.2: the exponent is odd and above 2^16. Small ones still verify correctly with PKCS #1 v1.5 and
+# PSS as we check them, so they are warned about; large ones only cost time, and no CA needs one.
+EXPONENT_USUAL = 65537
+EXPONENT_LIMIT = 2**64
+_RSA_LOADABLE = 1024
+
+_RSA_OIDS = frozenset({"1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"})
+_EC_OID = "1.2.840.10045.2.1"
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_NAMES: tuple[tuple[type, str], ...] = (
+    (ed25519.Ed25519PublicKey, "Ed25519"),
+    (ed448.Ed448PublicKey, "Ed448"),
+    (mldsa.MLDSA44PublicKey, "ML-DSA-44"),
+    (mldsa.MLDSA65PublicKey, "ML-DSA-65"),
+    (mldsa.MLDSA87PublicKey, "ML-DSA-87"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One key: `usable` verifies signatures, None when it must not or cannot; `flaw` is why a CA may not have it.
+
+    `description` is for people: `EC P-256`, `RSA 3072`, `Ed25519`, `ML-DSA-65`.
+    """
+
+    usable: CertificatePublicKeyTypes | None
+    description: str
+    flaw: Flaw | None = None
+    has_small_exponent: bool = False
+
+
+def read(certificate: x509.Certificate, spki: bytes) -> PublicKey:
+    """The certificate's key, judged.
+
+    Raises ValueError when its bytes make no key of the algorithm they name.
+    """
+    oid = certificate.public_key_algorithm_oid.dotted_string
+    if oid in _RSA_OIDS:
+        return _rsa(certificate, *_rsa_numbers(spki))
+    if oid == _EC_OID and not _names_a_curve(spki):
+        return _unsupported("EC explicit parameters")
+    try:
+        key = certificate.public_key()
+    except UnsupportedAlgorithm:
+        return _unsupported(oid)
+    name = _name(key)
+    if name is None:
+        return _unsupported(_foreign_name(key) or oid, key)
+    return PublicKey(key, name)
+
+
+def _name(key: CertificatePublicKeyTypes) -> str | None:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        curve = _CURVES.get(key.curve.name)
+        return f"EC {curve}" if curve else None
+    return next((name for kind, name in _NAMES if isinstance(key, kind)), None)
+
+
+def _foreign_name(key: CertificatePublicKeyTypes) -> str | None:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return f"DSA {key.key_size}" if isinstance(key, dsa.DSAPublicKey) else None
+
+
+def _unsupported(description: str, usable: CertificatePublicKeyTypes | None = None) -> PublicKey:
+    message = (
+        f"The key is of a kind that is not accepted ({description}): use RSA, EC on P-256, P-384 or P-521, "
+        "Ed25519, Ed448 or ML-DSA."
+    )
+    return PublicKey(usable, description, (FindingCode.KEY_TYPE_UNSUPPORTED, message))
+
+
+def _rsa(certificate: x509.Certificate, modulus: int, exponent: int) -> PublicKey:
+    bits = modulus.bit_length()
+    flaw = _rsa_flaw(bits, exponent)
+    verifiable = flaw is None or (flaw[0] is FindingCode.KEY_TOO_WEAK and bits >= _RSA_LOADABLE)
+    key = certificate.public_key() if verifiable else None
+    if key is not None and not isinstance(key, rsa.RSAPublicKey):
+        raise ValueError("not an RSA key")
+    return PublicKey(key, f"RSA {bits}", flaw, has_small_exponent=flaw is None and exponent < EXPONENT_USUAL)
+
+
+def _rsa_flaw(bits: int, exponent: int) -> Flaw | None:
+    if bits > RSA_LARGEST:
+        message = f"The RSA key has {bits} bits; at most {RSA_LARGEST} are accepted."
+        return FindingCode.KEY_TOO_LARGE, message
+    if exponent < 3 or exponent % 2 == 0 or exponent >= EXPONENT_LIMIT:
+        message = "The RSA key's public exponent must be odd, at least 3 and below 2^64."
+        return FindingCode.KEY_EXPONENT_INVALID, message
+    if bits < RSA_SMALLEST:
+        message = f"The RSA key has {bits} bits; at least {RSA_SMALLEST} are needed."
+        return FindingCode.KEY_TOO_WEAK, message
+    return None
+
+
+def _rsa_numbers(spki: bytes) -> tuple[int, int]:
+    _, bits = der.children(spki, der.read(spki, 0))
+    # RFC 8017 A.1.1: RSAPublicKey is the modulus, then the exponent; the bit string's first octet counts unused bits.
+    key = bits.inner(spki)[1:]
+    modulus, exponent = der.children(key, der.read(key, 0))
+    if modulus.tag != der.INTEGER or exponent.tag != der.INTEGER:
+        raise ValueError("not two integers")
+    return (
+        int.from_bytes(modulus.inner(key), "big", signed=True),
+        int.from_bytes(exponent.inner(key), "big", signed=True),
+    )
+
+
+def _names_a_curve(spki: bytes) -> bool:
+    # RFC 5480 2.1.1: only a named curve; explicit parameters let an attacker choose the generator (CVE-2020-0601).
+    algorithm, _ = der.children(spki, der.read(spki, 0))
+    _, parameters = der.children(spki, algorithm)
+    return parameters.tag == der.OBJECT_IDENTIFIER

@@ -1,0 +1,247 @@
+"""What a certificate must look like to be trusted as a CA here: the rules as data, each with its source.
+
+A rule looks at one certificate. Order among certificates is `chain`, limits that one CA sets for those below it are
+`path`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, unique
+from functools import lru_cache
+from typing import TypeAlias
+
+from app.findings import Finding, FindingCode, Severity
+from app.rules.certificate import ParsedCertificate
+from app.rules.keys import EXPONENT_USUAL, Flaw
+
+EXPIRES_SOON = timedelta(days=90)
+_CACHED = 4096
+_SERIAL_OCTETS = 20
+
+Flaws: TypeAlias = Iterator[Flaw]
+
+WARNINGS = frozenset(
+    {
+        FindingCode.KEY_USAGE_MISSING,
+        FindingCode.SERIAL_ZERO,
+        FindingCode.ROOT_SHA1_SELF_SIGNATURE,
+        FindingCode.RSA_SMALL_EXPONENT,
+        FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL,
+        FindingCode.NOT_YET_VALID,
+        FindingCode.EXPIRES_SOON,
+    }
+)
+"""What is said and never refuses."""
+
+
+@unique
+class Place(Enum):
+    """Where in its chain a certificate stands."""
+
+    ROOT = "root"
+    """At the end, self-signed."""
+    BELOW_ROOT = "below root"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that holds or not whatever the time: the codes it may give, its source, and the check."""
+
+    codes: tuple[FindingCode, ...]
+    reference: str
+    check: Callable[[ParsedCertificate, Place], Flaws]
+
+
+@dataclass(frozen=True, slots=True)
+class DateRule:
+    """A rule about an instant: the codes it may give, its source, and the check."""
+
+    codes: tuple[FindingCode, ...]
+    reference: str
+    check: Callable[[ParsedCertificate, datetime], Flaws]
+
+
+def _version_3(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.version != 3:
+        message = f"This is a version {certificate.version} certificate; a CA needs version 3."
+        yield FindingCode.CA_VERSION_UNSUPPORTED, message
+
+
+def _may_sign_certificates(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.key_usage is None:
+        yield FindingCode.KEY_USAGE_MISSING, "The certificate does not say what its key is for."
+    elif "keyCertSign" not in certificate.key_usage:
+        yield FindingCode.CA_KEY_USAGE, "The key usage does not allow the key to sign certificates (keyCertSign)."
+
+
+def _basic_constraints_critical(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.is_ca and not certificate.basic_constraints_critical:
+        yield FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL, "The basic constraints are not marked critical."
+
+
+def _named(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.has_empty_subject:
+        yield FindingCode.SUBJECT_EMPTY, "The subject is empty; a CA needs a name."
+
+
+def _serial_number(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.serial < 0:
+        yield FindingCode.SERIAL_INVALID, "The serial number is negative."
+    elif certificate.serial_octets > _SERIAL_OCTETS:
+        message = f"The serial number has {certificate.serial_octets} octets; at most {_SERIAL_OCTETS} are allowed."
+        yield FindingCode.SERIAL_INVALID, message
+    elif certificate.serial == 0:
+        yield FindingCode.SERIAL_ZERO, "The serial number is zero."
+
+
+_AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+_SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
+_POLICY_CONSTRAINTS = "2.5.29.36"
+_UNDERSTOOD = frozenset(
+    {
+        "2.5.29.19",  # basicConstraints
+        "2.5.29.15",  # keyUsage
+        "2.5.29.37",  # extKeyUsage
+        "2.5.29.17",  # subjectAltName
+        "2.5.29.30",  # nameConstraints
+        "2.5.29.32",  # certificatePolicies
+    }
+)
+
+
+def _critical_extensions(certificate: ParsedCertificate, _: Place) -> Flaws:
+    said_elsewhere = {_AUTHORITY_KEY_IDENTIFIER, _SUBJECT_KEY_IDENTIFIER}
+    if certificate.requires_explicit_policy:
+        said_elsewhere.add(_POLICY_CONSTRAINTS)
+    for oid in sorted(certificate.critical_oids - _UNDERSTOOD - said_elsewhere):
+        message = f"The extension {oid} is critical, and is not understood here."
+        yield FindingCode.UNSUPPORTED_CRITICAL_EXTENSION, message
+
+
+def _no_explicit_policy(certificate: ParsedCertificate, _: Place) -> Flaws:
+    # Policies are not evaluated: a CA that requires one would be trusted for more than it says.
+    if certificate.requires_explicit_policy:
+        message = "The certificate requires an explicit policy; policies are not evaluated here."
+        yield FindingCode.UNSUPPORTED_POLICY_CONSTRAINT, message
+
+
+def _key_identifiers_not_critical(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if _AUTHORITY_KEY_IDENTIFIER in certificate.critical_oids:
+        yield FindingCode.CERT_NONCONFORMING, "The authority key identifier is marked critical, which it must not be."
+    if _SUBJECT_KEY_IDENTIFIER in certificate.critical_oids:
+        yield FindingCode.CERT_NONCONFORMING, "The subject key identifier is marked critical, which it must not be."
+
+
+def _algorithms_agree(certificate: ParsedCertificate, _: Place) -> Flaws:
+    # The outer algorithm is not covered by the signature: another one would let anybody choose how it is verified.
+    if not certificate.algorithms_agree:
+        yield FindingCode.CERT_NONCONFORMING, "The two places that name the signature's algorithm differ."
+
+
+_CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+_ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
+
+
+def _may_issue_for_clients(certificate: ParsedCertificate, place: Place) -> Flaws:
+    usages = certificate.extended_key_usage
+    if place is not Place.ROOT and usages is not None and not {_CLIENT_AUTH, _ANY_EXTENDED_KEY_USAGE} & set(usages):
+        yield FindingCode.CA_EKU, "The extended key usage does not allow certificates for TLS clients (clientAuth)."
+
+
+def _key(certificate: ParsedCertificate, _: Place) -> Flaws:
+    if certificate.key.flaw is not None:
+        yield certificate.key.flaw
+    if certificate.key.has_small_exponent:
+        message = f"The RSA key's public exponent is below {EXPONENT_USUAL}."
+        yield FindingCode.RSA_SMALL_EXPONENT, message
+
+
+def _signature_algorithm(certificate: ParsedCertificate, place: Place) -> Flaws:
+    if certificate.scheme.is_strong:
+        return
+    # Nobody relies on a root's signature on itself: it is trusted because somebody uploaded it.
+    if place is Place.ROOT and certificate.scheme.is_rsa_sha1:
+        yield FindingCode.ROOT_SHA1_SELF_SIGNATURE, "The root signs itself with SHA-1."
+        return
+    message = f"The signature is made with {certificate.signature_algorithm}, which is not accepted."
+    yield FindingCode.SIGNATURE_ALGORITHM_WEAK, message
+
+
+TRUSTED_CA: tuple[Rule, ...] = (
+    Rule((FindingCode.CA_VERSION_UNSUPPORTED,), "RFC 5280 4.1.2.1, 6.1.4 (k)", _version_3),
+    Rule((FindingCode.CA_KEY_USAGE, FindingCode.KEY_USAGE_MISSING), "RFC 5280 4.2.1.3", _may_sign_certificates),
+    Rule((FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL,), "RFC 5280 4.2.1.9", _basic_constraints_critical),
+    Rule((FindingCode.SUBJECT_EMPTY,), "RFC 5280 4.1.2.6", _named),
+    Rule((FindingCode.SERIAL_INVALID, FindingCode.SERIAL_ZERO), "RFC 5280 4.1.2.2", _serial_number),
+    Rule((FindingCode.UNSUPPORTED_CRITICAL_EXTENSION,), "RFC 5280 4.2", _critical_extensions),
+    Rule((FindingCode.UNSUPPORTED_POLICY_CONSTRAINT,), "RFC 5280 4.2.1.11", _no_explicit_policy),
+    Rule((FindingCode.CERT_NONCONFORMING,), "RFC 5280 4.2.1.1, 4.2.1.2", _key_identifiers_not_critical),
+    Rule((FindingCode.CERT_NONCONFORMING,), "RFC 5280 4.1.1.2", _algorithms_agree),
+    Rule((FindingCode.CA_EKU,), "RFC 5280 4.2.1.12", _may_issue_for_clients),
+    Rule(
+        (
+            FindingCode.KEY_TOO_WEAK,
+            FindingCode.KEY_TOO_LARGE,
+            FindingCode.KEY_EXPONENT_INVALID,
+            FindingCode.KEY_TYPE_UNSUPPORTED,
+            FindingCode.RSA_SMALL_EXPONENT,
+        ),
+        "NIST SP 800-57 part 1, 5.6; FIPS 186-5",
+        _key,
+    ),
+    Rule(
+        (FindingCode.SIGNATURE_ALGORITHM_WEAK, FindingCode.ROOT_SHA1_SELF_SIGNATURE),
+        "NIST SP 800-131A 3, 9",
+        _signature_algorithm,
+    ),
+)
+
+
+def _dates(certificate: ParsedCertificate, at: datetime) -> Flaws:
+    # RFC 5280 4.1.2.5: both ends belong to the period. Subtract, never add: notAfter may be the last instant there is.
+    if at > certificate.not_after:
+        yield FindingCode.CERT_EXPIRED, f"The certificate expired on {_date(certificate.not_after)}."
+    elif at < certificate.not_before:
+        yield FindingCode.NOT_YET_VALID, f"The certificate is valid from {_date(certificate.not_before)} only."
+    elif certificate.not_after - at <= EXPIRES_SOON:
+        yield FindingCode.EXPIRES_SOON, f"The certificate expires on {_date(certificate.not_after)}."
+
+
+def _dates_in_order(certificate: ParsedCertificate, _: datetime) -> Flaws:
+    if certificate.not_after < certificate.not_before:
+        yield FindingCode.VALIDITY_INVERTED, "The certificate ends before it begins."
+
+
+def _date(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d}"
+
+
+VALIDITY: tuple[DateRule, ...] = (
+    DateRule(
+        (FindingCode.CERT_EXPIRED, FindingCode.NOT_YET_VALID, FindingCode.EXPIRES_SOON), "RFC 5280 4.1.2.5", _dates
+    ),
+    DateRule((FindingCode.VALIDITY_INVERTED,), "RFC 5280 4.1.2.5", _dates_in_order),
+)
+
+
+@lru_cache(maxsize=_CACHED)
+def lasting(certificate: ParsedCertificate, place: Place) -> tuple[Finding, ...]:
+    """What TRUSTED_CA says about a certificate, without an index. Remembered: it cannot change."""
+    return tuple(_finding(flaw, rule.reference) for rule in TRUSTED_CA for flaw in rule.check(certificate, place))
+
+
+def dated(certificate: ParsedCertificate, *, at: datetime) -> tuple[Finding, ...]:
+    """What VALIDITY says about a certificate at an instant, without an index."""
+    return tuple(_finding(flaw, rule.reference) for rule in VALIDITY for flaw in rule.check(certificate, at))
+
+
+def examine(certificate: ParsedCertificate, place: Place, *, at: datetime, index: int) -> tuple[Finding, ...]:
+    """Everything that can be said about one CA certificate by itself, in the order of the rules."""
+    found = (*lasting(certificate, place), *dated(certificate, at=at))
+    return tuple(replace(finding, index=index) for finding in found)
+
+
+def _finding(flaw: Flaw, reference: str) -> Finding:
+    code, message = flaw
+    return Finding(Severity.WARNING if code in WARNINGS else Severity.ERROR, code, message, None, reference)

@@ -1,0 +1,49 @@
+"""The words of a record: what its certificate is for, where it counts, and how it stands."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class Usage(StrEnum):
+    """Why an account holds the certificate, in the words of the upload form."""
+
+    CREDENTIALS = "CREDENTIALS"
+    """The account makes these device credentials itself and can prove it."""
+    ENROLLMENT = "ENROLLMENT"
+    """The manufacturer or a supplier handed the certificate over with the devices."""
+    THIRD_PARTY_CA = "THIRD_PARTY_CA"
+    """Somebody else's CA issues the LwM2M device certificates."""
+
+
+@unique
+class Service(StrEnum):
+    """The service that the certificate's devices connect to."""
+
+    BOOTSTRAP = "BOOTSTRAP"
+    LWM2M = "LWM2M"
+
+
+@unique
+class Status(StrEnum):
+    """Whether the certificate admits devices or blocks them."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    """Blacklisted: every device whose chain holds this CA is refused."""
+
+
+@unique
+class Possession(StrEnum):
+    """Whether the account has shown that it holds the CA's private key."""
+
+    NOT_REQUIRED = "NOT_REQUIRED"
+    PENDING = "PENDING"
+    """Not shown yet: until then the record is no trust anchor."""
+    PROVEN = "PROVEN"
+
+
+def initial_possession(usage: Usage, *, require_possession: bool) -> Possession:
+    """How a new record stands: only CREDENTIALS claims the key, so only CREDENTIALS can be asked to prove it."""
+    if usage is Usage.CREDENTIALS and require_possession:
+        return Possession.PENDING
+    return Possession.NOT_REQUIRED
