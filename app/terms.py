@@ -1,8 +1,9 @@
 """The words of the field that every layer uses: known to all, knows none."""
 
-from enum import StrEnum
+from enum import StrEnum, unique
 
 
+@unique
 class Tier(StrEnum):
     """What an account pays for."""
 
@@ -10,37 +11,46 @@ class Tier(StrEnum):
     COMMERCIAL = "COMMERCIAL"
 
 
-class Status(StrEnum):
-    """Whether devices may use a certificate."""
+@unique
+class Usage(StrEnum):
+    """Why an account holds the certificate, in the words of the upload form."""
 
-    ACTIVE = "ACTIVE"
-    INACTIVE = "INACTIVE"
-    """Blacklisted."""
+    CREDENTIALS = "CREDENTIALS"
+    """The account makes these device credentials itself and can prove it."""
+    ENROLLMENT = "ENROLLMENT"
+    """The manufacturer or a supplier handed the certificate over with the devices."""
+    THIRD_PARTY_CA = "THIRD_PARTY_CA"
+    """Somebody else's CA issues the LwM2M device certificates."""
 
 
+@unique
 class Service(StrEnum):
-    """Which server accepts devices that chain to a certificate."""
+    """The service that the certificate's devices connect to."""
 
     BOOTSTRAP = "BOOTSTRAP"
     LWM2M = "LWM2M"
 
 
-class Usage(StrEnum):
-    """How devices will use a certificate."""
+@unique
+class Status(StrEnum):
+    """Whether the certificate admits devices or blocks them."""
 
-    CREDENTIALS = "CREDENTIALS"
-    ENROLLMENT = "ENROLLMENT"
-    THIRD_PARTY_CA = "THIRD_PARTY_CA"
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    """Blacklisted: every device whose chain holds this CA is refused."""
 
 
+@unique
 class Possession(StrEnum):
-    """Whether the account has shown that it holds the private key."""
+    """Whether the account has shown that it holds the CA's private key."""
 
     NOT_REQUIRED = "NOT_REQUIRED"
     PENDING = "PENDING"
+    """Not shown yet: until then the record is no trust anchor."""
     PROVEN = "PROVEN"
 
 
+@unique
 class ClientCertForm(StrEnum):
     """In which form a gateway hands on the chain that a device presented."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.errors import DeleteWouldUnblock, VersionConflict
-from app.terms import Status
+from app.terms import Possession, Status, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,10 @@ def require_still_blocked(record: Standing, others: Iterable[Standing]) -> None:
                 " that it refuses now: confirm that you want that, or blacklist the other as well.",
                 path=("confirmUnblock",),
             )
+
+
+def initial_possession(usage: Usage, *, require_possession: bool) -> Possession:
+    """How a new record stands: only CREDENTIALS claims the key, so only CREDENTIALS can be asked to prove it."""
+    if usage is Usage.CREDENTIALS and require_possession:
+        return Possession.PENDING
+    return Possession.NOT_REQUIRED

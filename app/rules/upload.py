@@ -11,7 +11,7 @@ from app.rules import path, profile
 from app.rules.certificate import ParsedCertificate, parse
 from app.rules.chain import Chain
 from app.rules.profile import Place
-from app.rules.terms import Service, Usage
+from app.terms import Service, Usage
 
 _RULE_ORDER = {code: number for number, code in enumerate(FindingCode)}
 

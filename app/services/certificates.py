@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import ClassVar
 
 from app.actor import Scope
@@ -13,11 +14,14 @@ from app.audit.events import (
     Json,
     Target,
 )
-from app.errors import DuplicateCertificate, NameTaken, NotFound
+from app.errors import CertificateRejected, DuplicateCertificate, NameTaken, NotFound
 from app.ids import new_id
-from app.rules import lifecycle, quota, text
-from app.rules.certificate import ParsedCertificate, parse_cached
-from app.rules.upload import Chain, Examination, initial_possession, require_acceptable, require_service
+from app.rules import chain as chains
+from app.rules import lifecycle, pem, quota, text
+from app.rules.certificate import ParsedCertificate
+from app.rules.chain import Chain
+from app.rules.lifecycle import initial_possession
+from app.rules.upload import Examination, examine, require_acceptable, require_service
 from app.services import states
 from app.services.door import Done, Tx
 from app.store import reads
@@ -47,6 +51,24 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """What a caller sent to be trusted, examined once at the border; `sha256` is of the input as it came."""
+
+    examination: Examination
+    sha256: bytes
+
+    @classmethod
+    def of(cls, source: str | bytes, *, at: datetime) -> "Submission":
+        """Examine PEM text, or one DER certificate, as of an instant. What is wrong with it is a finding."""
+        raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+        try:
+            ders = pem.tokenise(source) if isinstance(source, str) else pem.from_der(source)
+        except CertificateRejected as rejected:
+            return cls(Examination(None, rejected.findings), hashlib.sha256(raw).digest())
+        return cls(examine(ders, at=at), hashlib.sha256(raw).digest())
+
+
+@dataclass(frozen=True, slots=True)
 class UploadCertificate:
     """Trust the lowest CA of a chain. The chain was examined at the border; its findings decide here."""
 
@@ -54,7 +76,7 @@ class UploadCertificate:
     scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
     name: str
     description: str | None
-    examination: Examination
+    submission: Submission
     usage: Usage
     service: Service
     reason: None = None
@@ -70,7 +92,7 @@ class UploadCertificate:
         return {
             "name": self.name,
             "description": self.description,
-            "source": self.examination.source_sha256.hex(),
+            "source": self.submission.sha256.hex(),
             "usage": self.usage.value,
             "service": self.service.value,
         }
@@ -79,7 +101,7 @@ class UploadCertificate:
         """Refuse in the order of the rules: the words, the certificates, the service, what is there, the room."""
         name = text.require_name(self.name)
         description = text.require_description(self.description)
-        chain = require_acceptable(self.examination)
+        chain = require_acceptable(self.submission.examination)
         require_service(self.usage, self.service)
         await _require_new(tx, chain, self.service)
         await _require_free_name(tx, name)
@@ -147,7 +169,7 @@ class UpdateCertificate:
             description = text.require_description(self.description)
         if name != record.name:
             await _require_free_name(tx, name)
-        trusted_ca = (await _chain(tx, record))[0]
+        trusted_ca = (await _chain(tx, record)).trusted_ca
         changed = replace(
             record, name=name, description=description, search_text=_search_text(name, description, trusted_ca)
         )
@@ -283,14 +305,16 @@ async def _store(tx: Tx, before: CertificateRow, after: CertificateRow) -> Certi
     return stored
 
 
-async def _chain(tx: Tx, record: CertificateRow) -> list[ParsedCertificate]:
+async def _chain(tx: Tx, record: CertificateRow) -> Chain:
     ders = await reads.ders(tx.transaction, tx.account_id, record.chain)
-    return [parse_cached(ders[sha256]) for sha256 in record.chain]
+    return chains.stored(tuple(ders[sha256] for sha256 in record.chain))
 
 
 async def _standing(tx: Tx, record: CertificateRow) -> lifecycle.Standing:
     chain = await _chain(tx, record)
-    return lifecycle.Standing(record.id, record.name, record.status, tuple(authority(each) for each in chain))
+    return lifecycle.Standing(
+        record.id, record.name, record.status, tuple(authority(each) for each in chain.certificates)
+    )
 
 
 def _search_text(name: str, description: str | None, trusted_ca: ParsedCertificate) -> str:
