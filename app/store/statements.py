@@ -1,0 +1,46 @@
+"""Running statements: what every connection of both engines does in the same way."""
+
+import abc
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from app.store.connection import Engine, Row
+
+
+class Result(NamedTuple):
+    """What one statement did, as the driver reports it."""
+
+    rows: Sequence[Row]
+    changed: int
+    row_id: int | None
+    """SQLite's number of the row last inserted; None on PostgreSQL, where RETURNING tells."""
+
+
+class Statements(abc.ABC):
+    """The reading half of `app.store.connection.Connection`, on top of `run`."""
+
+    engine: Engine
+
+    @property
+    @abc.abstractmethod
+    def orm(self) -> BaseDBAsyncClient:
+        """See `Connection.orm`."""
+
+    @abc.abstractmethod
+    async def run(self, sql: str, values: Sequence[object]) -> Result:
+        """Run one statement whose placeholders are the engine's own."""
+
+    def native(self, sql: str) -> str:
+        """The statement with the engine's own placeholders for `$1, $2 …`."""
+        return sql
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """See `Connection.fetch`."""
+        return (await self.run(self.native(sql), args)).rows
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """See `Connection.fetch_one`."""
+        rows = (await self.run(self.native(sql), args)).rows
+        return rows[0] if rows else None
