@@ -74,7 +74,8 @@ async def append(transaction: Transaction, head: Head, act: Act, sealed: Sealed)
     body_sha256 = hashlib.sha256(sealed.body).digest()
     aseq = head.aseq + 1
     chained = entry_hash(head.stream, aseq, head.hash, body_sha256)
-    (subject, made), *more = list(sealed.disclosures.items()) or [(None, None)]
+    subjects = list(sealed.disclosures.items())
+    subject, made = subjects[0] if subjects else (None, None)
     await transaction.execute(
         _APPEND,
         act.id,
@@ -97,7 +98,7 @@ async def append(transaction: Transaction, head: Head, act: Act, sealed: Sealed)
         subject,
         None if made is None else _joined(made),
     )
-    for other, disclosures in more:
+    for other, disclosures in subjects[1:]:
         await transaction.execute(_DISCLOSE, act.id, head.account_id, other, _joined(disclosures))
     transaction.memo[head.stream] = Head(stream=head.stream, account_id=head.account_id, aseq=aseq, hash=chained)
     return Appended(id=act.id, aseq=aseq, time=act.time)

@@ -37,10 +37,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
+class Done(Generic[T_co]):
     """What a command did: the caller's answer, and the event for the log."""
 
-    value: T
+    value: T_co
     event: Event
 
 

@@ -9,7 +9,7 @@ from tortoise.expressions import Q
 from app.clock import from_micros, to_micros
 from app.store import models
 from app.store.connection import Connection, Row
-from app.store.paging import Order, Page, Window, page_of
+from app.store.paging import Order, Page, Window, page_of, where
 from app.store.rows import EntryRow, columns
 
 COUNT_LIMIT = 10_000
@@ -48,7 +48,7 @@ class EntryFilter:
         }
         for column, values in among.items():
             if values is not None:
-                conditions &= Q(**{f"{column}__in": sorted(values)})
+                conditions &= where(f"{column}__in", sorted(values))
         if self.start is not None:
             conditions &= Q(time__gte=to_micros(self.start))
         if self.end is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tortoise.expressions import Q
 
@@ -55,11 +55,17 @@ class Order:
 
     def _beyond(self, key: Key, comparison: str) -> Q:
         value, tie = key
+        further = where(f"{self.tie}__{comparison}", tie)
         if self.column == self.tie:
-            return Q(**{f"{self.tie}__{comparison}": tie})
-        return Q(**{f"{self.column}__{comparison}": value}) | (
-            Q(**{self.column: value}) & Q(**{f"{self.tie}__{comparison}": tie})
-        )
+            return further
+        return where(f"{self.column}__{comparison}", value) | (where(self.column, value) & further)
+
+
+def where(lookup: str, value: object) -> Q:
+    """One condition, by Tortoise's name for it (`expires_at__lt`)."""
+    # Q's own positional arguments are other Qs, so its type cannot say what a name made at run time stands for.
+    conditions: dict[str, Any] = {lookup: value}
+    return Q(**conditions)
 
 
 def page_of(found: Sequence[T], window: Window) -> Page[T]:

@@ -9,7 +9,7 @@ from tortoise.expressions import Q
 from app.clock import to_micros
 from app.store import models
 from app.store.connection import Connection, Row
-from app.store.paging import Order, Page, Window, page_of
+from app.store.paging import Order, Page, Window, page_of, where
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, columns
 from app.terms import Possession, Service, Status, Usage
 
@@ -44,7 +44,7 @@ class CertificateFilter:
         for column in ("status", "service", "usage", "possession"):
             among = getattr(self, column)
             if among is not None:
-                conditions &= Q(**{f"{column}__in": sorted(each.value for each in among)})
+                conditions &= where(f"{column}__in", sorted(each.value for each in among))
         if self.text:
             conditions &= Q(search_text__contains=self.text.casefold())
         if self.expires_from is not None:
