@@ -12,7 +12,7 @@ from app.errors import AuditUnavailable, OutcomeUnknown, Refusal, StoreUnavailab
 from app.store import postgres_faults
 from app.store.connection import Engine, Row
 from app.store.orm import PostgresOrm
-from app.store.postgres_connect import CLIENT_SECONDS, Address, ServerConnection, make_pool
+from app.store.postgres_connect import CLIENT_SECONDS, ServerConnection, make_pool
 from app.store.statements import Result, Statements
 from app.store.transaction import OpenTransaction
 
@@ -28,15 +28,15 @@ _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClient
 class Pool:
     """Connections of one kind, at most `size` of them, opened when they are needed."""
 
-    def __init__(self, address: Address, *, size: int, read_only: bool) -> None:
-        self._address = address
+    def __init__(self, hosts: Sequence[str], *, size: int, read_only: bool) -> None:
+        self._hosts = hosts
         self._size = size
         self._read_only = read_only
         self._pool: Any = None
 
     async def open(self) -> None:
         """Make the pool; it connects later."""
-        self._pool = await make_pool(self._address, size=self._size, read_only=self._read_only)
+        self._pool = await make_pool(self._hosts, size=self._size, read_only=self._read_only)
 
     async def close(self) -> None:
         """Wait for what is in use, and close."""
