@@ -20,7 +20,7 @@ export function ExamplesPanel() {
         the editor: it serves every tab, and is forgotten when this page is closed.
       </p>
       <p>
-        Then open an example and run it with the round button, or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. In this order they
+        Then open an example and run it with the button beside the editor, or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. In this order they
         tell a story: what one makes, the next ones use. Their inputs are under <b>Variables</b>.
       </p>
       <ol>

@@ -6,11 +6,12 @@ import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import type { GraphiQLPlugin } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 
-import { MadeIds, EXAMPLES } from "./examples.ts";
+import { EditorLook } from "./EditorLook.tsx";
+import { EDITOR_THEMES } from "./editorThemes.ts";
+import { EXAMPLES, MadeIds } from "./examples.ts";
 import { ExamplesIcon, ExamplesPanel, MadeIdsContext } from "./ExamplesPanel.tsx";
 import { createFetcher } from "./fetcher.ts";
 import { HEADER_TEMPLATE } from "./headers.ts";
-import { MonospaceEditors } from "./MonospaceEditors.tsx";
 import { SharedHeaders } from "./SharedHeaders.tsx";
 import { persistsHeaders, storage } from "./storage.ts";
 
@@ -34,15 +35,18 @@ export function Explorer() {
         visiblePlugin={EXAMPLES_PLUGIN}
         defaultTabs={FIRST_TABS}
         defaultHeaders={HEADER_TEMPLATE}
+        editorTheme={EDITOR_THEMES}
         defaultEditorToolsVisibility="headers"
         shouldPersistHeaders={shouldPersistHeaders}
         showPersistHeadersSettings
         inputValueDeprecation
         schemaDescription
       >
-        <GraphiQL.Logo>Anchorage</GraphiQL.Logo>
+        <GraphiQL.Logo>
+          <h1>Anchorage</h1>
+        </GraphiQL.Logo>
         <SharedHeaders />
-        <MonospaceEditors />
+        <EditorLook />
       </GraphiQL>
     </MadeIdsContext>
   );

@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
-import { type DocumentNode, type ExecutionResult, getOperationAST, OperationTypeNode } from "graphql";
+import { type ExecutionResult, Kind, type OperationDefinitionNode, OperationTypeNode, parse } from "graphql";
 
 import { authorization, type RequestHeaders, sendable } from "./headers.ts";
 
@@ -14,17 +14,29 @@ type Seen = (result: ExecutionResult) => void;
 export function createFetcher(address: URL, seen: Seen): Fetcher {
   return async (params, options) => {
     const headers = sendable(options?.headers);
-    if (isSubscription(options?.documentAST, params.operationName)) {
-      return subscribe(address, params, headers, seen);
+    const operation = chosenOperation(params);
+    const request = operation === undefined ? params : { ...params, operationName: operation.name?.value ?? null };
+    if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
+      return subscribe(address, request, headers, seen);
     }
-    const result = await post(address, params, headers);
+    const result = await post(address, request, headers);
     seen(result);
     return result;
   };
 }
 
-function isSubscription(document: DocumentNode | undefined, operationName: string | null | undefined): boolean {
-  return document !== undefined && getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
+/**
+ * The operation to run: the one that is named, or the only one. Read from the text, because the name and the parsed
+ * document that GraphiQL passes along are those of a moment ago. Undefined where the server must say what is wrong.
+ */
+function chosenOperation({ query, operationName }: FetcherParams): OperationDefinitionNode | undefined {
+  let operations: OperationDefinitionNode[];
+  try {
+    operations = parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  } catch {
+    return undefined;
+  }
+  return operations.length === 1 ? operations[0] : operations.find(({ name }) => name?.value === operationName);
 }
 
 async function post(address: URL, params: FetcherParams, headers: RequestHeaders): Promise<ExecutionResult> {
