@@ -28,6 +28,14 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "/graphql": { target: "http://127.0.0.1:8000", ws: true } },
+    proxy: {
+      "/graphql": {
+        target: "http://127.0.0.1:8000",
+        ws: true,
+        // As the server does: the page and the API share the address, and `Accept` tells them apart.
+        bypass: ({ method, headers }) =>
+          method === "GET" && headers.accept?.includes("text/html") ? "/explorer.html" : undefined,
+      },
+    },
   },
 });
