@@ -1,5 +1,5 @@
 import "./explorer.css";
-import "graphiql/setup-workers/vite";
+import "./workers.ts";
 
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
