@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import orjson
-import rfc8785
 
 from app.actor import Actor, Origin, Scope
 from app.audit import log
-from app.audit.entry import Act, Result, Salt, account_stream, random_salt, seal
+from app.audit.entry import Act, Result, Salt, account_stream, canonical, random_salt, seal
 from app.audit.events import Event, Json, Target
 from app.clock import Clock
 from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal
@@ -204,7 +203,7 @@ class Door:
         access.require_scope(tx.actor, command.scope)
         keys = IdempotencyKeys(tx.transaction, tx.account_id)
         text.require_idempotency_key(key)
-        asked = hashlib.sha256(rfc8785.dumps(command.identity)).digest()
+        asked = hashlib.sha256(canonical(command.identity)).digest()
         first = await keys.recall(key, tx.now)
         if first is None:
             await keys.remember(
