@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -185,14 +185,19 @@ def ensure_node() -> Path:
     return VENV / "bin"
 
 
-def sources_key() -> bytes:
+def sources_key() -> str:
     """One hash of everything that the portal's build reads."""
     files = [ROOT / "schema.graphql"] if (ROOT / "schema.graphql").exists() else []
     for directory, folders, names in os.walk(WEB):
         folders[:] = sorted(set(folders) - {"node_modules", "dist"})
         files += [Path(directory, name) for name in sorted(names) if not name.endswith(".tsbuildinfo")]
     parts = [part for file in files for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())]
-    return digest(*parts).encode()
+    return digest(*parts)
+
+
+def npm(node: Path, arguments: list[str], failure: str) -> None:
+    """Run npm in the portal's project, or raise SetupFailed."""
+    run([str(node / "npm"), *arguments], failure, cwd=WEB, path_first=node)
 
 
 def ensure_node_packages() -> Path:
@@ -202,39 +207,46 @@ def ensure_node_packages() -> Path:
     key = digest((WEB / "package-lock.json").read_bytes(), node_version(str(node / "node")).encode())
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:
         say("Installing the portal's packages (npm ci)")
-        run(
-            [str(node / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            "The portal's packages could not be installed; npm says why above.",
-            cwd=WEB,
-            path_first=node,
-        )
+        # Packages' own install scripts are not run: none of ours needs one.
+        arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        npm(node, arguments, "The portal's packages could not be installed; npm says why above.")
         write_whole(stamp, key)
     return node
 
 
 def ensure_web() -> None:
     """Have the portal built in `app/web/dist`."""
-    if not (WEB / "package.json").exists():
-        say("There are no sources of the portal here (app/web); going on without it.")
-        return
     node = ensure_node_packages()
     # The stamp lies beside the packages, not in dist, which is served and shipped as it is.
     stamp = WEB / "node_modules" / ".built"
-    key = sources_key().decode()
+    key = sources_key()
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (WEB / "dist" / "index.html").is_file():
         return
     say("Building the portal (npm run build)")
     stamp.unlink(missing_ok=True)
-    run([str(node / "npm"), "run", "build"], "The portal could not be built.", cwd=WEB, path_first=node)
+    npm(node, ["run", "build"], "The portal could not be built.")
     write_whole(stamp, key)
+
+
+def check_web() -> None:
+    """Check the portal's types and style with its own tools."""
+    npm(ensure_node_packages(), ["run", "--silent", "check"], "The portal's sources do not pass their checks.")
+
+
+def with_portal(step: Callable[[], object]) -> None:
+    """Take a step of the portal's, where its sources are part of this copy."""
+    if (WEB / "package.json").exists():
+        step()
+    else:
+        say("There are no sources of the portal here (app/web); going on without it.")
 
 
 PARTS = {
     "runtime": lambda: ensure_packages("runtime"),
     "dev": lambda: ensure_packages("dev"),
     "postgres": lambda: ensure_packages("postgres"),
-    "node-packages": ensure_node_packages,
-    "web": ensure_web,
+    "web": lambda: with_portal(ensure_web),
+    "check-web": lambda: with_portal(check_web),
 }
 
 
