@@ -98,16 +98,27 @@ def run(command: list[str], failure: str, *, cwd: Path = ROOT, path_first: Path 
 
 
 def environment_key(lock: Path) -> str:
-    """What an installed lock depends on: its text, the interpreter, and the place, which scripts' first lines name."""
-    return digest(lock.read_bytes(), sys.version.encode(), str(ROOT).encode())
+    """What an installed lock depends on: its text, and the place, which the first line of every command names."""
+    return digest(lock.read_bytes(), str(ROOT).encode())
+
+
+def environment_works() -> bool:
+    """Whether `.venv` still has its interpreter, and that one still its packages.
+
+    A system that is upgraded takes the interpreter away, or puts one there that looks for packages elsewhere.
+    """
+    python = VENV / "bin" / "python"
+    try:
+        return subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def ensure_packages(name: str) -> None:
     """Have everything that one lock names inside `.venv`, or raise SetupFailed."""
     stamp = VENV / "installed"
     keys = {each: environment_key(lock) for each, lock in LOCKS.items()}
-    usable = stamp.is_file() and (VENV / "bin" / "python").exists()
-    installed = set(stamp.read_text(encoding="utf-8").split()) if usable else set()
+    installed = set(stamp.read_text(encoding="utf-8").split()) if stamp.is_file() and environment_works() else set()
     if keys[name] in installed:
         return
     # A key that no lock has any more belongs to releases that are no longer wanted.

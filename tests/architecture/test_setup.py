@@ -65,6 +65,13 @@ def test_a_changed_lock_starts_anew(checkout: Path) -> None:
     assert "Making .venv" in set_up(checkout, "runtime")
 
 
+def test_an_environment_without_its_interpreter_is_made_anew(checkout: Path) -> None:
+    set_up(checkout, "runtime")
+    (checkout / ".venv" / "bin" / "python").unlink()
+
+    assert "Making .venv" in set_up(checkout, "runtime")
+
+
 def test_a_failed_installation_is_not_taken_for_a_good_one(checkout: Path) -> None:
     # No hash: pip refuses it before it asks any index.
     (checkout / "requirements.lock").write_text("unhashed==1.0\n", encoding="utf-8")
