@@ -20,7 +20,7 @@ class BuildHook(BuildHookInterface[Any]):
         root = Path(self.root)
         web = root / "app" / "web"
         # PKG-INFO: these are an sdist's sources, which bring the portal already built.
-        is_built = (root / "PKG-INFO").exists() and (web / "dist" / "index.html").exists()
+        is_built = (root / "PKG-INFO").exists() and (web / "dist").is_dir()
         if version == "editable" or is_built or not (web / "package.json").exists():
             return
         # An interpreter of its own: the set-up finds the project by its own place, not by the build's.

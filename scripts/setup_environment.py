@@ -231,7 +231,7 @@ def ensure_web() -> None:
     # The stamp lies beside the packages, not in dist, which is served and shipped as it is.
     stamp = WEB / "node_modules" / ".built"
     key = sources_key()
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (WEB / "dist" / "index.html").is_file():
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (WEB / "dist").is_dir():
         return
     say("Building the portal (npm run build)")
     stamp.unlink(missing_ok=True)
