@@ -191,7 +191,8 @@ def ensure_node() -> Path:
     # Debian packages npm apart from node, so one may be there without the other.
     if node and npm and is_usable_node(node_version(node)):
         return Path(node).parent
-    say("No Node.js 20.19 or later with npm on PATH; taking the one from the package index.")
+    if not (VENV / "bin" / "npm").exists():
+        say("No Node.js 20.19 or later with npm on PATH; taking the one that requirements-node.lock names.")
     ensure_packages("node")
     return VENV / "bin"
 
