@@ -6,8 +6,8 @@ Every command that changes something goes through the door and is recorded, also
 
 import typer
 
+from app import __version__
 from app.commands import accounts, audit, demo, keys, serving, users
-from app.installation import release
 
 cli = typer.Typer(
     name="anchorage",
@@ -28,7 +28,7 @@ cli.command("demo")(demo.demo)
 @cli.command("version")
 def show_version() -> None:
     """Print the release."""
-    typer.echo(release())
+    typer.echo(__version__)
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
+from app import __version__
 from app.actor import Actor, Origin, command_line
 from app.clock import Clock, system_clock
 from app.ids import new_id
@@ -15,14 +15,6 @@ from app.settings import Settings
 from app.store.database import Database, Role, open_database
 
 DATA_DIR_MODE = 0o700
-
-
-def release() -> str:
-    """The version of this program; `unreleased` where it runs from a folder that is not installed."""
-    try:
-        return version("anchorage")
-    except PackageNotFoundError:
-        return "unreleased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ def assemble(settings: Settings, *, role: Role, clock: Clock = system_clock) -> 
     Raises CannotOpen for a database URL that names none.
     """
     database = open_database(settings.store_url, role=role, pool_size=settings.pool_size)
-    door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{release()}")
+    door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{__version__}")
     return Installation(settings, database, door, clock)
 
 

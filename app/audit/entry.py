@@ -6,7 +6,6 @@ they can be erased, or withheld, and every hash still verifies.
 """
 
 import hashlib
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from typing import TypeVar
 import orjson
 
 from app.actor import Actor, Origin
-from app.audit.events import Event, Json, JsonValue, State, Target
+from app.audit.events import Event
+from app.audit.states import Json, JsonValue, State, Target
 from app.clock import to_text
 
 FORMAT = 1
@@ -33,12 +33,7 @@ TEXT_LIMIT_BYTES = 2_048
 SYSTEM_STREAMS = 16
 
 Salt = Callable[[], bytes]
-"""Answers 16 fresh random bytes at every call."""
-
-
-def random_salt() -> bytes:
-    """128 random bits: without them a digest of a name could be guessed."""
-    return secrets.token_bytes(16)
+"""Answers 16 fresh random bytes at every call: without them a digest of a name could be guessed."""
 
 
 class Result(StrEnum):
@@ -103,7 +98,7 @@ class Sealed:
     disclosures: Mapping[str, tuple[str, ...]]
 
 
-def seal(act: Act, *, node: str, software: str, salt: Salt = random_salt) -> Sealed:
+def seal(act: Act, *, node: str, software: str, salt: Salt) -> Sealed:
     """The body of an act, and its disclosures.
 
     `node` names the process that acts, `software` its release.

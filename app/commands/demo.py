@@ -11,7 +11,8 @@ from app.demo import Upload
 from app.errors import InvalidInput, Refusal
 from app.first_start import ACCOUNT_NAME
 from app.installation import Installation
-from app.services.certificates import SetCertificateStatus, Submission, UploadCertificate
+from app.services.certificates import SetCertificateStatus, UploadCertificate
+from app.services.submission import Submission
 from app.store import reads
 from app.terms import Status
 

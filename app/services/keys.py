@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from app.actor import SCOPES, Actor, ActorType, Role, Scope
-from app.audit.events import ApiKeyCreated, ApiKeyRevoked, Json, Target
+from app.audit.events import ApiKeyCreated, ApiKeyRevoked
+from app.audit.states import Json, Target
 from app.errors import InvalidInput, NotFound, Unauthenticated
 from app.ids import new_id
 from app.rules import access, credential, text
