@@ -96,12 +96,16 @@ class CertificateParts:
 def certificate_parts(der: bytes) -> CertificateParts:
     """Split one certificate.
 
-    Raises ValueError when the bytes are not shaped like one, or when something follows it.
+    Raises ValueError when the bytes are not shaped like one, when something follows it, or when the signature is not
+    whole octets.
     """
     certificate = read(der, 0)
     if certificate.tag != SEQUENCE or certificate.end != len(der):
         raise ValueError("not one SEQUENCE")
-    tbs, outer, _ = children(der, certificate)
+    tbs, outer, signature = children(der, certificate)
+    # A signature is whole octets. Unused bits would let anybody turn one certificate into several that all verify.
+    if signature.tag != BIT_STRING or signature.inner(der)[:1] != b"\x00":
+        raise ValueError("the signature is not whole octets")
     fields = children(der, tbs)
     (first,) = islice(fields, 1)
     version = 1

@@ -158,6 +158,9 @@ def test_names_are_escaped_for_display() -> None:
     )
 
 
+ECDSA_SIGNATURE = parse(ROOT.der).signature
+WITH_UNUSED_BIT = ROOT.der[: -len(ECDSA_SIGNATURE) - 1] + b"\x01" + ECDSA_SIGNATURE[:-1] + b"\x00"
+
 UNREADABLE = {
     "nothing": b"",
     "text": b"hello, world",
@@ -166,6 +169,7 @@ UNREADABLE = {
     "two certificates": ROOT.der * 2,
     "a sequence of nothing": tlv(0x30),
     "indefinite length": b"\x30\x80" + ROOT.der[4:] + b"\x00\x00",
+    "a signature with an unused bit": WITH_UNUSED_BIT,
     "version 2": rebuild(ROOT, ROOT.key, version=2, extensions=b"").der,
     "version 4": rebuild(ROOT, ROOT.key, version=4).der,
     "year 0": rebuild(
