@@ -73,7 +73,7 @@ def usage(*names: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{each: each in names for each in USAGES})
 
 
-def make(  # noqa: PLR0913 - each argument is a flaw, and a test gives one
+def make(
     subject: str | x509.Name = "Fleet CA",
     *,
     issuer: Made | None = None,

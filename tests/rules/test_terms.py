@@ -4,7 +4,8 @@ import pytest
 
 from app.errors import CertificateRejected
 from app.rules import upload
-from app.rules.terms import Possession, Service, Status, Usage, initial_possession
+from app.rules.lifecycle import initial_possession
+from app.terms import Possession, Service, Status, Usage
 
 
 def test_values_are_their_names() -> None:
