@@ -112,5 +112,5 @@ def test_an_unknown_part_is_named(checkout: Path) -> None:
         ("", False),
     ],
 )
-def test_the_machine_s_node_is_used_if_the_build_runs_on_it(version: str, usable: bool) -> None:  # noqa: FBT001
+def test_the_machine_s_node_is_used_if_the_build_runs_on_it(version: str, usable: bool) -> None:
     assert setup_environment.is_usable_node(version) is usable

@@ -106,7 +106,7 @@ def test_a_device_certificate_without_basic_constraints_does_not_either() -> Non
 
 
 @pytest.mark.parametrize("is_ca", [False, None])
-def test_a_self_signed_certificate_must_say_that_it_is_a_ca(is_ca: bool | None) -> None:  # noqa: FBT001
+def test_a_self_signed_certificate_must_say_that_it_is_a_ca(is_ca: bool | None) -> None:
     assert errors(make("Root CA", is_ca=is_ca)) == [("NOT_A_CA", 0)]
 
 
