@@ -15,6 +15,7 @@ import pytest
 from app.store.connection import Engine
 from app.store.database import Database, open_database
 from app.store.migrate import migrate
+from tests.house import House
 from tests.store.cluster import Cluster
 
 ENGINE = Engine(os.environ.get("ANCHORAGE_TEST_ENGINE", "sqlite"))
@@ -23,6 +24,11 @@ collect_ignore_glob = ["**/test_sqlite_*.py" if ENGINE is Engine.POSTGRES else "
 
 UrlOf = Callable[[str], str]
 """The URL of a PostgreSQL database by its name."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full` runs the suites that have a short form at their full length."""
+    parser.addoption("--full", action="store_true", help="races, crashes and fuzzing at their full length")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +87,12 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
     await database.start()
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def house(database: Database) -> House:
+    """A door on a database of this test's own."""
+    return House(database)
 
 
 class _Migrated:
