@@ -15,11 +15,23 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose locks ask for nothing, so that only the set-up itself is at work."""
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "setup_environment.py", tmp_path / "scripts")
+    return checkout_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def set_up_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that is set up. Every test that takes it leaves it set up: making one takes seconds."""
+    checkout = checkout_in(tmp_path_factory.mktemp("set-up"))
+    assert "Making .venv" in set_up(checkout, "runtime")
+    return checkout
+
+
+def checkout_in(folder: Path) -> Path:
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup_environment.py", folder / "scripts")
     for lock in setup_environment.LOCKS.values():
-        (tmp_path / lock.name).write_text(f"# {lock.stem}\n", encoding="utf-8")
-    return tmp_path
+        (folder / lock.name).write_text(f"# {lock.stem}\n", encoding="utf-8")
+    return folder
 
 
 def start(checkout: Path, *parts: str) -> subprocess.Popen[str]:
@@ -35,41 +47,35 @@ def set_up(checkout: Path, *parts: str) -> str:
     return said
 
 
-def test_a_second_run_does_nothing(checkout: Path) -> None:
-    assert "Making .venv" in set_up(checkout, "runtime")
-    assert set_up(checkout, "runtime") == ""
+def test_a_second_run_does_nothing(set_up_checkout: Path) -> None:
+    assert set_up(set_up_checkout, "runtime") == ""
 
 
-def test_the_tools_are_added_to_what_stands_and_serve_for_both(checkout: Path) -> None:
-    set_up(checkout, "runtime")
-
-    assert "Making .venv" not in set_up(checkout, "dev")
-    assert set_up(checkout, "runtime", "dev") == ""
+def test_the_tools_are_added_to_what_stands_and_serve_for_both(set_up_checkout: Path) -> None:
+    assert "Making .venv" not in set_up(set_up_checkout, "dev")
+    assert set_up(set_up_checkout, "runtime", "dev") == ""
 
 
-def test_an_interrupted_run_starts_anew(checkout: Path) -> None:
-    set_up(checkout, "runtime")
-    half_installed = checkout / ".venv" / "half-installed"
+def test_an_interrupted_run_starts_anew(set_up_checkout: Path) -> None:
+    half_installed = set_up_checkout / ".venv" / "half-installed"
     half_installed.touch()
     # What an interruption leaves: the stamp goes before the first package and comes after the last.
-    (checkout / ".venv" / "installed").unlink()
+    (set_up_checkout / ".venv" / "installed").unlink()
 
-    assert "Making .venv" in set_up(checkout, "runtime")
+    assert "Making .venv" in set_up(set_up_checkout, "runtime")
     assert not half_installed.exists()
 
 
-def test_a_changed_lock_starts_anew(checkout: Path) -> None:
-    set_up(checkout, "runtime")
-    (checkout / "requirements.lock").write_text("# changed\n", encoding="utf-8")
+def test_a_changed_lock_starts_anew(set_up_checkout: Path) -> None:
+    (set_up_checkout / "requirements.lock").write_text("# changed\n", encoding="utf-8")
 
-    assert "Making .venv" in set_up(checkout, "runtime")
+    assert "Making .venv" in set_up(set_up_checkout, "runtime")
 
 
-def test_an_environment_without_its_interpreter_is_made_anew(checkout: Path) -> None:
-    set_up(checkout, "runtime")
-    (checkout / ".venv" / "bin" / "python").unlink()
+def test_an_environment_without_its_interpreter_is_made_anew(set_up_checkout: Path) -> None:
+    (set_up_checkout / ".venv" / "bin" / "python").unlink()
 
-    assert "Making .venv" in set_up(checkout, "runtime")
+    assert "Making .venv" in set_up(set_up_checkout, "runtime")
 
 
 def test_a_failed_installation_is_not_taken_for_a_good_one(checkout: Path) -> None:
