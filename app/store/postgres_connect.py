@@ -62,6 +62,15 @@ class ServerConnection(_AsyncpgConnection):
             raise asyncpg.TransactionRollbackError("the server rolled back instead")
         return not self._warned_in_commit
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is connected and in a transaction, which may have failed."""
+        return not self.is_closed() and self.is_in_transaction()
+
+    def itself(self) -> "ServerConnection":
+        """The connection behind a pool's proxy, which refuses every question once the connection is lost."""
+        return self
+
     def get_reset_query(self) -> str:
         """Nothing: these connections never keep session state, and it would cost a round trip at every release."""
         return ""

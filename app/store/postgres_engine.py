@@ -33,6 +33,7 @@ class Pool:
         self._size = size
         self._read_only = read_only
         self._pool: Any = None
+        self._proxies: dict[ServerConnection, Any] = {}
 
     async def open(self) -> None:
         """Make the pool; it connects later."""
@@ -49,15 +50,18 @@ class Pool:
         if self._pool is None:
             raise refusal("The database is not open.")
         try:
-            return cast("ServerConnection", await self._pool.acquire(timeout=ACQUIRE_SECONDS))
+            proxy = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
         except _ERRORS as error:
             raise refusal(message) from error
+        connection: ServerConnection = proxy.itself()
+        self._proxies[connection] = proxy
+        return connection
 
     async def release(self, connection: ServerConnection) -> None:
         """Give it back; one that is not at rest is closed."""
-        if connection.is_in_transaction():
+        if connection.usable:
             connection.terminate()
-        await self._pool.release(connection)
+        await self._pool.release(self._proxies.pop(connection))
 
     async def expire(self) -> None:
         """The server has become read-only: look for the primary again."""
@@ -179,7 +183,7 @@ class PostgresTransaction(OpenTransaction):
     async def _fault(self, error: Exception) -> Exception:
         self.mark_failed()
         await self._expire_if_read_only(error)
-        if postgres_faults.is_lost(error) or not self._connection.is_in_transaction():
+        if postgres_faults.is_lost(error) or not self._connection.usable:
             self.lost = True
             # After a time-out of ours the statement may still run: nothing else must meet it on this connection.
             self._connection.terminate()

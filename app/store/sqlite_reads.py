@@ -30,16 +30,11 @@ _UNAVAILABLE = "The database cannot be read now: try again in a moment."
 class _Reader:
     """One connection, and until when its present statement may run."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, raw: sqlite3.Connection) -> None:
         self.deadline = 0.0
-        self.thread = aiosqlite.Connection(self._connect, 64)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = open_reader(self._path)
+        self.thread = aiosqlite.Connection(lambda: raw, 64)
         # Not `interrupt()`: that is lost when it comes before the first step or hits the next statement after the last.
-        connection.set_progress_handler(lambda: monotonic() > self.deadline, _LOOK_EVERY)
-        return connection
+        raw.set_progress_handler(lambda: monotonic() > self.deadline, _LOOK_EVERY)
 
 
 class SqliteReads(Statements):
@@ -64,7 +59,7 @@ class SqliteReads(Statements):
     async def open(self) -> None:
         """Raises sqlite3.Error."""
         for _ in range(READERS):
-            reader = _Reader(self._path)
+            reader = _Reader(await asyncio.to_thread(open_reader, self._path))
             await reader.thread
             self._all.append(reader)
             self._free.put_nowait(reader)

@@ -64,13 +64,13 @@ class Cluster:
         """Stop it: `immediate` is what a crash looks like."""
         self._run("pg_ctl", "stop", "-w", "-D", self.data, "-m", mode)
 
-    def postmaster_pid(self) -> int:
-        """The number of its first process."""
-        return int((self.folder / "data" / "postmaster.pid").read_text(encoding="ascii").split("\n")[0])
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return (self.folder / "data" / "postmaster.pid").exists()
 
     def destroy(self) -> None:
         """Stop it if it runs, and remove its files."""
-        if (self.folder / "data" / "postmaster.pid").exists():
+        if self.is_running():
             self.stop()
         shutil.rmtree(self.folder)
 
