@@ -28,7 +28,10 @@ GENESIS = bytes(32)
 
 BODY_LIMIT_BYTES = 16_384
 TEXT_LIMIT_BYTES = 2_048
-"""A longer text stands in a body as its SHA-256, so that nobody's input decides how large an entry is."""
+"""A text that is longer, as JSON, stands in a body as its SHA-256, so that no input decides how large an entry is."""
+
+ID_LIMIT = 64
+"""Longer than any id of ours, and short enough for what a caller names instead of one."""
 
 SYSTEM_STREAMS = 16
 
@@ -65,6 +68,14 @@ class Act:
     after: State | None = None
     reason: str | None = None
     extra: Json | None = None
+
+    @property
+    def target_id(self) -> str | None:
+        """The target's id as it is recorded: what cannot be an id, but was named as one, stands as its SHA-256."""
+        named = self.target.id
+        if named is None or (len(named) <= ID_LIMIT and named.isascii() and named.isprintable()):
+            return named
+        return _sha256(named)
 
     @classmethod
     def succeeded(
@@ -115,19 +126,19 @@ def seal(act: Act, *, node: str, software: str, salt: Salt) -> Sealed:
         "outcome": {"result": act.result.value, "code": act.code},
         "target": {
             "type": act.target.type,
-            "id": act.target.id,
+            "id": act.target_id,
             "name": _bounded(act.target.name),
             "version": act.target.version,
         },
         "change": _change(act),
         "reason": _bounded(act.reason),
         "request": {
-            "id": act.origin.request_id,
+            "id": _bounded(act.origin.request_id),
             "operation": _bounded(act.origin.operation),
             "path": _bounded(act.origin.path),
-            "traceparent": act.origin.traceparent,
+            "traceparent": _bounded(act.origin.traceparent),
         },
-        "node": node,
+        "node": _bounded(node),
         "software": software,
         "salt": salt().hex(),
         "_sd": list[JsonValue](digests),
@@ -207,8 +218,13 @@ T = TypeVar("T", str, str | None)
 def _bounded(text: T) -> T:
     if text is None:
         return text
-    raw = text.encode("utf-8", "surrogatepass")
-    return text if len(raw) <= TEXT_LIMIT_BYTES else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    # Half of a surrogate pair is no character and cannot be written; JSON from outside may hold one all the same.
+    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return clean if len(orjson.dumps(clean)) - 2 <= TEXT_LIMIT_BYTES else _sha256(text)
+
+
+def _sha256(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _shortened(text: str) -> str:

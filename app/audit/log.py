@@ -94,7 +94,7 @@ async def append(transaction: Transaction, head: Head, act: Act, sealed: Sealed)
             act.result.value,
             act.code,
             act.target.type,
-            act.target.id,
+            act.target_id,
             act.time.year * 100 + act.time.month,
             sealed.body,
             subject,

@@ -5,6 +5,7 @@ Everything that is written passes through `Database.write`, and only the door ca
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,9 @@ class Backend(Protocol):
     async def begin(self) -> OpenTransaction:
         """Raises AuditUnavailable."""
 
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Database.snapshot`."""
+
     async def open(self) -> None:
         """Raises CannotOpen or StoreUnavailable."""
 
@@ -82,6 +86,14 @@ class Database:
         Raises AuditUnavailable if nothing was done; OutcomeUnknown if nobody can say whether it was.
         """
         return await self._commits.submit(key, unit)
+
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """Somewhere to read for as long as it takes, all of it as of one instant, while others write.
+
+        Entering raises StoreUnavailable. A snapshot keeps SQLite's write-ahead log, or PostgreSQL's dead rows, from
+        being cleared away: it is for checks and exports, not for requests.
+        """
+        return self._backend.snapshot()
 
     async def start(self) -> None:
         """Open the connections. Raises CannotOpen or StoreUnavailable; nothing is left open then."""

@@ -1,9 +1,10 @@
 """PostgreSQL as a whole: any number of servers, on any number of hosts."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from app.errors import AuditUnavailable, StoreUnavailable
-from app.store.connection import CannotOpen, Engine
+from app.store.connection import CannotOpen, Connection, Engine
 from app.store.postgres_engine import Pool, PostgresReads, PostgresTransaction
 from app.store.postgres_wakes import PostgresWakes
 
@@ -29,6 +30,10 @@ class PostgresBackend:
             AuditUnavailable, "The database cannot be written now: nothing was done."
         )
         return PostgresTransaction(self._writers, connection)
+
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Backend.snapshot`."""
+        return self.reads.snapshot()
 
     async def open(self) -> None:
         """See `Backend.open`."""

@@ -17,6 +17,15 @@ from app.store.statements import Result, Statements
 from app.store.transaction import OpenTransaction
 
 ACQUIRE_SECONDS = 5.0
+SNAPSHOT_STATEMENT_SECONDS = 600.0
+"""A snapshot is for whoever looks at everything, and waits for nobody."""
+
+_BEGIN_SNAPSHOT = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    # Until the transaction ends: the session's own deadlines are for short reads.
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
 
 _NOTHING_DONE = "The database cannot be written now: nothing was done."
 _UNAVAILABLE = "The database cannot be read now: try again in a moment."
@@ -96,12 +105,51 @@ class PostgresReads(Statements):
         return _result(rows, tag)
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:
+        """See `Backend.snapshot`."""
+        async with self._connection() as connection:
+            snapshot = PostgresSnapshot(connection)
+            try:
+                for statement in _BEGIN_SNAPSHOT:
+                    await snapshot.run(statement, ())
+                yield snapshot
+            finally:
+                if connection.is_in_transaction():
+                    await snapshot.run("ROLLBACK", ())
+
+    @asynccontextmanager
     async def _connection(self) -> AsyncIterator[ServerConnection]:
         connection = await self._pool.acquire(StoreUnavailable, _UNAVAILABLE)
         try:
             yield connection
         finally:
             await self._pool.release(connection)
+
+
+class PostgresSnapshot(Statements):
+    """One connection in one transaction, which sees what was committed before its first statement and nothing after."""
+
+    engine = Engine.POSTGRES
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def orm(self) -> PostgresOrm:
+        """See `Connection.orm`."""
+        return PostgresOrm(self.engine.value, self.run)
+
+    async def run(self, sql: str, values: Sequence[object]) -> Result:
+        """Run one statement. Raises StoreUnavailable."""
+        try:
+            rows, tag = await self._connection.run(sql, values, SNAPSHOT_STATEMENT_SECONDS)
+        except _ERRORS as error:
+            if isinstance(error, TimeoutError):
+                self._connection.terminate()
+            if postgres_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
+        return _result(rows, tag)
 
 
 class PostgresTransaction(OpenTransaction):

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,8 @@ from app.store.statements import Result, Statements
 READERS = 4
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+SNAPSHOT_STATEMENT_SECONDS = 600.0
+"""A snapshot is for whoever looks at everything, and waits for nobody."""
 
 _LOOK_EVERY = 20_000
 """Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond."""
@@ -72,6 +75,23 @@ class SqliteReads(Statements):
         for reader in readers:
             await reader.thread.close()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["SqliteSnapshot"]:
+        """See `Backend.snapshot`. A connection of its own, so that a long walk takes none from the other reads."""
+        reader = _Reader(self._path)
+        try:
+            await reader.thread
+            try:
+                reader.deadline = monotonic() + STATEMENT_SECONDS
+                await reader.thread.execute_fetchall("BEGIN")
+                yield SqliteSnapshot(reader)
+            finally:
+                await reader.thread.close()
+        except sqlite3.Error as error:
+            if sqlite_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
+
     def native(self, sql: str) -> str:
         """See `Statements.native`."""
         return native(sql)
@@ -111,4 +131,33 @@ class SqliteReads(Statements):
             raise
         finally:
             self._free.put_nowait(reader)
+        return Result(cast("Sequence[Row]", rows), 0, None)
+
+
+class SqliteSnapshot(Statements):
+    """One connection in one transaction, which sees what was committed before its first statement and nothing after."""
+
+    engine = Engine.SQLITE
+
+    def __init__(self, reader: _Reader) -> None:
+        self._reader = reader
+
+    @cached_property
+    def orm(self) -> SqliteOrm:
+        """See `Connection.orm`."""
+        return SqliteOrm(self.engine.value, self.run)
+
+    def native(self, sql: str) -> str:
+        """See `Statements.native`."""
+        return native(sql)
+
+    async def run(self, sql: str, values: Sequence[object]) -> Result:
+        """Run one statement whose placeholders are SQLite's own. Raises StoreUnavailable."""
+        self._reader.deadline = monotonic() + SNAPSHOT_STATEMENT_SECONDS
+        try:
+            rows = await self._reader.thread.execute_fetchall(sql, values)
+        except sqlite3.Error as error:
+            if sqlite_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
         return Result(cast("Sequence[Row]", rows), 0, None)
