@@ -78,8 +78,8 @@ class SqliteReads(Statements):
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["SqliteSnapshot"]:
         """See `Backend.snapshot`. A connection of its own, so that a long walk takes none from the other reads."""
-        reader = _Reader(self._path)
         try:
+            reader = _Reader(await asyncio.to_thread(open_reader, self._path))
             await reader.thread
             try:
                 reader.deadline = monotonic() + STATEMENT_SECONDS
