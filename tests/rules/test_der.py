@@ -72,12 +72,12 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("data", "expected"), SHAPES)
-def test_a_key_is_told_by_its_shape(data: bytes, expected: bool) -> None:  # noqa: FBT001
+def test_a_key_is_told_by_its_shape(data: bytes, expected: bool) -> None:
     assert is_key_shaped(data) is expected
 
 
 @pytest.mark.parametrize(
     ("data", "expected"), [(ROOT.der, True), (tlv(0x30, integer(1)), False), (b"\x31\x02\x30\x00", False), (b"", False)]
 )
-def test_a_certificate_begins_with_two_sequences(data: bytes, expected: bool) -> None:  # noqa: FBT001
+def test_a_certificate_begins_with_two_sequences(data: bytes, expected: bool) -> None:
     assert begins_with_two_sequences(data) is expected
