@@ -1,6 +1,7 @@
 """The settings: environment variables that begin with `ANCHORAGE_`, and a `.env` file, read once at the start."""
 
 import platform
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,10 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: the setting, or the file in the data directory."""
         return self.database_url or f"sqlite://{self.data_dir / 'anchorage.db'}"
+
+    def with_given(self, given: Mapping[str, object]) -> "Settings":
+        """These settings, with what the command line gives instead; None leaves the setting as it is."""
+        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def load() -> Settings:

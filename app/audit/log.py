@@ -6,7 +6,8 @@ from datetime import datetime
 
 from app.audit.entry import GENESIS, Act, Sealed, entry_hash
 from app.clock import to_micros
-from app.store.connection import Engine, Transaction
+from app.errors import AuditUnavailable
+from app.store.connection import Engine, IntegrityViolation, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +70,41 @@ async def lock(transaction: Transaction, stream: str, account_id: str | None) ->
 async def append(transaction: Transaction, head: Head, act: Act, sealed: Sealed) -> Appended:
     """Write an entry after `head`, which the transaction has locked.
 
-    Raises whatever the database raises; the head then stays where it was.
+    Raises AuditUnavailable; the head then stays where it was.
     """
     body_sha256 = hashlib.sha256(sealed.body).digest()
     aseq = head.aseq + 1
     chained = entry_hash(head.stream, aseq, head.hash, body_sha256)
     subjects = list(sealed.disclosures.items())
     subject, made = subjects[0] if subjects else (None, None)
-    await transaction.execute(
-        _APPEND,
-        act.id,
-        head.account_id,
-        head.stream,
-        aseq,
-        head.hash,
-        body_sha256,
-        chained,
-        to_micros(act.time),
-        act.actor.type.value,
-        act.actor.id,
-        act.action,
-        act.result.value,
-        act.code,
-        act.target.type,
-        act.target.id,
-        act.time.year * 100 + act.time.month,
-        sealed.body,
-        subject,
-        None if made is None else _joined(made),
-    )
-    for other, disclosures in subjects[1:]:
-        await transaction.execute(_DISCLOSE, act.id, head.account_id, other, _joined(disclosures))
+    try:
+        await transaction.execute(
+            _APPEND,
+            act.id,
+            head.account_id,
+            head.stream,
+            aseq,
+            head.hash,
+            body_sha256,
+            chained,
+            to_micros(act.time),
+            act.actor.type.value,
+            act.actor.id,
+            act.action,
+            act.result.value,
+            act.code,
+            act.target.type,
+            act.target_id,
+            act.time.year * 100 + act.time.month,
+            sealed.body,
+            subject,
+            None if made is None else _joined(made),
+        )
+        for other, disclosures in subjects[1:]:
+            await transaction.execute(_DISCLOSE, act.id, head.account_id, other, _joined(disclosures))
+    except IntegrityViolation as refused:
+        # The tables' own guards refuse an entry that is too large, or that does not follow the stream's head.
+        raise AuditUnavailable("The audit log did not take the entry, so nothing was done.") from refused
     transaction.memo[head.stream] = Head(stream=head.stream, account_id=head.account_id, aseq=aseq, hash=chained)
     return Appended(id=act.id, aseq=aseq, time=act.time)
 

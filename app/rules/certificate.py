@@ -211,9 +211,6 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
     extensions = certificate.extensions
     subject = certificate.subject
     constraints = _value(extensions, x509.BasicConstraints)
-    policy = _value(extensions, x509.PolicyConstraints)
-    extended = _value(extensions, x509.ExtendedKeyUsage)
-    alternative = _value(extensions, x509.SubjectAlternativeName)
     critical = frozenset(extension.oid.dotted_string for extension in extensions if extension.critical)
     return ParsedCertificate(
         der=der,
@@ -242,12 +239,12 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
         is_ca=constraints is not None and constraints.ca,
         path_length=constraints.path_length if constraints is not None else None,
         key_usage=_key_usage(_value(extensions, x509.KeyUsage)),
-        extended_key_usage=tuple(oid.dotted_string for oid in extended) if extended is not None else None,
+        extended_key_usage=_extended_key_usage(_value(extensions, x509.ExtendedKeyUsage)),
         extension_oids=frozenset(extension.oid.dotted_string for extension in extensions),
         critical_oids=critical,
-        requires_explicit_policy=policy is not None and policy.require_explicit_policy is not None,
+        requires_explicit_policy=_requires_explicit_policy(_value(extensions, x509.PolicyConstraints)),
         name_constraints=_name_constraints(_value(extensions, x509.NameConstraints)),
-        alternative_names=names.collect(alternative) if alternative is not None else Names(),
+        alternative_names=names.collect(_value(extensions, x509.SubjectAlternativeName) or ()),
     )
 
 
@@ -263,6 +260,14 @@ def _key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...] | None:
         return None
     bits = _KEY_USAGES + (_ONLY_WITH_KEY_AGREEMENT if usage.key_agreement else ())
     return tuple(name for name, attribute in bits if getattr(usage, attribute))
+
+
+def _extended_key_usage(usage: x509.ExtendedKeyUsage | None) -> tuple[str, ...] | None:
+    return None if usage is None else tuple(oid.dotted_string for oid in usage)
+
+
+def _requires_explicit_policy(constraints: x509.PolicyConstraints | None) -> bool:
+    return constraints is not None and constraints.require_explicit_policy is not None
 
 
 def _name_constraints(constraints: x509.NameConstraints | None) -> NameConstraints | None:

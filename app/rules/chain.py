@@ -148,7 +148,8 @@ def _edges(nodes: Sequence[_Node]) -> tuple[dict[int, list[_Node]], list[Finding
                 other for other, answer in zip(named, answers, strict=True) if answer is Answer.UNVERIFIABLE
             ]
             unsigned.append(_unverifiable(node, unverifiable[0]) if unverifiable else _invalid(node))
-    return issuers, missing + unsigned
+    # One key at fault is one finding, however many signatures it should have made.
+    return issuers, missing + list(dict.fromkeys(unsigned))
 
 
 def _invalid(node: _Node) -> Finding:

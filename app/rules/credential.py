@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _FORM = re.compile(r"ak_(?P<id>[0-9a-f]{32})(?P<secret>[0-9a-f]{64})(?P<crc>[0-9a-f]{8})")
 HINT_LENGTH = 15
+SECRET_BYTES = 32
+"""How many random bytes a fresh secret has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ _VERSION = 0xA0
 _CONSTRUCTED_OCTET_STRING = 0x24
 _MULTI_BYTE_TAG = 0x1F
 _INDEFINITE = 0x80
+# RFC 8018 A (pkcs-5) and RFC 7292 C (pkcs-12PbeIds), as the start of an AlgorithmIdentifier.
+_PASSWORD_BASED = (bytes.fromhex("06092a864886f70d0105"), bytes.fromhex("060a2a864886f70d010c01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,16 @@ class CertificateParts:
 def certificate_parts(der: bytes) -> CertificateParts:
     """Split one certificate.
 
-    Raises ValueError when the bytes are not shaped like one, or when something follows it.
+    Raises ValueError when the bytes are not shaped like one, when something follows it, or when the signature is not
+    whole octets.
     """
     certificate = read(der, 0)
     if certificate.tag != SEQUENCE or certificate.end != len(der):
         raise ValueError("not one SEQUENCE")
-    tbs, outer, _ = children(der, certificate)
+    tbs, outer, signature = children(der, certificate)
+    # A signature is whole octets. Unused bits would let anybody turn one certificate into several that all verify.
+    if signature.tag != BIT_STRING or signature.inner(der)[:1] != b"\x00":
+        raise ValueError("the signature is not whole octets")
     fields = children(der, tbs)
     (first,) = islice(fields, 1)
     version = 1
@@ -128,11 +134,21 @@ def _attributes(der: bytes, name: Element) -> int:
     return sum(1 for rdn in children(der, name) for _ in children(der, rdn))
 
 
+def begins_with_two_sequences(data: bytes) -> bool:
+    """Whether the bytes begin as a certificate does, with a sequence in a sequence."""
+    try:
+        outer = read(data, 0)
+        return outer.tag == SEQUENCE and read(data, outer.content).tag == SEQUENCE
+    except ValueError:
+        return False
+
+
 def is_key_shaped(data: bytes) -> bool:
     """Whether the bytes begin like a private key in DER, or like a PKCS#12 file, which may hold one.
 
     SEQUENCE { INTEGER … } is PKCS#1, SEC 1, PKCS#8 and PKCS#12; SEQUENCE { SEQUENCE, OCTET STRING } is an
-    encrypted PKCS#8 key. Two integers and nothing else are a public key or parameters, and no secret.
+    encrypted PKCS#8 key, and so is what begins with the identifier of a password-based encryption.
+    Two integers and nothing else are a public key or parameters, and no secret.
     Only the shape is asked, and only as much of it as is there: decoding costs seconds for a large RSA key.
     """
     if data[:2] == bytes((SEQUENCE, _INDEFINITE)):
@@ -144,6 +160,8 @@ def is_key_shaped(data: bytes) -> bool:
             return False
         if first.tag == INTEGER:
             return not _two_integers(data, outer, first)
+        if first.tag == SEQUENCE and data[first.content :].startswith(_PASSWORD_BASED):
+            return True
         return first.tag == SEQUENCE and data[first.end] in {OCTET_STRING, _CONSTRUCTED_OCTET_STRING}
     except (ValueError, IndexError):
         return False

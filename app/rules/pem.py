@@ -15,7 +15,7 @@ from typing import NoReturn
 from app.errors import CertificateRejected
 from app.findings import Finding, FindingCode, Severity
 from app.rules.certificate import MAX_DER_BYTES
-from app.rules.der import SEQUENCE, is_key_shaped, read
+from app.rules.der import begins_with_two_sequences, is_key_shaped, read
 
 MAX_TEXT_BYTES = 64 * 1024
 MAX_CERTIFICATES = 10
@@ -36,8 +36,11 @@ _KEY_ARMOUR = re.compile(
 )
 # The private part of a JSON Web Key (RFC 7518 6).
 _JWK_PRIVATE_PART = re.compile(r'"d"\s*:')
-# DER that lost its octets above 0x7F on the way to text: SEQUENCE, a length, INTEGER 0 to 3.
-_DAMAGED_DER = re.compile(r"0[^\x20-\x7e]{1,5}\x02\x01[\x00-\x03]")
+# Octets pasted as characters, those above 0x7F perhaps lost on the way: SEQUENCE, a length, INTEGER 0 to 3; or
+# SEQUENCE, SEQUENCE, the OBJECT IDENTIFIER of a password-based encryption.
+_PASTED_DER = re.compile(
+    r"0.{1,5}?\x02\x01[\x00-\x03]|0.{1,5}?0.{1,5}?\x06[\x09\x0a]\*.H.{1,2}\r\x01[\x05\x0c]", re.DOTALL
+)
 _OPENSSH = b"openssh-key-v1\x00"
 
 _DASHES = re.compile(r"-{4,}[^\r\n-]{0,80}-{4,}")
@@ -96,7 +99,7 @@ def from_der(data: bytes) -> tuple[bytes, ...]:
     if b"-----BEGIN " in data:
         _refuse(FindingCode.CERT_UNPARSEABLE, "This is PEM text: send it as text.", 0)
     # A certificate is SEQUENCE { SEQUENCE …; PKCS#7 is SEQUENCE { OBJECT IDENTIFIER …
-    if data[0] != SEQUENCE:
+    if not begins_with_two_sequences(data):
         _refuse(FindingCode.CERT_UNPARSEABLE, "This is no X.509 certificate in DER.", 0)
     return (data,)
 
@@ -135,7 +138,7 @@ def looks_like_private_key(text: str) -> bool:
     Looks for armour and for encoded keys, not for the words alone: people may write about private keys.
     """
     visible = _INVISIBLE.sub("", text)
-    if _KEY_ARMOUR.search(visible) or _DAMAGED_DER.match(text):
+    if _KEY_ARMOUR.search(visible) or _PASTED_DER.match(text):
         return True
     if '"kty"' in visible and _JWK_PRIVATE_PART.search(visible):
         return True

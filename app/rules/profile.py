@@ -16,6 +16,7 @@ from app.rules.certificate import ParsedCertificate
 from app.rules.keys import EXPONENT_USUAL, Flaw
 
 EXPIRES_SOON = timedelta(days=90)
+_SECOND = timedelta(seconds=1)
 _CACHED = 4096
 _SERIAL_OCTETS = 20
 
@@ -199,8 +200,9 @@ TRUSTED_CA: tuple[Rule, ...] = (
 
 
 def _dates(certificate: ParsedCertificate, at: datetime) -> Flaws:
-    # RFC 5280 4.1.2.5: both ends belong to the period. Subtract, never add: notAfter may be the last instant there is.
-    if at > certificate.not_after:
+    # Both ends belong to the period, and notAfter names a whole second: what lies within that second is not past it.
+    # Subtract, never add: notAfter may be the last instant there is.
+    if at - certificate.not_after >= _SECOND:
         yield FindingCode.CERT_EXPIRED, f"The certificate expired on {_date(certificate.not_after)}."
     elif at < certificate.not_before:
         yield FindingCode.NOT_YET_VALID, f"The certificate is valid from {_date(certificate.not_before)} only."

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import AccountCreated, AccountFeatureSet, AccountLimitSet, AccountTierSet, Target
+from app.audit.events import AccountCreated, AccountFeatureSet, AccountLimitSet, AccountTierSet
+from app.audit.states import Target
 from app.errors import NameTaken, NotFound
 from app.ids import new_id
 from app.rules import quota, text

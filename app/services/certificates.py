@@ -1,29 +1,22 @@
 """Uploading, changing, blacklisting, enabling and deleting records."""
 
-import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import (
-    CertificateDeleted,
-    CertificateStatusSet,
-    CertificateUpdated,
-    CertificateUploaded,
-    Json,
-    Target,
-)
-from app.errors import CertificateRejected, DuplicateCertificate, NameTaken, NotFound
+from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
+from app.audit.states import Json, Target
+from app.errors import DuplicateCertificate, NameTaken, NotFound
 from app.ids import new_id
 from app.rules import chain as chains
-from app.rules import lifecycle, pem, quota, text
+from app.rules import lifecycle, quota, text
 from app.rules.certificate import ParsedCertificate
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
-from app.rules.upload import Examination, examine, require_acceptable, require_service
+from app.rules.upload import require_acceptable, require_service
 from app.services import states
 from app.services.door import Done, Tx
+from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.rows import AccountRow, CertificateRow
 from app.terms import Service, Status, Usage
@@ -48,24 +41,6 @@ class Quota:
     def remaining(self) -> int:
         """How many more it may add; never below zero, also where a limit was lowered under what is used."""
         return max(0, self.limit - self.used)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a caller sent to be trusted, examined once at the border; `sha256` is of the input as it came."""
-
-    examination: Examination
-    sha256: bytes
-
-    @classmethod
-    def of(cls, source: str | bytes, *, at: datetime) -> "Submission":
-        """Examine PEM text, or one DER certificate, as of an instant. What is wrong with it is a finding."""
-        raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
-        try:
-            ders = pem.tokenise(source) if isinstance(source, str) else pem.from_der(source)
-        except CertificateRejected as rejected:
-            return cls(Examination(None, rejected.findings), hashlib.sha256(raw).digest())
-        return cls(examine(ders, at=at), hashlib.sha256(raw).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +232,6 @@ class DeleteCertificate:
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was before it was deleted."""
         return states.certificate_row(states.before(change), account_id)
-
-
-def authority(certificate: ParsedCertificate) -> bytes:
-    """What identifies a CA across its certificates: SHA-256 over its subject and its key, both as DER.
-
-    A fingerprint does not: an ECDSA signature can be changed into another valid one, and the certificate with it.
-    """
-    return hashlib.sha256(certificate.subject + certificate.spki).digest()
 
 
 async def _require(tx: Tx, certificate_id: str, expected_version: int | None) -> CertificateRow:

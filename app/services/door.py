@@ -6,18 +6,19 @@ the entry cannot be written, nothing was done.
 """
 
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import orjson
-import rfc8785
 
 from app.actor import Actor, Origin, Scope
 from app.audit import log
-from app.audit.entry import Act, Result, Salt, account_stream, random_salt, seal
-from app.audit.events import Event, Json, Target
+from app.audit.entry import Act, Result, Salt, account_stream, canonical, seal
+from app.audit.events import Event
+from app.audit.states import Json, Target
 from app.clock import Clock
 from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal
 from app.ids import new_id
@@ -109,6 +110,11 @@ class Recorded(Generic[T]):
     entry_id: str
 
 
+def fresh_salt() -> bytes:
+    """128 random bits."""
+    return secrets.token_bytes(16)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """An act that changed nothing: its entry is written, and the caller still has to hear why."""
@@ -122,7 +128,7 @@ class Door:
     `node` names this process in the entries, `software` the release.
     """
 
-    def __init__(self, database: Database, *, clock: Clock, node: str, software: str, salt: Salt = random_salt) -> None:
+    def __init__(self, database: Database, *, clock: Clock, node: str, software: str, salt: Salt = fresh_salt) -> None:
         self._database = database
         self._clock = clock
         self._node = node
@@ -204,7 +210,7 @@ class Door:
         access.require_scope(tx.actor, command.scope)
         keys = IdempotencyKeys(tx.transaction, tx.account_id)
         text.require_idempotency_key(key)
-        asked = hashlib.sha256(rfc8785.dumps(command.identity)).digest()
+        asked = hashlib.sha256(canonical(command.identity)).digest()
         first = await keys.recall(key, tx.now)
         if first is None:
             await keys.remember(

@@ -1,11 +1,13 @@
 """API keys: making, revoking, and telling whose a key is."""
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from app.actor import SCOPES, Actor, ActorType, Role, Scope
-from app.audit.events import ApiKeyCreated, ApiKeyRevoked, Json, Target
+from app.audit.events import ApiKeyCreated, ApiKeyRevoked
+from app.audit.states import Json, Target
 from app.errors import InvalidInput, NotFound, Unauthenticated
 from app.ids import new_id
 from app.rules import access, credential, text
@@ -34,13 +36,13 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CreateApiKey:
-    """Make a key that may do at most what its maker may. `secret` is 256 fresh random bits."""
+    """Make a key that may do at most what its maker may. The credential is a fresh one: `fresh_credential`."""
 
     action: ClassVar[str] = ApiKeyCreated.kind
     scope: ClassVar[Scope] = Scope.API_KEYS_WRITE
     name: str
     role: Role
-    secret: bytes
+    credential: Credential
     expires_at: datetime | None = None
     client_cert: ClientCertForm | None = None
     reason: None = None
@@ -52,7 +54,7 @@ class CreateApiKey:
 
     @property
     def identity(self) -> Json:
-        """The request; the secret is ours and not part of it."""
+        """The request; the credential is ours and not part of it."""
         return {
             "name": self.name,
             "role": self.role.value,
@@ -68,7 +70,7 @@ class CreateApiKey:
             raise InvalidInput("The key would have expired already.", path=("expiresAt",))
         if self.client_cert is not None and self.role is not Role.GATEWAY:
             raise InvalidInput("Only a gateway's key names a form of client certificate.", path=("clientCert",))
-        made = Credential(key_id=new_id(tx.now), secret=self.secret)
+        made = self.credential
         form = self.client_cert or (ClientCertForm.RFC9440 if self.role is Role.GATEWAY else None)
         key = ApiKeyRow(
             id=made.key_id,
@@ -126,6 +128,11 @@ class RevokeApiKey:
     def recall(self, change: Json, account_id: str) -> ApiKeyRow:
         """The key as it was after it was revoked."""
         return states.api_key_row(states.after(change), account_id)
+
+
+def fresh_credential(at: datetime) -> Credential:
+    """A credential that nobody has yet."""
+    return Credential(key_id=new_id(at), secret=secrets.token_bytes(credential.SECRET_BYTES))
 
 
 async def authenticate(connection: Connection, presented: str, at: datetime) -> Actor:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.actor import Role
-from app.audit.events import AccountState, ApiKeyState, CertificateState, Json, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UserState
 from app.clock import from_text, to_text
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
 from app.terms import Possession, Service, Status, Usage

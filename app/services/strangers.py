@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from app.actor import Actor, Origin
 from app.audit.entry import Act, Result, system_stream
-from app.audit.events import REQUEST_REFUSED, Target
+from app.audit.events import REQUEST_REFUSED
+from app.audit.states import Target
 from app.clock import Clock, to_text
 from app.errors import AuditUnavailable, OutcomeUnknown
 from app.ids import new_id

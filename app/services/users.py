@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.actor import Role, Scope
-from app.audit.events import Target, UserCreated, UserPasswordSet
+from app.audit.events import UserCreated, UserPasswordSet
+from app.audit.states import Target
 from app.errors import InvalidInput, NameTaken, NotFound
 from app.ids import new_id
 from app.rules import text

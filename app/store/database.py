@@ -5,18 +5,20 @@ Everything that is written passes through `Database.write`, and only the door ca
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from app.errors import StoreUnavailable
 from app.store.batching import GroupCommit, T, Unit
-from app.store.connection import CannotOpen, Connection, Engine
+from app.store.connection import Connection, Engine
 from app.store.orm import register_models
 from app.store.postgres_backend import PostgresBackend
-from app.store.postgres_connect import Address
+from app.store.schema import MIGRATIONS, require_guards
 from app.store.sqlite_backend import SqliteBackend
 from app.store.transaction import OpenTransaction
+from app.store.url import postgres_hosts, sqlite_path
 from app.store.wakes import Wakes
 
 PROBE_SECONDS = 2.0
@@ -49,6 +51,9 @@ class Backend(Protocol):
     async def begin(self) -> OpenTransaction:
         """Raises AuditUnavailable."""
 
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Database.snapshot`."""
+
     async def open(self) -> None:
         """Raises CannotOpen or StoreUnavailable."""
 
@@ -62,9 +67,10 @@ class Backend(Protocol):
 class Database:
     """See the module."""
 
-    def __init__(self, backend: Backend, models: Sequence[str]) -> None:
+    def __init__(self, backend: Backend, *, models: Sequence[str], migrations: Path) -> None:
         self._backend = backend
         self._models = models
+        self._migrations = migrations
         self._commits = GroupCommit(begin=backend.begin, lane=backend.lane, committed=backend.wakes.announce)
         self.engine: Engine = backend.engine
         self.reads: Connection = backend.reads
@@ -81,11 +87,20 @@ class Database:
         """
         return await self._commits.submit(key, unit)
 
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """Somewhere to read for as long as it takes, all of it as of one instant, while others write.
+
+        Entering raises StoreUnavailable. A snapshot keeps SQLite's write-ahead log, or PostgreSQL's dead rows, from
+        being cleared away: it is for checks and exports, not for requests.
+        """
+        return self._backend.snapshot()
+
     async def start(self) -> None:
         """Open the connections. Raises CannotOpen or StoreUnavailable; nothing is left open then."""
         await register_models(self.engine, self._models)
         try:
             await self._backend.open()
+            await require_guards(self.reads, self._migrations)
         except BaseException:
             await self._backend.close()
             raise
@@ -109,7 +124,12 @@ class Database:
 
 
 def open_database(
-    url: str, *, role: Role = Role.SERVE, pool_size: int = 10, models: Sequence[str] = MODELS
+    url: str,
+    *,
+    role: Role = Role.SERVE,
+    pool_size: int = 10,
+    models: Sequence[str] = MODELS,
+    migrations: Path = MIGRATIONS,
 ) -> Database:
     """The database of this URL, not yet started: `sqlite:///abs/path`, `sqlite://rel/path`, or `postgres://…`.
 
@@ -117,15 +137,5 @@ def open_database(
     """
     path = sqlite_path(url)
     if path is not None:
-        return Database(SqliteBackend(path, alone=role is Role.SERVE), models)
-    return Database(PostgresBackend(Address.parse(url), pool_size=pool_size), models)
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The file that a SQLite URL names; None if it is PostgreSQL's. Raises CannotOpen for any other."""
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme in ("postgres", "postgresql"):
-        return None
-    if separator and scheme == "sqlite" and rest and not rest.startswith(":"):
-        return Path(rest)
-    raise CannotOpen("The database URL is sqlite://path/to/file or postgres://user:password@host:5432/name.")
+        return Database(SqliteBackend(path, alone=role is Role.SERVE), models=models, migrations=migrations)
+    return Database(PostgresBackend(postgres_hosts(url), pool_size=pool_size), models=models, migrations=migrations)

@@ -108,16 +108,14 @@ class _Registration:
             await self._context.close_connections()
             self._context = self._what = None
         context = TortoiseContext()
-        # The models look for the context while it is being made, so it is current in this task until it is everybody's.
+        config = {
+            # The name is the engine's: Tortoise caches each model's INSERT by connection name and table.
+            "connections": {engine.value: {"engine": __name__, "credentials": {"engine": engine.value}}},
+            "apps": {"models": {"models": list(modules), "default_connection": engine.value}},
+        }
+        # Entered, because `init` already asks for the present context; global, because tasks that come later ask too.
         with context:
-            await context.init(
-                config={
-                    # The name is the engine's: Tortoise caches each model's INSERT by connection name and table.
-                    "connections": {engine.value: {"engine": __name__, "credentials": {"engine": engine.value}}},
-                    "apps": {"models": {"models": list(modules), "default_connection": engine.value}},
-                },
-                _enable_global_fallback=True,
-            )
+            await context.init(config=config, _enable_global_fallback=True)
         self._context, self._what = context, what
 
 

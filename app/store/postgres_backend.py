@@ -1,10 +1,12 @@
 """PostgreSQL as a whole: any number of servers, on any number of hosts."""
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
 from app.errors import AuditUnavailable, StoreUnavailable
-from app.store.connection import CannotOpen, Engine
-from app.store.postgres_connect import Address
+from app.store.connection import CannotOpen, Connection, Engine
 from app.store.postgres_engine import Pool, PostgresReads, PostgresTransaction
-from app.store.wakes import LocalWakes
+from app.store.postgres_wakes import PostgresWakes
 
 
 class PostgresBackend:
@@ -12,11 +14,11 @@ class PostgresBackend:
 
     engine = Engine.POSTGRES
 
-    def __init__(self, address: Address, *, pool_size: int) -> None:
-        self._writers = Pool(address, size=pool_size, read_only=False)
-        self._readers = Pool(address, size=pool_size, read_only=True)
+    def __init__(self, hosts: Sequence[str], *, pool_size: int) -> None:
+        self._writers = Pool(hosts, size=pool_size, read_only=False)
+        self._readers = Pool(hosts, size=pool_size, read_only=True)
         self.reads = PostgresReads(self._readers)
-        self.wakes = LocalWakes()
+        self.wakes = PostgresWakes(hosts)
 
     def lane(self, key: str) -> str:
         """One per key, which is the stream whose head row the units lock: one connection can work on it at a time."""
@@ -29,14 +31,20 @@ class PostgresBackend:
         )
         return PostgresTransaction(self._writers, connection)
 
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Backend.snapshot`."""
+        return self.reads.snapshot()
+
     async def open(self) -> None:
         """See `Backend.open`."""
         await self._writers.open()
         await self._readers.open()
         await self._require_durability()
+        await self.wakes.open()
 
     async def close(self) -> None:
         """See `Backend.close`."""
+        await self.wakes.close()
         await self._readers.close()
         await self._writers.close()
 

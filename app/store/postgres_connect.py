@@ -3,14 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from app.store.connection import CannotOpen
 from app.store.postgres_faults import CONNECTION_LOST
 
 CONNECT_SECONDS = 5.0
@@ -65,6 +62,15 @@ class ServerConnection(_AsyncpgConnection):
             raise asyncpg.TransactionRollbackError("the server rolled back instead")
         return not self._warned_in_commit
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is connected and in a transaction, which may have failed."""
+        return not self.is_closed() and self.is_in_transaction()
+
+    def itself(self) -> "ServerConnection":
+        """The connection behind a pool's proxy, which refuses every question once the connection is lost."""
+        return self
+
     def get_reset_query(self) -> str:
         """Nothing: these connections never keep session state, and it would cost a round trip at every release."""
         return ""
@@ -91,33 +97,17 @@ class ServerConnection(_AsyncpgConnection):
         super()._process_log_message(fields, last_query)  # type: ignore[misc]  # not in the stubs
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the database is: one URL a host, in the order of asking."""
-
-    urls: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        """Split `postgres://user:password@h1:5432,h2:5432/name?sslmode=…`. Raises CannotOpen."""
-        parts = urlsplit(url)
-        user, at, hosts = parts.netloc.rpartition("@")
-        if not parts.path.strip("/"):
-            raise CannotOpen("The database URL names no database: postgres://user:password@host:5432/name.")
-        return cls(tuple(urlunsplit(parts._replace(netloc=user + at + host)) for host in hosts.split(",")))
-
-
-async def connect(address: Address, *, read_only: bool = False, deadlines: bool = True) -> ServerConnection:
-    """A connection to the first host that is the primary.
+async def connect(hosts: Sequence[str], *, read_only: bool = False, deadlines: bool = True) -> ServerConnection:
+    """A connection to the first host that is the primary; `hosts` are URLs, one each (`app.store.url`).
 
     Raises what asyncpg raises for the last host tried, or OSError, or TimeoutError.
     """
     settings = dict(_SETTINGS) if deadlines else {name: _SETTINGS[name] for name in ("application_name", "timezone")}
     # A read-only session is refused as "not read-write", so ask it for what it can be.
     wanted = SessionAttribute.primary if read_only else SessionAttribute.read_write
-    seconds = PER_HOST_SECONDS if len(address.urls) > 1 else CONNECT_SECONDS
+    seconds = PER_HOST_SECONDS if len(hosts) > 1 else CONNECT_SECONDS
     last: Exception = OSError("the database URL names no host")
-    for url in address.urls:
+    for url in hosts:
         try:
             connection = await asyncpg.connect(
                 url,
@@ -129,8 +119,13 @@ async def connect(address: Address, *, read_only: bool = False, deadlines: bool 
         except (*CONNECTION_LOST, asyncpg.TargetServerAttributeNotMatched) as error:
             last = error
             continue
-        connection.keep_alive()
-        await _speak_english(connection)
+        try:
+            connection.keep_alive()
+            await _speak_english(connection)
+        except BaseException:
+            # Whoever asked may have been cancelled: nobody else knows of this connection.
+            connection.terminate()
+            raise
         return connection
     raise last
 
@@ -143,11 +138,11 @@ async def _speak_english(connection: ServerConnection) -> None:
         return
 
 
-async def make_pool(address: Address, *, size: int, read_only: bool) -> "asyncpg.Pool[asyncpg.Record]":
+async def make_pool(hosts: Sequence[str], *, size: int, read_only: bool) -> "asyncpg.Pool[asyncpg.Record]":
     """A pool that opens its connections when they are needed."""
 
     async def connect_one(*_: object, **__: object) -> ServerConnection:
-        return await connect(address, read_only=read_only)
+        return await connect(hosts, read_only=read_only)
 
     # The arguments of asyncpg's own connect are of no use: it would spend the whole time-out on the first frozen host.
     pool: Any = asyncpg.create_pool(

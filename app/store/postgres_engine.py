@@ -12,11 +12,20 @@ from app.errors import AuditUnavailable, OutcomeUnknown, Refusal, StoreUnavailab
 from app.store import postgres_faults
 from app.store.connection import Engine, Row
 from app.store.orm import PostgresOrm
-from app.store.postgres_connect import CLIENT_SECONDS, Address, ServerConnection, make_pool
+from app.store.postgres_connect import CLIENT_SECONDS, ServerConnection, make_pool
 from app.store.statements import Result, Statements
 from app.store.transaction import OpenTransaction
 
 ACQUIRE_SECONDS = 5.0
+SNAPSHOT_STATEMENT_SECONDS = 600.0
+"""A snapshot is for whoever looks at everything, and waits for nobody."""
+
+_BEGIN_SNAPSHOT = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    # Until the transaction ends: the session's own deadlines are for short reads.
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
 
 _NOTHING_DONE = "The database cannot be written now: nothing was done."
 _UNAVAILABLE = "The database cannot be read now: try again in a moment."
@@ -28,15 +37,16 @@ _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClient
 class Pool:
     """Connections of one kind, at most `size` of them, opened when they are needed."""
 
-    def __init__(self, address: Address, *, size: int, read_only: bool) -> None:
-        self._address = address
+    def __init__(self, hosts: Sequence[str], *, size: int, read_only: bool) -> None:
+        self._hosts = hosts
         self._size = size
         self._read_only = read_only
         self._pool: Any = None
+        self._proxies: dict[ServerConnection, Any] = {}
 
     async def open(self) -> None:
         """Make the pool; it connects later."""
-        self._pool = await make_pool(self._address, size=self._size, read_only=self._read_only)
+        self._pool = await make_pool(self._hosts, size=self._size, read_only=self._read_only)
 
     async def close(self) -> None:
         """Wait for what is in use, and close."""
@@ -49,15 +59,18 @@ class Pool:
         if self._pool is None:
             raise refusal("The database is not open.")
         try:
-            return cast("ServerConnection", await self._pool.acquire(timeout=ACQUIRE_SECONDS))
+            proxy = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
         except _ERRORS as error:
             raise refusal(message) from error
+        connection: ServerConnection = proxy.itself()
+        self._proxies[connection] = proxy
+        return connection
 
     async def release(self, connection: ServerConnection) -> None:
         """Give it back; one that is not at rest is closed."""
-        if connection.is_in_transaction():
+        if connection.usable:
             connection.terminate()
-        await self._pool.release(connection)
+        await self._pool.release(self._proxies.pop(connection))
 
     async def expire(self) -> None:
         """The server has become read-only: look for the primary again."""
@@ -92,12 +105,51 @@ class PostgresReads(Statements):
         return _result(rows, tag)
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:
+        """See `Backend.snapshot`."""
+        async with self._connection() as connection:
+            snapshot = PostgresSnapshot(connection)
+            try:
+                for statement in _BEGIN_SNAPSHOT:
+                    await snapshot.run(statement, ())
+                yield snapshot
+            finally:
+                if connection.is_in_transaction():
+                    await snapshot.run("ROLLBACK", ())
+
+    @asynccontextmanager
     async def _connection(self) -> AsyncIterator[ServerConnection]:
         connection = await self._pool.acquire(StoreUnavailable, _UNAVAILABLE)
         try:
             yield connection
         finally:
             await self._pool.release(connection)
+
+
+class PostgresSnapshot(Statements):
+    """One connection in one transaction, which sees what was committed before its first statement and nothing after."""
+
+    engine = Engine.POSTGRES
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def orm(self) -> PostgresOrm:
+        """See `Connection.orm`."""
+        return PostgresOrm(self.engine.value, self.run)
+
+    async def run(self, sql: str, values: Sequence[object]) -> Result:
+        """Run one statement. Raises StoreUnavailable."""
+        try:
+            rows, tag = await self._connection.run(sql, values, SNAPSHOT_STATEMENT_SECONDS)
+        except _ERRORS as error:
+            if isinstance(error, TimeoutError):
+                self._connection.terminate()
+            if postgres_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
+        return _result(rows, tag)
 
 
 class PostgresTransaction(OpenTransaction):
@@ -179,7 +231,7 @@ class PostgresTransaction(OpenTransaction):
     async def _fault(self, error: Exception) -> Exception:
         self.mark_failed()
         await self._expire_if_read_only(error)
-        if postgres_faults.is_lost(error) or not self._connection.is_in_transaction():
+        if postgres_faults.is_lost(error) or not self._connection.usable:
             self.lost = True
             # After a time-out of ours the statement may still run: nothing else must meet it on this connection.
             self._connection.terminate()

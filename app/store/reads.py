@@ -10,18 +10,20 @@ from app.clock import to_micros
 from app.store import models
 from app.store.connection import Connection, Row
 from app.store.paging import Order, Page, Window, page_of, where
-from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, columns
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow, columns
 from app.terms import Possession, Service, Status, Usage
 
 COUNT_LIMIT = 10_000
 """Counting stops here: an exact count of millions is a scan of millions."""
 
 ACCOUNTS_LIMIT = 10_000
+USERS_LIMIT = 10_000
 
 _ACCOUNT_COLUMNS = columns(AccountRow)
 _ACCOUNT = f"SELECT {_ACCOUNT_COLUMNS} FROM account WHERE id = $1"
 _ACCOUNTS = f"SELECT {_ACCOUNT_COLUMNS} FROM account ORDER BY id LIMIT {ACCOUNTS_LIMIT}"
 _API_KEY = f"SELECT {columns(ApiKeyRow)} FROM api_key WHERE id = $1"
+_USERS = f"SELECT {columns(UserRow)} FROM portal_user WHERE account_id = $1 ORDER BY id LIMIT {USERS_LIMIT}"
 _CERTIFICATE_COLUMNS = columns(CertificateRow)
 _CERTIFICATE = f"SELECT {_CERTIFICATE_COLUMNS} FROM certificate WHERE account_id = $1"
 
@@ -90,6 +92,11 @@ async def api_keys(connection: Connection, account_id: str, key_ids: Iterable[st
 async def count_api_keys(connection: Connection, account_id: str) -> int | None:
     """How many keys the account has; None over COUNT_LIMIT."""
     return await _count(connection, "api_key", account_id)
+
+
+async def users(connection: Connection, account_id: str) -> list[UserRow]:
+    """The people of the account, oldest first."""
+    return [UserRow.of(row) for row in await connection.fetch(_USERS, account_id)]
 
 
 async def certificates_page(

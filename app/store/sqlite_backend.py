@@ -4,9 +4,10 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from app.store.connection import CannotOpen, Engine
+from app.store.connection import CannotOpen, Connection, Engine
 from app.store.sqlite_engine import SqliteTransaction, SqliteWriter
 from app.store.sqlite_reads import SqliteReads
 from app.store.wakes import LocalWakes
@@ -33,6 +34,10 @@ class SqliteBackend:
     async def begin(self) -> SqliteTransaction:
         """See `Backend.begin`."""
         return await self._writer.begin()
+
+    def snapshot(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Backend.snapshot`."""
+        return self.reads.snapshot()
 
     async def open(self) -> None:
         """See `Backend.open`."""

@@ -83,8 +83,7 @@ def open_writer(path: Path, extra_pragmas: Mapping[str, str]) -> sqlite3.Connect
 
     Raises sqlite3.Error, or CannotOpen where the file system cannot keep the promises.
     """
-    # Created here, because SQLite would leave it readable by everyone; its companions take over the mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _create(path)
     connection = _connect(path, "rw")
     try:
         _apply(connection, {**_WRITER_PRAGMAS, **extra_pragmas})
@@ -106,6 +105,22 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_for_migration(path: Path) -> sqlite3.Connection:
+    """A connection that may change the schema; `app.store.migrate` says why its foreign keys are off.
+
+    Raises sqlite3.Error or OSError.
+    """
+    _create(path)
+    connection = _connect(path, "rw")
+    _apply(connection, {**_WRITER_PRAGMAS, "busy_timeout": "60000", "foreign_keys": "OFF"})
+    return connection
+
+
+def _create(path: Path) -> None:
+    # Because SQLite would leave it readable by everyone; its companions take over the mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -108,7 +108,10 @@ class SqliteWriter:
 
     async def open(self) -> None:
         """Raises sqlite3.Error, OSError or CannotOpen; it may then be tried again."""
-        self._thread = await aiosqlite.Connection(self._connect, 64)
+        raw = await asyncio.to_thread(open_writer, self._path, self._extra_pragmas)
+        # Opened before it is aiosqlite's: its thread, when the opening fails in it, may outlive the event loop.
+        self._thread = await aiosqlite.Connection(lambda: raw, 64)
+        self._raw = raw
 
     async def close(self) -> None:
         """Close it, whatever state it is in."""
@@ -151,10 +154,6 @@ class SqliteWriter:
             await thread.rollback()
         except sqlite3.Error:
             await self.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        self._raw = open_writer(self._path, self._extra_pragmas)
-        return self._raw
 
     def _begin_now(self) -> SqliteTransaction:
         raw = self._raw

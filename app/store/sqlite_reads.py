@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,8 @@ from app.store.statements import Result, Statements
 READERS = 4
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+SNAPSHOT_STATEMENT_SECONDS = 600.0
+"""A snapshot is for whoever looks at everything, and waits for nobody."""
 
 _LOOK_EVERY = 20_000
 """Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond."""
@@ -30,16 +33,11 @@ _UNAVAILABLE = "The database cannot be read now: try again in a moment."
 class _Reader:
     """One connection, and until when its present statement may run."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, raw: sqlite3.Connection) -> None:
         self.deadline = 0.0
-        self.thread = aiosqlite.Connection(self._connect, 64)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = open_reader(self._path)
+        self.thread = aiosqlite.Connection(lambda: raw, 64)
         # Not `interrupt()`: that is lost when it comes before the first step or hits the next statement after the last.
-        connection.set_progress_handler(lambda: monotonic() > self.deadline, _LOOK_EVERY)
-        return connection
+        raw.set_progress_handler(lambda: monotonic() > self.deadline, _LOOK_EVERY)
 
 
 class SqliteReads(Statements):
@@ -64,7 +62,7 @@ class SqliteReads(Statements):
     async def open(self) -> None:
         """Raises sqlite3.Error."""
         for _ in range(READERS):
-            reader = _Reader(self._path)
+            reader = _Reader(await asyncio.to_thread(open_reader, self._path))
             await reader.thread
             self._all.append(reader)
             self._free.put_nowait(reader)
@@ -76,6 +74,23 @@ class SqliteReads(Statements):
         readers, self._all = self._all, []
         for reader in readers:
             await reader.thread.close()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["SqliteSnapshot"]:
+        """See `Backend.snapshot`. A connection of its own, so that a long walk takes none from the other reads."""
+        reader = _Reader(self._path)
+        try:
+            await reader.thread
+            try:
+                reader.deadline = monotonic() + STATEMENT_SECONDS
+                await reader.thread.execute_fetchall("BEGIN")
+                yield SqliteSnapshot(reader)
+            finally:
+                await reader.thread.close()
+        except sqlite3.Error as error:
+            if sqlite_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
 
     def native(self, sql: str) -> str:
         """See `Statements.native`."""
@@ -116,4 +131,33 @@ class SqliteReads(Statements):
             raise
         finally:
             self._free.put_nowait(reader)
+        return Result(cast("Sequence[Row]", rows), 0, None)
+
+
+class SqliteSnapshot(Statements):
+    """One connection in one transaction, which sees what was committed before its first statement and nothing after."""
+
+    engine = Engine.SQLITE
+
+    def __init__(self, reader: _Reader) -> None:
+        self._reader = reader
+
+    @cached_property
+    def orm(self) -> SqliteOrm:
+        """See `Connection.orm`."""
+        return SqliteOrm(self.engine.value, self.run)
+
+    def native(self, sql: str) -> str:
+        """See `Statements.native`."""
+        return native(sql)
+
+    async def run(self, sql: str, values: Sequence[object]) -> Result:
+        """Run one statement whose placeholders are SQLite's own. Raises StoreUnavailable."""
+        self._reader.deadline = monotonic() + SNAPSHOT_STATEMENT_SECONDS
+        try:
+            rows = await self._reader.thread.execute_fetchall(sql, values)
+        except sqlite3.Error as error:
+            if sqlite_faults.is_unavailable(error):
+                raise StoreUnavailable(_UNAVAILABLE) from error
+            raise
         return Result(cast("Sequence[Row]", rows), 0, None)

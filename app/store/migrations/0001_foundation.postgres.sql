@@ -43,7 +43,8 @@ CREATE TABLE audit_body (
     seq BIGINT NOT NULL,
     month INTEGER NOT NULL,
     body BYTEA NOT NULL,
-    PRIMARY KEY (month, seq),
+    -- In this order, so that a body is also found where the month is not known.
+    PRIMARY KEY (seq, month),
     CONSTRAINT audit_body_size CHECK (octet_length(body) BETWEEN 2 AND 16384)
 ) PARTITION BY RANGE (month);
 
@@ -71,9 +72,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'audit_entry_chain' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER audit_entry_chain BEFORE INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION audit_entry_chain();
+CREATE TRIGGER audit_entry_chain AFTER INSERT ON audit_entry FOR EACH ROW EXECUTE FUNCTION audit_entry_chain();
 
 CREATE FUNCTION audit_stream_forward() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -81,8 +82,11 @@ BEGIN
         IF NEW.aseq = 0 AND NEW.hash = decode(repeat('00', 32), 'hex') THEN
             RETURN NEW;
         END IF;
-    ELSIF NEW.stream = OLD.stream AND NEW.account_id IS NOT DISTINCT FROM OLD.account_id
-          AND NEW.aseq = OLD.aseq + 1 THEN
+    -- Only an entry that is there advances the head: by hand it would leave a gap.
+    ELSIF NEW.stream = OLD.stream AND NEW.account_id IS NOT DISTINCT FROM OLD.account_id AND NEW.aseq = OLD.aseq + 1
+          AND EXISTS (
+            SELECT 1 FROM audit_entry WHERE stream = NEW.stream AND aseq = NEW.aseq AND hash = NEW.hash
+          ) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'audit_stream_append_only' USING ERRCODE = 'integrity_constraint_violation';

@@ -1,0 +1,5 @@
+"""`python -m app` is `anchorage`."""
+
+from app.cli import main
+
+main()

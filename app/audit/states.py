@@ -1,0 +1,168 @@
+"""The public state of the objects that acts are about: what an entry says they were and became.
+
+A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end.
+"""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol
+
+JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
+Json = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an act is about: its kind, its id, and its name at the time where that is not personal data."""
+
+    type: str
+    id: str | None = None
+    name: str | None = None
+    version: int | None = None
+
+
+class State(Protocol):
+    """The public fields of an object, from which the log can rebuild it."""
+
+    type: ClassVar[str]
+
+    @property
+    def target(self) -> Target:
+        """The object as the target of an act."""
+
+    def public(self) -> Json:
+        """The fields that stand in an entry's body."""
+
+    def personal(self) -> dict[str, str]:
+        """The fields that are somebody's personal data: disclosed beside the body, never in it."""
+
+
+def _fields(state: object, *, without: frozenset[str] = frozenset()) -> Json:
+    values: Json = {}
+    for field in fields(state):  # type: ignore[arg-type]  # every state is a dataclass
+        if field.name not in without:
+            value = getattr(state, field.name)
+            values[field.name] = list(value) if isinstance(value, tuple) else value
+    return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """An account as the log knows it. Instants are `clock.to_text`'s."""
+
+    type: ClassVar[str] = "account"
+    id: str
+    version: int
+    name: str
+    tier: str
+    limit_override: int | None
+    certificate_limit: int
+    require_possession: bool
+    created_at: str
+    updated_at: str
+
+    @property
+    def target(self) -> Target:
+        """The account as the target of an act."""
+        return Target(self.type, self.id, self.name, self.version)
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
+
+    def personal(self) -> dict[str, str]:
+        """Nothing: an account is an organisation's."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateState:
+    """A record as the log knows it. Fingerprints are hexadecimal; `chain` runs from the trusted CA to the root.
+
+    `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
+    """
+
+    type: ClassVar[str] = "certificate"
+    id: str
+    version: int
+    name: str
+    description: str | None
+    status: str
+    service: str
+    usage: str
+    possession: str
+    fingerprint: str
+    chain: tuple[str, ...]
+    expires_at: str
+    created_at: str
+    updated_at: str
+    created_by_type: str
+    created_by_id: str | None
+    created_by_entry: str
+
+    @property
+    def target(self) -> Target:
+        """The record as the target of an act."""
+        return Target(self.type, self.id, self.name, self.version)
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
+
+    def personal(self) -> dict[str, str]:
+        """Nothing: a CA's name is published in every certificate that it signs."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyState:
+    """A key as the log knows it: never its secret, nor the secret's hash."""
+
+    type: ClassVar[str] = "api_key"
+    id: str
+    version: int
+    name: str
+    role: str
+    client_cert: str | None
+    hint: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+    @property
+    def target(self) -> Target:
+        """The key as the target of an act."""
+        return Target(self.type, self.id, self.name, self.version)
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
+
+    def personal(self) -> dict[str, str]:
+        """Nothing: a key is a program's."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserState:
+    """A person who may sign in. The name is personal data; the password's hash stands nowhere in the log."""
+
+    type: ClassVar[str] = "user"
+    id: str
+    version: int
+    name: str
+    role: str
+    created_at: str
+    updated_at: str
+
+    @property
+    def target(self) -> Target:
+        """The person as the target of an act, unnamed."""
+        return Target(self.type, self.id, None, self.version)
+
+    def public(self) -> Json:
+        """Every field but the name."""
+        return _fields(self, without=frozenset({"name"}))
+
+    def personal(self) -> dict[str, str]:
+        """The name."""
+        return {"name": self.name}

@@ -1,0 +1,180 @@
+"""What a verification is given and what it answers: the log and the state as they are stored, and what is wrong there.
+
+Nothing here is parsed, so that what was tampered with can still be looked at.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from app.audit.states import Json
+
+FINDINGS_LIMIT = 1_000
+"""How many findings are kept in full; the rest are counted, so that a log that is all wrong fits in memory too."""
+
+
+class Code(StrEnum):
+    """What can be wrong. A code is never reused."""
+
+    BODY_MISSING = "BODY_MISSING"
+    BODY_HASH_MISMATCH = "BODY_HASH_MISMATCH"
+    BODY_NOT_CANONICAL = "BODY_NOT_CANONICAL"
+    BODY_FIELDS_DIFFER = "BODY_FIELDS_DIFFER"
+    BODY_FORMAT_UNKNOWN = "BODY_FORMAT_UNKNOWN"
+    """A later release wrote it: no evidence of tampering, and none of the opposite."""
+    BODY_STRAY = "BODY_STRAY"
+    ENTRY_HASH_MISMATCH = "ENTRY_HASH_MISMATCH"
+    PREV_MISMATCH = "PREV_MISMATCH"
+    ASEQ_GAP = "ASEQ_GAP"
+    DISCLOSURE_UNKNOWN = "DISCLOSURE_UNKNOWN"
+    DISCLOSURE_MISSING = "DISCLOSURE_MISSING"
+    DISCLOSURE_SUBJECT_DIFFERS = "DISCLOSURE_SUBJECT_DIFFERS"
+    DISCLOSURE_STRAY = "DISCLOSURE_STRAY"
+    HEAD_MISMATCH = "HEAD_MISMATCH"
+    STREAM_UNKNOWN = "STREAM_UNKNOWN"
+    CHANGE_UNRECORDED = "CHANGE_UNRECORDED"
+    STATE_DIFFERS = "STATE_DIFFERS"
+    STATE_MISSING = "STATE_MISSING"
+    STATE_UNRECORDED = "STATE_UNRECORDED"
+    STATE_ENTRY_DIFFERS = "STATE_ENTRY_DIFFERS"
+    QUOTA_COUNT_DIFFERS = "QUOTA_COUNT_DIFFERS"
+    CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
+    CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
+
+
+UNDECIDABLE = frozenset({Code.BODY_FORMAT_UNKNOWN})
+
+
+class Verdict(StrEnum):
+    """What the findings amount to."""
+
+    VERIFIED = "verified"
+    TAMPERED = "tampered"
+    UNDECIDABLE = "undecidable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry's row, its body's bytes (None where they are gone), and its disclosures by subject.
+
+    `time` is in microseconds since 1970. A subject's disclosures are joined by tildes.
+    """
+
+    stream: str
+    aseq: int
+    id: str
+    account_id: str | None
+    prev: bytes
+    body_sha256: bytes
+    hash: bytes
+    time: int
+    actor_type: str
+    actor_id: str | None
+    action: str
+    result: str
+    code: str | None
+    target_type: str | None
+    target_id: str | None
+    body: bytes | None
+    disclosures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHead:
+    """The end of a stream, as its row says."""
+
+    stream: str
+    account_id: str | None
+    aseq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredState:
+    """An object as it is now: its public fields and its personal ones, spelled as in the log.
+
+    `entry_id` is the entry that its row names as the one of its last change. `used` and `kept` are an account's
+    counters: how many certificates it holds, and how many a lowered limit found.
+    """
+
+    type: str
+    id: str
+    entry_id: str
+    public: Json
+    personal: Mapping[str, str] = field(default_factory=dict)
+    used: int | None = None
+    kept: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, where, and in words."""
+
+    code: Code
+    message: str
+    stream: str | None = None
+    aseq: int | None = None
+    entry_id: str | None = None
+    target_type: str | None = None
+    target_id: str | None = None
+
+    @classmethod
+    def at(cls, code: Code, entry: StoredEntry, message: str) -> "Finding":
+        """Something wrong with an entry."""
+        return cls(code, message, entry.stream, entry.aseq, entry.id, entry.target_type, entry.target_id)
+
+
+class Source(Protocol):
+    """Where the log and the state are read: all of it as of one instant."""
+
+    async def heads(self) -> Sequence[StoredHead]:
+        """Every stream."""
+
+    async def accounts(self) -> Sequence[str]:
+        """Every account that anything belongs to."""
+
+    def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
+        """A stream's entries by `aseq`."""
+
+    def states(self, account_id: str) -> AsyncIterator[StoredState]:
+        """The account itself and what belongs to it."""
+
+    def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
+        """The account's certificates: the SHA-256 that each is stored under, and its DER."""
+
+    async def strays(self) -> Sequence[Finding]:
+        """What belongs to no entry, and entries that belong to no stream."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects findings: the first in full, all by number."""
+
+    kept: list[Finding] = field(default_factory=list)
+    counts: Counter[Code] = field(default_factory=Counter)
+
+    def add(self, finding: Finding) -> None:
+        """Note one."""
+        self.counts[finding.code] += 1
+        if len(self.kept) < FINDINGS_LIMIT:
+            self.kept.append(finding)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer: how much was looked at, and what was wrong with it."""
+
+    streams: int
+    entries: int
+    objects: int
+    findings: tuple[Finding, ...]
+    counts: Mapping[Code, int]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Tampering decides over what cannot be decided."""
+        if set(self.counts) - UNDECIDABLE:
+            return Verdict.TAMPERED
+        return Verdict.UNDECIDABLE if self.counts else Verdict.VERIFIED

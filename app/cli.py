@@ -1,0 +1,36 @@
+"""The command line, `anchorage`: serving, and what the operator of an installation does.
+
+Results go to standard output, and with `--json` in a form for programs; what is said to people goes to standard error.
+Every command that changes something goes through the door and is recorded, also beside a running server.
+"""
+
+import typer
+
+from app import __version__
+from app.commands import accounts, audit, demo, keys, serving, users
+
+cli = typer.Typer(
+    name="anchorage",
+    help="Which certificate authorities may vouch for your devices, and who decided it.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # a local variable may hold a key
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli.command("serve")(serving.serve)
+cli.command("migrate")(serving.migrate_database)
+cli.add_typer(accounts.commands, name="account")
+cli.add_typer(keys.commands, name="key")
+cli.add_typer(users.commands, name="user")
+cli.add_typer(audit.commands, name="audit")
+cli.command("demo")(demo.demo)
+
+
+@cli.command("version")
+def show_version() -> None:
+    """Print the release."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()

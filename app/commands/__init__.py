@@ -1,0 +1,1 @@
+"""The commands of `anchorage`: each parses its arguments, does one thing, and prints the outcome."""

@@ -1,0 +1,125 @@
+"""How a command runs: on an open installation, with errors as sentences, and results for people or for programs."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app import settings
+from app.errors import InvalidInput, Refusal
+from app.ids import is_id
+from app.installation import Installation, opened
+from app.settings import BadSetting, Settings
+from app.store.connection import CannotOpen
+from app.store.database import Role
+from app.store.schema import SchemaMismatch, pending
+
+T = TypeVar("T")
+Shown = Mapping[str, str | int | bool | None]
+
+REFUSED = 1
+UNUSABLE = 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+AccountId = Annotated[str, typer.Option("--account", metavar="ID", help="The account's id.")]
+
+say = Console(stderr=True, highlight=False, soft_wrap=True)
+"""For people: standard error, so that standard output holds the result and nothing else."""
+
+
+def load_settings() -> Settings:
+    """The settings, or the end of the command with a sentence that names the bad one."""
+    try:
+        return settings.load()
+    except BadSetting as bad:
+        stop(str(bad), UNUSABLE)
+
+
+def run(action: Callable[[Installation], Awaitable[T]]) -> T:
+    """Run an action on the installation of the settings, beside a server where there is one."""
+    current = load_settings()
+
+    async def whole() -> T:
+        async with opened(current, role=Role.BESIDE) as installation:
+            behind = await pending(installation.database)
+            if behind:
+                raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
+            return await action(installation)
+
+    return guarded(whole())
+
+
+def guarded(work: Awaitable[T]) -> T:
+    """The outcome of some work; a refusal ends the command with its code, its sentence and status 1.
+
+    What cannot be opened, or does not fit this program, ends it with status 2.
+    """
+
+    async def awaited() -> T:
+        return await work
+
+    try:
+        return asyncio.run(awaited())
+    except (CannotOpen, SchemaMismatch, OSError) as error:
+        stop(str(error), UNUSABLE)
+    except Refusal as refusal:
+        stop(f"{refusal.code}: {refusal.message}", REFUSED)
+
+
+def stop(message: str, status: int) -> NoReturn:
+    """End the command with a sentence for people and a status for programs."""
+    say.print(message, style="red", markup=False)
+    raise typer.Exit(status)
+
+
+def answer(result: Shown, *, as_json: bool, plain: str) -> None:
+    """One object: as JSON, or the one word of it that a script wants, alone on its line."""
+    sys.stdout.write(f"{json.dumps(result, ensure_ascii=False) if as_json else plain}\n")
+
+
+def answer_list(results: Sequence[Shown], *, as_json: bool, columns: Sequence[str]) -> None:
+    """Several objects: as a JSON array, or as a table."""
+    if as_json:
+        sys.stdout.write(f"{json.dumps(results, ensure_ascii=False, indent=2)}\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " ").upper())
+    for result in results:
+        table.add_row(*(_cell(result[column]) for column in columns))
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def object_id(text: str) -> str:
+    """An id as the commands print it; the API's spelling (`acc_…`, `key_…`) is taken as well.
+
+    Raises InvalidInput.
+    """
+    bare = text.partition("_")[2] if "_" in text else text
+    if not is_id(bare):
+        raise InvalidInput(f"{text!r} is no id: an id has 32 hexadecimal digits, as `anchorage account list` shows.")
+    return bare
+
+
+def instant(text: str) -> datetime:
+    """An instant from ISO 8601 text; a date alone is its first instant, and no zone means UTC.
+
+    Raises InvalidInput.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is no instant: write 2027-01-31 or 2027-01-31T12:00:00Z.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _cell(value: str | int | bool | None) -> str:  # noqa: FBT001  # a cell is shown, not obeyed
+    if value is None:
+        return "-"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,77 @@
+"""One installation as a process holds it: the settings, the database, and the door to it."""
+
+import getpass
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app import __version__
+from app.actor import Actor, Origin, command_line
+from app.clock import Clock, system_clock
+from app.ids import new_id
+from app.services.door import Door
+from app.settings import Settings
+from app.store.database import Database, Role, open_database
+
+DATA_DIR_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What lives as long as the process."""
+
+    settings: Settings
+    database: Database
+    door: Door
+    clock: Clock
+
+    def operator(self, account_id: str | None) -> Actor:
+        """Whoever runs this command, acting on one account or on the whole installation."""
+        return command_line(account_id, _user_name())
+
+    def origin(self, operation: str) -> Origin:
+        """Where a command comes from: the command line, by its words."""
+        return Origin(request_id=new_id(self.clock()), operation=operation)
+
+
+def assemble(settings: Settings, *, role: Role, clock: Clock = system_clock) -> Installation:
+    """Put an installation together; its database is not open yet.
+
+    Raises CannotOpen for a database URL that names none.
+    """
+    database = open_database(settings.store_url, role=role, pool_size=settings.pool_size)
+    door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{__version__}")
+    return Installation(settings, database, door, clock)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, role: Role, clock: Clock = system_clock) -> AsyncIterator[Installation]:
+    """An installation with its database open, closed at the end.
+
+    Raises CannotOpen or StoreUnavailable.
+    """
+    installation = assemble(settings, role=role, clock=clock)
+    await installation.database.start()
+    try:
+        yield installation
+    finally:
+        await installation.database.close()
+
+
+def ensure_data_dir(settings: Settings) -> None:
+    """Make the data directory for its owner alone.
+
+    Raises OSError.
+    """
+    settings.data_dir.mkdir(mode=DATA_DIR_MODE, parents=True, exist_ok=True)
+    # mkdir's mode is cut by the umask, and a directory that was there keeps what it had.
+    os.chmod(settings.data_dir, DATA_DIR_MODE)  # noqa: PTH101  # the name of the system call is the promise
+
+
+def _user_name() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a number that has no name.
+        return None

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Runs pytest once for each engine and closes with one line that counts both runs.
+
+One process knows one engine (Tortoise keeps insert statements across dialects), hence two runs. The second leaves
+out what cannot differ: the folders in ONCE and the tests marked `once`. What the tests need from the machine is
+looked for first; what cannot be had is said loudly at the end, and fails the run where CI is set.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+from scripts import find_programs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Folders whose tests open no database.
+ONCE = ("tests/architecture", "tests/rules", "tests/scripts")
+BROWSER_TESTS = "tests/browser"
+
+# pytest's exit codes: all passed, some failed, none was selected. Any other means that it could not go on.
+PASSED, FAILED, NONE_SELECTED = 0, 1, 5
+
+
+def say(sentence: str) -> None:
+    """Tell the person who waits, in order with what pytest prints."""
+    print(f"[test] {sentence}", flush=True)
+
+
+def run_pytest(arguments: list[str], report: Path, environment: dict[str, str], *, measured: bool) -> int:
+    """One run of pytest; answers its exit code."""
+    coverage = ["coverage", "run", "-m"] if measured else []
+    command = [sys.executable, "-m", *coverage, "pytest", f"--junitxml={report}", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def count(report: Path) -> Counter[str]:
+    """How many tests of one run passed, failed and were skipped. A run without a report counts as one failure."""
+    if not report.exists():
+        return Counter(failed=1)
+    total: Counter[str] = Counter()
+    for suite in ET.parse(report).getroot().iter("testsuite"):  # noqa: S314 - pytest has just written it.
+        numbers = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+        total["failed"] += numbers["failures"] + numbers["errors"]
+        total["skipped"] += numbers["skipped"]
+        total["passed"] += numbers["tests"] - numbers["failures"] - numbers["errors"] - numbers["skipped"]
+    return total
+
+
+def runs(lacks: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
+    """The runs to make: engine, arguments of pytest, environment. What the machine lacks is added to `lacks`."""
+    environment = dict(os.environ)
+    leave_out = []
+    if (ROOT / BROWSER_TESTS).exists():
+        if chromium := find_programs.chromium():
+            environment["ANCHORAGE_TEST_CHROMIUM"] = chromium
+        else:
+            leave_out = [f"--ignore={BROWSER_TESTS}"]
+            lacks.append(find_programs.WITHOUT_CHROMIUM)
+    planned = [("sqlite", leave_out, environment)]
+    if postgres := find_programs.postgres():
+        once = [*(f"--ignore={folder}" for folder in ONCE), "-m", "not once"]
+        planned.append(("postgres", leave_out + once, environment | postgres))
+    else:
+        lacks.append(find_programs.WITHOUT_POSTGRES)
+    return planned
+
+
+def show_coverage() -> None:
+    """Join what both runs have measured and print it."""
+    for action in (["combine", "--quiet"], ["report"]):
+        subprocess.run([sys.executable, "-m", "coverage", *action], cwd=ROOT, check=False)
+
+
+def main(arguments: list[str]) -> int:
+    """Both runs; 0 when every test passed and, in CI, none had to be left out."""
+    measured = not arguments
+    lacks: list[str] = []
+    total: Counter[str] = Counter()
+    codes = []
+    if measured:
+        subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
+    with tempfile.TemporaryDirectory(prefix="anchorage-test-") as reports:
+        for engine, chosen, environment in runs(lacks):
+            say(f"Running the tests on {engine}")
+            report = Path(reports, f"{engine}.xml")
+            engine_variable = {"ANCHORAGE_TEST_ENGINE": engine}
+            codes.append(run_pytest(chosen + arguments, report, environment | engine_variable, measured=measured))
+            total += count(report)
+            if codes[-1] not in (PASSED, FAILED, NONE_SELECTED):
+                break
+    if measured:
+        show_coverage()
+    for lack in lacks:
+        say(f"NOT TESTED: {lack}")
+    # A second run may have nothing to do; both having nothing is a mistake in the arguments.
+    bad = [code for code in codes if code not in (PASSED, NONE_SELECTED)]
+    if not bad and PASSED not in codes:
+        bad = [NONE_SELECTED]
+    if lacks and os.environ.get("CI"):
+        total["failed"] += len(lacks)
+        bad.append(FAILED)
+    print(f"tests: {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
+    return bad[0] if bad else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

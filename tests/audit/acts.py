@@ -1,0 +1,232 @@
+"""The acts whose entries are pinned: fixed ids, instants and salts, and every shape that an entry can have.
+
+`python -m tests.audit.acts` adds the vectors of new acts to the file, and refuses to touch one that is there: the bytes
+of an entry are for ever.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import TypedDict
+
+from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
+from app.audit import events
+from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
+from app.audit.events import Event
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UserState
+from app.clock import to_text
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
+
+ACCOUNT = "0190a0000000700080000000000000aa"
+START = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+KEY = Actor(ActorType.API_KEY, "0190a0000000700080000000000000bb", ACCOUNT, "Zoë Müller", frozenset())
+USER = Actor(ActorType.USER, "0190a0000000700080000000000000ee", ACCOUNT, "ada@example.test", frozenset())
+OPERATOR = command_line(ACCOUNT, "root")
+INSTALLATION = command_line(None, None)
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+GRAPHQL = Origin("0190a0000000700080000000000000f1", "Upload", "first", TRACE, "192.0.2.7", "curl/8 “x”")
+SHELL = Origin("0190a0000000700080000000000000f2", "anchorage account set-limit")
+
+
+class Vector(TypedDict):
+    """An entry to the byte. `body` is text, whose UTF-8 is the body; hashes are hexadecimal."""
+
+    stream: str
+    aseq: int
+    prev: str
+    body: str
+    body_sha256: str
+    hash: str
+    disclosures: dict[str, list[str]]
+
+
+def salts() -> Iterator[bytes]:
+    """16 bytes each: the numbers from 1."""
+    return (number.to_bytes(16, "big") for number in count(1))
+
+
+def account(version: int, **changed: object) -> AccountState:
+    """The account, as its opening left it but for what is given."""
+    fields = {
+        "id": ACCOUNT,
+        "version": version,
+        "name": "Northwind",
+        "tier": "DEVELOPER",
+        "limit_override": None,
+        "certificate_limit": 10,
+        "require_possession": True,
+        "created_at": to_text(START),
+        "updated_at": to_text(START + timedelta(hours=version)),
+    }
+    return AccountState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
+
+
+def certificate(version: int, **changed: object) -> CertificateState:
+    """A record, as its upload left it but for what is given."""
+    fields = {
+        "id": "0190a0000000700080000000000000cc",
+        "version": version,
+        "name": "Plant Zürich \u2028 “1”",
+        "description": 'Line 1\n\tand "2" \\ €, 𝄞',
+        "status": "ACTIVE",
+        "service": "BOOTSTRAP",
+        "usage": "CREDENTIALS",
+        "possession": "NOT_REQUIRED",
+        "fingerprint": "11" * 32,
+        "chain": ("11" * 32, "22" * 32),
+        "expires_at": "9999-12-31T23:59:59.000000Z",
+        "created_at": to_text(START),
+        "updated_at": to_text(START + timedelta(hours=version)),
+        "created_by_type": "api_key",
+        "created_by_id": KEY.id,
+        "created_by_entry": "0190a0000000700080000000000000e5",
+    }
+    return CertificateState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
+
+
+def api_key(version: int, **changed: object) -> ApiKeyState:
+    """A key, as its making left it but for what is given."""
+    fields = {
+        "id": "0190a0000000700080000000000000dd",
+        "version": version,
+        "name": "Gateway 1",
+        "role": "gateway",
+        "client_cert": "rfc9440",
+        "hint": "ak_0190…wxyz",
+        "created_at": to_text(START),
+        "expires_at": None,
+        "revoked_at": None,
+    }
+    return ApiKeyState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
+
+
+def user(version: int) -> UserState:
+    """A person."""
+    return UserState(
+        id=USER.id or "",
+        version=version,
+        name="ada@example.test",
+        role="admin",
+        created_at=to_text(START),
+        updated_at=to_text(START + timedelta(hours=version)),
+    )
+
+
+SUCCESSES: tuple[tuple[Event, Actor, Origin, str | None], ...] = (
+    (events.AccountCreated(account(1)), INSTALLATION, SHELL, None),
+    (events.AccountTierSet(account(1), account(2, tier="COMMERCIAL")), OPERATOR, SHELL, "Order 7"),
+    (events.AccountLimitSet(account(2), account(3, limit_override=3, certificate_limit=3)), OPERATOR, SHELL, None),
+    (events.AccountFeatureSet(account(3), account(4, require_possession=False)), OPERATOR, SHELL, None),
+    (events.CertificateUploaded(certificate(1)), KEY, GRAPHQL, None),
+    (events.CertificateUpdated(certificate(1), certificate(2, description=None)), KEY, GRAPHQL, None),
+    (events.CertificateStatusSet(certificate(2), certificate(3, status="INACTIVE")), USER, GRAPHQL, "The key leaked"),
+    (events.CertificateDeleted(certificate(3)), USER, GRAPHQL, "Line closed"),
+    (events.ApiKeyCreated(api_key(1)), USER, GRAPHQL, None),
+    (events.ApiKeyRevoked(api_key(1), api_key(2, revoked_at=to_text(START))), USER, GRAPHQL, "Rotated"),
+    (events.UserCreated(user(1)), OPERATOR, SHELL, None),
+    (events.UserPasswordSet(user(1), user(2)), USER, GRAPHQL, None),
+    (events.AuditLogRead(ACCOUNT, "auditEvents"), USER, GRAPHQL, None),
+    (events.AuditLogExported(ACCOUNT, "jsonl"), OPERATOR, SHELL, None),
+    (events.DatabaseMigrated(1), INSTALLATION, SHELL, None),
+)
+
+ENDINGS: dict[str, tuple[str, Result, str | None, Target, Actor, str | None]] = {
+    "refused: nothing of this id": (
+        "certificate.delete", Result.REFUSED, "NOT_FOUND", Target("certificate", "f" * 32), KEY, "why",
+    ),
+    "refused: an id that is none": (
+        "certificate.delete", Result.REFUSED, "NOT_FOUND", Target("certificate", "\ud800" + "x" * 99), KEY, None,
+    ),
+    "refused: not there yet, named": (
+        "certificate.upload", Result.REFUSED, "CA_KEY_USAGE", Target("certificate", None, "Plant B"), KEY, None,
+    ),
+    "refused: not there yet, unnamed": (
+        "certificate.upload", Result.REFUSED, "PRIVATE_KEY_PRESENT", Target("certificate"), KEY, None,
+    ),
+    "refused: of a version": (
+        "certificate.update", Result.REFUSED, "VERSION_CONFLICT", certificate(3).target, USER, None,
+    ),
+    "refused: a person, unnamed": ("user.create", Result.REFUSED, "NAME_TAKEN", Target("user"), OPERATOR, None),
+    "refused: a stranger": (
+        "certificate.upload", Result.REFUSED, "UNAUTHENTICATED", Target("certificate"), ANONYMOUS, None,
+    ),
+    "failed": ("certificate.delete", Result.FAILED, "INTERNAL", certificate(3).target, KEY, None),
+    "repeated": ("certificate.upload", Result.SUCCESS, "IDEMPOTENT_REPLAY", certificate(1).target, KEY, None),
+    "refused unread": (events.REQUEST_REFUSED, Result.REFUSED, "RATE_LIMITED", Target("request"), ANONYMOUS, None),
+}  # fmt: skip
+"""What is no event: the action, how it ended, what it was about, who acted, and why in their words."""
+
+
+def acts() -> dict[str, tuple[str, Act]]:
+    """Every act by its name, with the stream that it goes to, in the order in which it is appended."""
+    made: dict[str, tuple[str, Act]] = {}
+    for event, actor, origin, reason in SUCCESSES:
+        placed = _placed(len(made))
+        act = Act.succeeded(event, entry_id=placed[0], time=placed[1], actor=actor, origin=origin, reason=reason)
+        made[event.kind] = (_stream(actor, origin), act)
+    for name, (action, result, code, target, actor, reason) in ENDINGS.items():
+        entry_id, time = _placed(len(made))
+        act = Act(entry_id, time, actor, GRAPHQL, action, result, code, target, reason=reason)
+        made[name] = (_stream(actor, GRAPHQL), act)
+    entry_id, time = _placed(len(made))
+    burst: Json = {"count": 981, "first": to_text(START), "last": to_text(time)}
+    unread = Target("request")
+    act = Act(
+        entry_id, time, ANONYMOUS, GRAPHQL, events.REQUEST_REFUSED, Result.REFUSED, "UNAUTHENTICATED", unread,
+        extra=burst,
+    )  # fmt: skip
+    made["a burst of refusals"] = (_stream(ANONYMOUS, GRAPHQL), act)
+    entry_id, time = _placed(len(made))
+    long = Origin("r" * 3_000, "o" * 2_048, '"' * 1_025, "t" * 2_049, "2001:db8::1", "é" * 2_000)
+    act = Act(entry_id, time, KEY, long, "certificate.upload", Result.REFUSED, "INVALID_INPUT", Target("certificate"))
+    made["longer than an entry may hold"] = (_stream(KEY, long), act)
+    return made
+
+
+def vectors() -> dict[str, Vector]:
+    """The entries of the acts, each stream chained from its beginning."""
+    salt = salts()
+    ends: dict[str, tuple[int, bytes]] = {}
+    made: dict[str, Vector] = {}
+    for name, (stream, act) in acts().items():
+        sealed = seal(act, node="node-1", software="anchorage/1.0", salt=lambda: next(salt))
+        aseq, prev = ends.get(stream, (0, GENESIS))
+        body_sha256 = hashlib.sha256(sealed.body).digest()
+        chained = entry_hash(stream, aseq + 1, prev, body_sha256)
+        ends[stream] = (aseq + 1, chained)
+        made[name] = Vector(
+            stream=stream,
+            aseq=aseq + 1,
+            prev=prev.hex(),
+            body=sealed.body.decode(),
+            body_sha256=body_sha256.hex(),
+            hash=chained.hex(),
+            disclosures={subject: list(made) for subject, made in sealed.disclosures.items()},
+        )
+    return made
+
+
+def _placed(number: int) -> tuple[str, datetime]:
+    return f"0190a00000007000800000000000{number:04x}", START + timedelta(seconds=number)
+
+
+def _stream(actor: Actor, origin: Origin) -> str:
+    return system_stream(origin.address or "") if actor.account_id is None else account_stream(actor.account_id)
+
+
+def main() -> None:
+    """Add what is new to the file."""
+    pinned = json.loads(VECTORS.read_text(encoding="utf-8")) if VECTORS.exists() else {}
+    made = vectors()
+    if changed := [name for name, vector in pinned.items() if made.get(name) != vector]:
+        sys.exit(f"These entries are pinned and would change: {', '.join(changed)}.")
+    VECTORS.write_text(f"{json.dumps(made, indent=1, ensure_ascii=True)}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

