@@ -91,7 +91,9 @@ class House:
 
     async def open_account(self, name: str, *, tier: Tier = Tier.COMMERCIAL) -> "Caller":
         """An account, and its administrator's key."""
-        made = await self.services.door.perform(command_line(None, "operator"), CreateAccount(name, tier), self.origin())
+        made = await self.services.door.perform(
+            command_line(None, "operator"), CreateAccount(name, tier), self.origin()
+        )
         operator = command_line(made.value.id, "operator")
         return await self.key(operator, "first key", Role.ADMIN)
 
