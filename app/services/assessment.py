@@ -9,7 +9,8 @@ from app.findings import Finding, FindingCode, Severity
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
 from app.rules.upload import require_service, standing_findings
-from app.services.certificates import Quota, Submission, authority
+from app.services.certificates import Quota
+from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import AccountRow, CertificateRow

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import AuditLogRead, Target
+from app.audit.events import AuditLogRead
+from app.audit.states import Target
 from app.services.door import Done, Tx
 
 

@@ -1,6 +1,5 @@
 """The inputs of mutations, and the command that each makes."""
 
-import secrets
 from datetime import datetime
 from typing import TypeAlias
 
@@ -15,13 +14,11 @@ from app.services.certificates import (
     UpdateCertificate,
     UploadCertificate,
 )
-from app.services.keys import CreateApiKey, RevokeApiKey
+from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.terms import ClientCertForm, Service, Status, Usage
 from app.transport.graphql.described import attribute, input_type
 from app.transport.graphql.ids import Kind, decode
 from app.transport.graphql.inputs import CertificateSource, given
-
-SECRET_BYTES = 32
 
 Key: TypeAlias = strawberry.ID | None
 
@@ -129,12 +126,12 @@ class CreateApiKeyInput:
     )
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
 
-    def command(self) -> CreateApiKey:
-        """What to do, with a secret that is made here."""
+    def command(self, at: datetime) -> CreateApiKey:
+        """What to do, with a credential that is made here."""
         return CreateApiKey(
             name=self.name,
             role=self.role,
-            secret=secrets.token_bytes(SECRET_BYTES),
+            credential=fresh_credential(at),
             expires_at=given(self.expires_at),
             client_cert=given(self.client_cert),
         )

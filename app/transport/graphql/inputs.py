@@ -9,7 +9,7 @@ from typing import TypeVar
 import strawberry
 from strawberry import UNSET
 
-from app.services.certificates import Submission
+from app.services.submission import Submission
 from app.store.log_reads import EntryFilter
 from app.store.paging import Order
 from app.store.reads import CertificateFilter as Wanted

@@ -12,7 +12,7 @@ from app.transport.graphql.wrong_input import BadUserInput
 async def account_log(context: Context, wanted: EntryFilter, asked: Asked, *, descending: bool) -> AuditEventConnection:
     """A page of the account's log."""
     window = await log_window(context, asked)
-    connection, account_id = context.loaders.connection, context.account_id
+    connection, account_id = context.connection, context.account_id
     page = await log_reads.entries_page(connection, account_id, wanted, window, descending=descending)
     return AuditEventConnection.of(page, lambda: log_reads.count_entries(connection, account_id, wanted))
 

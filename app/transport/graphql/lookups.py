@@ -33,7 +33,7 @@ async def own_account(context: Context) -> AccountRow:
 
 async def certificate_by(context: Context, by: CertificateLookup) -> CertificateRow | None:
     """The record that a lookup names; None when the account has none."""
-    connection, account_id = context.loaders.connection, context.account_id
+    connection, account_id = context.connection, context.account_id
     if by.id:
         return await context.loaders.certificates.load(decode(Kind.CERTIFICATE, by.id))
     if by.fingerprint:
@@ -49,20 +49,20 @@ async def certificates_page(
     wanted = Wanted() if narrowed is None else narrowed.wanted()
     window = asked.window(ordered.field.value)
     page = await reads.certificates_page(
-        context.loaders.connection, context.account_id, wanted, ordered.order(), window
+        context.connection, context.account_id, wanted, ordered.order(), window
     )
     raw: Any = info
     await context.loaders.prefetch(page.rows, names_below(raw._raw_info))
     return CertificateConnection.of(
         page,
         ordered.field,
-        lambda: reads.count_certificates(context.loaders.connection, context.account_id, wanted),
+        lambda: reads.count_certificates(context.connection, context.account_id, wanted),
     )
 
 
 async def api_keys_page(context: Context, asked: Asked) -> ApiKeyConnection:
     """A page of the account's keys."""
-    page = await reads.api_keys_page(context.loaders.connection, context.account_id, asked.window(KEYS_ORDER))
+    page = await reads.api_keys_page(context.connection, context.account_id, asked.window(KEYS_ORDER))
     return ApiKeyConnection.of(page)
 
 
@@ -71,5 +71,5 @@ async def preview(context: Context, given_input: PreviewCertificateInput) -> Pre
     submission = await given_input.source.examined(context.now)
     account = await own_account(context)
     return await assessment.preview(
-        context.loaders.connection, account, submission, given_input.usage, given(given_input.service)
+        context.connection, account, submission, given_input.usage, given(given_input.service)
     )

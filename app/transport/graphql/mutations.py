@@ -81,7 +81,8 @@ class Mutation:
         self, info: Info, given_input: Annotated[CreateApiKeyInput, _input("The key.")]
     ) -> CreateApiKeyPayload | None:
         """Makes an API key."""
-        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        command = given_input.command(info.context.now)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
         return CreateApiKeyPayload.of(done)
 
     @_changes(Scope.API_KEYS_WRITE, RevokeApiKeyPayload, cost=10)

@@ -1,7 +1,7 @@
 """Certificates through the API: what is uploaded is what is read, and every change is refused or done."""
 
-from tests.transport.authorities import authority, chain, pem_of
-from tests.transport.graphql.house import UPLOAD, Caller, House
+from tests.rules.authority import chain_of_three, make
+from tests.transport.graphql.callers import UPLOAD, Caller, pem_of
 
 WHOLE = """
 query Whole($by: CertificateLookup!) {
@@ -24,21 +24,22 @@ query Whole($by: CertificateLookup!) {
 
 
 async def test_what_was_uploaded_is_read_back_whole(admin: Caller) -> None:
-    fleet = chain("Fleet CA")
-    made = await admin.upload("fleet", source={"pem": pem_of(*reversed(fleet))}, description="The fleet.")
+    root, middle, fleet_ca = chain_of_three()
+    made = await admin.upload("fleet", root, middle, fleet_ca, description="The fleet.")
+    fleet = (fleet_ca, middle, root)
     found = (await admin(WHOLE, by={"id": made["id"]}))["certificate"]
-    assert found["fingerprint"] == fleet[0].fingerprint
+    assert found["fingerprint"] == fleet_ca.parsed.fingerprint.hex()
     assert found["pem"] == pem_of(*fleet)
-    assert [each["pem"] for each in found["chain"]] == [each.pem for each in fleet]
-    assert [each["subject"] for each in found["chain"]] == ["CN=Fleet CA", "CN=Fleet CA Middle", "CN=Fleet CA Root"]
+    assert [each["pem"] for each in found["chain"]] == [pem_of(each) for each in fleet]
+    assert [each["subject"] for each in found["chain"]] == ["CN=Fleet CA", "CN=Middle CA", "CN=Root CA"]
     assert found["chain"][2] | {"pem": "", "fingerprint": "", "publicKeyFingerprint": ""} == {
-        "subject": "CN=Fleet CA Root",
-        "issuer": "CN=Fleet CA Root",
+        "subject": "CN=Root CA",
+        "issuer": "CN=Root CA",
         "serialNumber": "1234",
         "fingerprint": "",
         "publicKeyFingerprint": "",
-        "notBefore": "2025-11-24T12:00:00.000Z",
-        "notAfter": "2036-11-21T12:00:00.000Z",
+        "notBefore": "2025-06-01T12:00:00.000Z",
+        "notAfter": "2036-05-29T12:00:00.000Z",
         "isCa": True,
         "pathLength": None,
         "selfSigned": True,
@@ -50,7 +51,7 @@ async def test_what_was_uploaded_is_read_back_whole(admin: Caller) -> None:
     assert (found["version"], found["name"], found["description"]) == (1, "fleet", "The fleet.")
     assert (found["status"], found["service"], found["usage"]) == ("ACTIVE", "BOOTSTRAP", "ENROLLMENT")
     assert found["possession"] == "NOT_REQUIRED"
-    assert found["expiresAt"] == "2036-11-21T12:00:00.000Z"
+    assert found["expiresAt"] == "2036-05-29T12:00:00.000Z"
     assert found["createdBy"] == {
         "kind": "API_KEY",
         "displayName": "first key",
@@ -71,12 +72,12 @@ async def test_a_certificate_is_found_by_id_by_fingerprint_and_by_name(admin: Ca
         assert await admin(WHOLE, by=by) == {"certificate": None}
 
 
-async def test_the_same_certificate_twice_is_refused_with_the_one_that_is_there(admin: Caller, house: House) -> None:
-    made = await admin.upload("fleet")
-    again = {"name": "other", "usage": "ENROLLMENT", "source": {"pem": authority("fleet").pem}}
-    source = (await admin("query($id: ID!) { certificate(by: {id: $id}) { pem } }", id=made["id"]))["certificate"]["pem"]
+async def test_the_same_certificate_twice_is_refused_with_the_one_that_is_there(admin: Caller) -> None:
+    ca = make()
+    made = await admin.upload("fleet", ca)
+    again = {"name": "other", "usage": "ENROLLMENT", "source": {"pem": pem_of(ca)}}
     document = UPLOAD.replace("code message path", "code path ... on DuplicateCertificateError { existing { id name } }")
-    refused = (await admin(document, input=again | {"source": {"pem": source}}))["uploadCertificate"]
+    refused = (await admin(document, input=again))["uploadCertificate"]
     assert refused["certificate"] is None
     assert refused["errors"] == [
         {
