@@ -1,6 +1,6 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
@@ -44,25 +44,7 @@ class Evidence:
     async def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
         """See `Source.entries`."""
         async for row, body, disclosures in evidence.entries(self.connection, stream):
-            yield StoredEntry(
-                stream=row["stream"],
-                aseq=row["aseq"],
-                id=row["id"],
-                account_id=row["account_id"],
-                prev=_bytes(row["prev"]),
-                body_sha256=_bytes(row["body_sha256"]),
-                hash=_bytes(row["hash"]),
-                time=row["time"],
-                actor_type=row["actor_type"],
-                actor_id=row["actor_id"],
-                action=row["action"],
-                result=row["result"],
-                code=row["code"],
-                target_type=row["target_type"],
-                target_id=row["target_id"],
-                body=body,
-                disclosures=disclosures,
-            )
+            yield stored_entry(row, body, disclosures)
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -90,6 +72,29 @@ class Evidence:
                 for seq in await evidence.stray_disclosures(self.connection)
             ),
         ]
+
+
+def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -> StoredEntry:
+    """An entry as it is stored."""
+    return StoredEntry(
+        stream=row["stream"],
+        aseq=row["aseq"],
+        id=row["id"],
+        account_id=row["account_id"],
+        prev=_bytes(row["prev"]),
+        body_sha256=_bytes(row["body_sha256"]),
+        hash=_bytes(row["hash"]),
+        time=row["time"],
+        actor_type=row["actor_type"],
+        actor_id=row["actor_id"],
+        action=row["action"],
+        result=row["result"],
+        code=row["code"],
+        target_type=row["target_type"],
+        target_id=row["target_id"],
+        body=body,
+        disclosures=disclosures,
+    )
 
 
 def stored_state(kind: str, row: Row) -> StoredState:

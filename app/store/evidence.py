@@ -1,6 +1,7 @@
 """What a verification reads: every row as it is stored, unparsed, so that also a spoilt one can be read."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import MAXYEAR
 
 from app.clock import EPOCH, from_micros
@@ -9,7 +10,7 @@ from app.store.connection import Connection, Row
 BATCH = 500
 DER_BATCH = 100
 STRAYS_LIMIT = 100
-_SMALLEST = -(2**63)
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 _HEADS = "SELECT stream, account_id, aseq, hash FROM audit_stream"
 _ACCOUNTS = " UNION ".join(
@@ -22,10 +23,19 @@ _ACCOUNTS = " UNION ".join(
         ("x509_certificate", "account_id"),
     )
 )
-_ENTRIES = (
-    "SELECT seq, stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result,"
-    " code, target_type, target_id FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq"
-    f" LIMIT {BATCH}"
+_COLUMNS = (
+    "seq, stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
+    " target_type, target_id"
+)
+_ENTRIES = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
+_ACCOUNT_RANGE = (
+    "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM audit_entry"
+    " WHERE account_id = $1 AND time >= $2 AND time < $3"
+)
+# The sign before `time` keeps both planners from the index on it, which would sort everything for every page.
+_ACCOUNT_ENTRIES = (
+    f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND +time >= $2 AND +time < $3"
+    f" AND seq > $4 AND seq <= $5 ORDER BY seq LIMIT {BATCH}"
 )
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
@@ -66,11 +76,42 @@ async def entries(connection: Connection, stream: str) -> AsyncIterator[tuple[Ro
     """A stream's entries by `aseq`, each with its body, None where it is gone, and its disclosures by subject."""
     aseq = _SMALLEST
     while found := await connection.fetch(_ENTRIES, stream, aseq):
-        bodies = await _bodies(connection, found)
-        disclosures = await _disclosures(connection, found)
-        for row in found:
-            yield row, bodies.get(row["seq"]), disclosures.get(row["seq"], {})
+        for whole in await _whole(connection, found):
+            yield whole
         aseq = found[-1]["aseq"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRange:
+    """An account's entries from `start` up to `end` (microseconds since 1970), and where in the log they lie."""
+
+    account_id: str
+    start: int
+    end: int
+    count: int
+    first_seq: int
+    last_seq: int
+
+
+async def account_range(connection: Connection, account_id: str, start: int | None, end: int | None) -> AccountRange:
+    """The entries of an account within an interval that may be open."""
+    since, until = _SMALLEST if start is None else start, _LARGEST if end is None else end
+    row = await connection.fetch_one(_ACCOUNT_RANGE, account_id, since, until)
+    if row is None or not row["n"]:
+        return AccountRange(account_id, since, until, 0, 0, -1)
+    return AccountRange(account_id, since, until, row["n"], row["first"], row["last"])
+
+
+async def account_entries(
+    connection: Connection, among: AccountRange
+) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
+    """These entries, oldest first."""
+    seq = among.first_seq - 1
+    bounds = (among.account_id, among.start, among.end)
+    while found := await connection.fetch(_ACCOUNT_ENTRIES, *bounds, seq, among.last_seq):
+        for whole in await _whole(connection, found):
+            yield whole
+        seq = found[-1]["seq"]
 
 
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
@@ -102,6 +143,12 @@ async def stray_disclosures(connection: Connection) -> list[int]:
 async def stray_streams(connection: Connection) -> dict[str, int]:
     """Streams that have entries and no row of their own, and how many entries."""
     return {row["stream"]: row["entries"] for row in await connection.fetch(_STRAY_STREAMS)}
+
+
+async def _whole(connection: Connection, found: Sequence[Row]) -> list[tuple[Row, bytes | None, dict[str, str]]]:
+    bodies = await _bodies(connection, found)
+    disclosures = await _disclosures(connection, found)
+    return [(row, bodies.get(row["seq"]), disclosures.get(row["seq"], {})) for row in found]
 
 
 async def _bodies(connection: Connection, found: Sequence[Row]) -> dict[int, bytes]:

@@ -106,16 +106,9 @@ class PostgresReads(Statements):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:
-        """See `Backend.snapshot`."""
-        async with self._connection() as connection:
-            snapshot = PostgresSnapshot(connection)
-            try:
-                for statement in _BEGIN_SNAPSHOT:
-                    await snapshot.run(statement, ())
-                yield snapshot
-            finally:
-                if connection.is_in_transaction():
-                    await snapshot.run("ROLLBACK", ())
+        """See `Database.snapshot`. It has one of the pool's connections until its end."""
+        async with self._connection() as connection, PostgresSnapshot(connection).begun() as snapshot:
+            yield snapshot
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[ServerConnection]:
@@ -138,6 +131,17 @@ class PostgresSnapshot(Statements):
     def orm(self) -> PostgresOrm:
         """See `Connection.orm`."""
         return PostgresOrm(self.engine.value, self.run)
+
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator["PostgresSnapshot"]:
+        """The snapshot, from here to the end of the block. Raises StoreUnavailable."""
+        try:
+            for statement in _BEGIN_SNAPSHOT:
+                await self.run(statement, ())
+            yield self
+        finally:
+            if self._connection.is_in_transaction():
+                await self.run("ROLLBACK", ())
 
     async def run(self, sql: str, values: Sequence[object]) -> Result:
         """Run one statement. Raises StoreUnavailable."""

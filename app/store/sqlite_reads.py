@@ -77,14 +77,14 @@ class SqliteReads(Statements):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["SqliteSnapshot"]:
-        """See `Backend.snapshot`. A connection of its own, so that a long walk takes none from the other reads."""
-        reader = _Reader(self._path)
+        """See `Database.snapshot`. It has a connection of its own, and needs none of the others open."""
         try:
+            reader = _Reader(await asyncio.to_thread(open_reader, self._path))
             await reader.thread
+            snapshot = SqliteSnapshot(reader)
             try:
-                reader.deadline = monotonic() + STATEMENT_SECONDS
-                await reader.thread.execute_fetchall("BEGIN")
-                yield SqliteSnapshot(reader)
+                await snapshot.run("BEGIN", ())
+                yield snapshot
             finally:
                 await reader.thread.close()
         except sqlite3.Error as error:
