@@ -14,6 +14,7 @@ from app.clock import Clock
 from app.services.audit_log import ReadAuditLog
 from app.services.door import Door, Recorded, Repeatable
 from app.settings import Settings
+from app.store.connection import Connection
 from app.store.database import Database
 from app.transport.graphql.loaders import Loaders
 
@@ -81,10 +82,13 @@ class Context:
     origin: Origin
     now: datetime
     budget: Budget | None = None
+    connection: Connection = field(init=False)
+    """Where queries read."""
     loaders: Loaders = field(init=False)
     _log_reads: dict[str, asyncio.Task[Recorded[None]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.connection = self.services.database.reads
         self.renew()
 
     @property
@@ -95,7 +99,7 @@ class Context:
     def renew(self, now: datetime | None = None) -> None:
         """Forget what was read: before every act of an operation, and every event of a subscription."""
         self.now = now or self.now
-        self.loaders = Loaders(self.services.database.reads, self.account_id, self.now)
+        self.loaders = Loaders(self.connection, self.account_id, self.now)
 
     def origin_at(self, path: str) -> Origin:
         """The origin of one field: two aliases of a document are two acts."""

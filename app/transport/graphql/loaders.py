@@ -10,7 +10,7 @@ from app.rules import chain as chains
 from app.rules.chain import Chain
 from app.services import assessment
 from app.services.assessment import Noticed
-from app.services.certificates import authority
+from app.services.submission import authority
 from app.store import log_reads, reads
 from app.store.connection import Connection
 from app.store.paging import Page, Window

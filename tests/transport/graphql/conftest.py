@@ -1,29 +1,29 @@
 """Whole operations on a real database, as callers of two accounts."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from app.store.database import Database
-from tests.transport.graphql.house import Caller, House
+from tests.checks import check_log
+from tests.house import House
+from tests.transport.graphql.callers import Caller, account
 
 
 @pytest.fixture
-async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
-    """The services on a database of this test's own; its log is checked when the test is over."""
-    house = House.on(database, tmp_path)
-    yield house
-    await house.check_log()
+async def house(database: Database) -> AsyncIterator[House]:
+    """A door on a database of this test's own, whose log is verified when the test is over."""
+    yield House(database)
+    await check_log(database)
 
 
 @pytest.fixture
 async def admin(house: House) -> Caller:
     """An administrator's key of an account that may hold 50 certificates."""
-    return await house.open_account("acme")
+    return await account(house, "acme")
 
 
 @pytest.fixture
 async def stranger(house: House) -> Caller:
     """An administrator's key of another account."""
-    return await house.open_account("umbrella")
+    return await account(house, "umbrella")
