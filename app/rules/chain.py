@@ -63,9 +63,9 @@ def stored(ders: tuple[bytes, ...]) -> Chain:
 def order(certificates: Sequence[ParsedCertificate]) -> Chain:
     """Find the one path through all the certificates, whatever their order.
 
-    Raises CertificateRejected: INPUT_EMPTY, LEAF_IN_CHAIN and NOT_A_CA, then CHAIN_INCOMPLETE and SIGNATURE_INVALID (or why a
-    signature cannot be verified), then CHAIN_MULTIPLE_ROOTS, CHAIN_AMBIGUOUS and CHAIN_BRANCHED. Indexes are
-    positions in `certificates`.
+    Raises CertificateRejected: INPUT_EMPTY, then LEAF_IN_CHAIN and NOT_A_CA, then CHAIN_INCOMPLETE and
+    SIGNATURE_INVALID (or why a signature cannot be verified), then CHAIN_MULTIPLE_ROOTS, CHAIN_AMBIGUOUS and
+    CHAIN_BRANCHED. Indexes are positions in `certificates`.
     """
     nodes, warnings = _without_duplicates(certificates)
     if not nodes:

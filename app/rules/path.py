@@ -233,8 +233,9 @@ def _uri(constraints: NameConstraints, names: Names) -> str | None:
 
 
 def _ip_within(name: Address | Network, tree: Address | Network) -> bool:
-    is_pair = isinstance(name, IPv4Address | IPv6Address) and isinstance(tree, IPv4Network | IPv6Network)
-    return is_pair and name in tree
+    if not isinstance(tree, IPv4Network | IPv6Network):
+        return False
+    return isinstance(name, IPv4Address | IPv6Address) and name in tree
 
 
 def _ip(constraints: NameConstraints, names: Names) -> str | None:
