@@ -15,7 +15,7 @@ import aiosqlite
 
 from app.errors import AuditUnavailable, OutcomeUnknown
 from app.store import sqlite_faults
-from app.store.connection import Engine, Row
+from app.store.connection import CannotOpen, Engine, Row
 from app.store.orm import SqliteOrm
 from app.store.sqlite_connect import native, open_writer
 from app.store.statements import Result
@@ -131,7 +131,7 @@ class SqliteWriter:
             except sqlite3.Error as error:
                 if not sqlite_faults.is_busy(error) or asyncio.get_running_loop().time() > deadline:
                     raise AuditUnavailable(_NOTHING_DONE) from error
-            except OSError as error:
+            except (OSError, CannotOpen) as error:
                 raise AuditUnavailable(_NOTHING_DONE) from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -242,13 +242,22 @@ async def test_a_server_that_becomes_read_only_is_left_for_one_that_writes(
     database: Database, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_engine, "ACQUIRE_SECONDS", 0.5)
-    assert await database.write("a", Insert(1)) == 1
-    await admin.execute("ALTER DATABASE subject SET default_transaction_read_only = on")
-    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'subject'")
+    before, after = Insert(1), Insert(3)
+    await database.write("a", before)
+    await admin.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    await admin.execute("SELECT pg_reload_conf()")
+    await asyncio.sleep(0.3)
     with pytest.raises(AuditUnavailable):
         await database.write("a", Insert(2))
-    await admin.execute("ALTER DATABASE subject RESET default_transaction_read_only")
-    assert await database.write("a", Insert(3)) == 3
+    # Now no host at all takes writes; the connection that was good before must not be asked again.
+    with pytest.raises(AuditUnavailable):
+        await database.write("a", Insert(2))
+    await admin.execute("SET default_transaction_read_only = off")
+    await admin.execute("ALTER SYSTEM RESET default_transaction_read_only")
+    await admin.execute("SELECT pg_reload_conf()")
+    await asyncio.sleep(0.3)
+    assert await database.write("a", after) == 3
+    assert before.pid != after.pid
     assert await numbers(database) == [1, 3]
 
 
