@@ -10,7 +10,7 @@ from app import __version__
 from app.actor import Actor, Origin, command_line
 from app.clock import Clock, system_clock
 from app.ids import new_id
-from app.services.door import Door
+from app.services.door import Door, Observer, nobody
 from app.settings import Settings
 from app.store.database import Database, Role, open_database
 
@@ -35,13 +35,15 @@ class Installation:
         return Origin(request_id=new_id(self.clock()), operation=operation)
 
 
-def assemble(settings: Settings, *, role: Role, clock: Clock = system_clock) -> Installation:
+def assemble(
+    settings: Settings, *, role: Role, clock: Clock = system_clock, on_recorded: Observer = nobody
+) -> Installation:
     """Put an installation together; its database is not open yet.
 
     Raises CannotOpen for a database URL that names none.
     """
     database = open_database(settings.store_url, role=role, pool_size=settings.pool_size)
-    door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{__version__}")
+    door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{__version__}", on_recorded=on_recorded)
     return Installation(settings, database, door, clock)
 
 

@@ -1,15 +1,27 @@
 """The settings: environment variables that begin with `ANCHORAGE_`, and a `.env` file, read once at the start."""
 
 import platform
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "ANCHORAGE_"
+SECRET = frozenset({"database_url", "metrics_token"})
+"""Settings whose value no message repeats."""
+
+Network = IPv4Network | IPv6Network
+Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A name that stands in log lines and entries: 1 to 100 characters, none of them a control character."""
+
+_STORE_URL = re.compile(r"(sqlite|postgres|postgresql)://.+")
 
 
 class BadSetting(Exception):
@@ -24,11 +36,33 @@ class Introspection(StrEnum):
     OFF = "off"
 
 
+class Metrics(StrEnum):
+    """Who may read /metrics. With a token, only who sends it, whatever else is set; see ADR 20."""
+
+    LOOPBACK = "loopback"
+    ON = "on"
+    OFF = "off"
+
+
 class LogFormat(StrEnum):
     """How a line of the log is written."""
 
     CONSOLE = "console"
     JSON = "json"
+
+
+def _networks(value: object) -> object:
+    """The networks of a list with commas; what is no text is left to the type."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise PydanticCustomError(
+            "networks",
+            "{wrong}; addresses or networks are allowed, with commas: 10.0.0.0/8, ::1",
+            {"wrong": str(error)},
+        ) from None
 
 
 class Settings(BaseSettings):
@@ -38,12 +72,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     database_url: str = Field(default="", repr=False)
-    host: str = "127.0.0.1"
+    host: Line = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     public_url: str | None = None
-    region: str = "local"
-    node: str = Field(default_factory=platform.node)
+    region: Line = "local"
+    node: Line = Field(default_factory=lambda: platform.node() or "unnamed")
     introspection: Introspection = Introspection.SIGNED_IN
     explorer: bool = True
     log_format: LogFormat = LogFormat.CONSOLE
@@ -54,7 +88,35 @@ class Settings(BaseSettings):
     max_query_tokens: Annotated[int, Field(ge=10)] = 4_000
     max_aliases: Annotated[int, Field(ge=1)] = 30
     rate_per_minute: Annotated[int, Field(ge=1)] = 600_000
-    """What one key may spend in a minute, in the cost of its operations."""
+    """What one key, or one address without a key, may spend in a minute, in the cost of its operations."""
+    max_connections: Annotated[int, Field(ge=10, le=100_000)] = 2_000
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """How many requests may run at once, subscriptions included, in one process."""
+    drain_seconds: Annotated[int, Field(ge=1, le=300)] = 20
+    """How long requests in flight may take to finish once the process was told to stop."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
+    """The peers whose X-Forwarded-For is believed; nobody's, unless named."""
+    metrics: Metrics = Metrics.LOOPBACK
+    metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_an_engine(cls, value: str) -> str:
+        if value and not _STORE_URL.fullmatch(value):
+            raise PydanticCustomError(
+                "database_url", "sqlite://path/to/file and postgres://user:password@host:5432/name are allowed"
+            )
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise PydanticCustomError("public_url", "an address without a path is allowed: https://ca.example")
+        return value.rstrip("/")
 
     @property
     def store_url(self) -> str:
@@ -79,5 +141,6 @@ def load() -> Settings:
 
 def _sentence(problem: object) -> str:
     assert isinstance(problem, dict)  # noqa: S101  # pydantic's own type for it is a TypedDict
-    name = f"{PREFIX}{'_'.join(str(part) for part in problem['loc'])}".upper()
-    return f"{name} is {problem['input']!r}: {problem['msg']}."
+    field = str(problem["loc"][0])
+    held = "not allowed" if field in SECRET else repr(problem["input"])
+    return f"{PREFIX}{field.upper()} is {held}: {problem['msg']}."

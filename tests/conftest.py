@@ -11,10 +11,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.store.connection import Engine
 from app.store.database import Database, open_database
 from app.store.migrate import migrate
+from tests.checks import check_log
 from tests.house import House
 from tests.store.cluster import Cluster
 
@@ -24,6 +26,11 @@ collect_ignore_glob = ["**/test_sqlite_*.py" if ENGINE is Engine.POSTGRES else "
 
 UrlOf = Callable[[str], str]
 """The URL of a PostgreSQL database by its name."""
+
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("anchorage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anchorage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,9 +97,10 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def house(database: Database) -> House:
-    """A door on a database of this test's own."""
-    return House(database)
+async def house(database: Database) -> AsyncIterator[House]:
+    """A door on a database of this test's own. Whatever the test did, the log must tell the state at its end."""
+    yield House(database)
+    await check_log(database)
 
 
 class _Migrated:

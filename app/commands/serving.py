@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from app.commands.running import UNUSABLE, AsJson, answer, guarded, load_settings, say, stop
+from app.errors import StoreUnavailable
 from app.first_start import FirstSecrets, UnusableSecretFile, first_start
 from app.installation import Installation, ensure_data_dir, opened
 from app.services.migrations import RecordMigration
 from app.settings import Settings
+from app.store.connection import CannotOpen
 from app.store.database import Role
 from app.store.migrate import migrate
 
@@ -20,12 +22,15 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; more than one needs PostgreSQL.")] = None,
 ) -> None:
     """Migrate, make what a first start needs, and serve until interrupted."""
-    from app.serving import listen  # noqa: PLC0415  # a short command need not load the server
+    from app.serving import CannotServe, listen  # noqa: PLC0415  # a short command need not load the server
 
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings().with_given(given)
     secrets = guarded(_prepared(settings))
-    listen(settings, listening=lambda url: _welcome(settings, url, secrets))
+    try:
+        listen(settings, listening=lambda url: _welcome(settings, url, secrets))
+    except (CannotServe, CannotOpen, StoreUnavailable) as error:
+        stop(str(error), UNUSABLE)
 
 
 def migrate_database(*, as_json: AsJson = False) -> None:

@@ -11,9 +11,17 @@ def require_scope(actor: Actor, scope: Scope) -> None:
     """
     if scope in actor.scopes:
         return
+    require_signed_in(actor)
+    raise Forbidden(f"This needs the scope {scope.value}, which the caller does not have.")
+
+
+def require_signed_in(actor: Actor) -> None:
+    """Refuse a stranger.
+
+    Raises Unauthenticated.
+    """
     if actor.type is ActorType.ANONYMOUS:
         raise Unauthenticated("This needs an API key: send it as `Authorization: Bearer ak_...`.")
-    raise Forbidden(f"This needs the scope {scope.value}, which the caller does not have.")
 
 
 def require_grantable(actor: Actor, role: Role) -> None:

@@ -184,7 +184,7 @@ def _not_one_path(nodes: Sequence[_Node], issuers: dict[int, list[_Node]]) -> li
         return [_error(node, FindingCode.CHAIN_AMBIGUOUS, message) for node in several]
     parents = {issuers[node.position][0] for node in nodes if node not in roots}
     lowest = [node for node in nodes if node not in parents]
-    if len(lowest) > 1 or len(nodes) > _height(lowest, issuers):
+    if len(nodes) > _height(lowest, issuers):
         message = "The certificates form more than one chain: upload each chain by itself."
         return [_error(node, FindingCode.CHAIN_BRANCHED, message) for node in lowest[1:] or nodes[:1]]
     return []

@@ -172,7 +172,7 @@ def _dns(constraints: NameConstraints, names: Names) -> str | None:
 def _host_within(host: str, tree: str) -> bool:
     # For e-mail and URI a leading dot means the hosts below the domain, and no dot means that host alone.
     tree = tree.lower()
-    return host.endswith(tree) and len(host) > len(tree) if tree.startswith(".") else host == tree
+    return host.endswith(tree) if tree.startswith(".") else host == tree
 
 
 def _email_within(name: str, tree: str) -> bool:

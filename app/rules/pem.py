@@ -9,7 +9,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NoReturn
 
 from app.errors import CertificateRejected
@@ -48,6 +48,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]*")
 # Where Base64 may start that is DER (0x30 0x0. to 0x30 0xf.), "openssh-key-v1", or itself PEM.
 _ENCODED_START = re.compile(r"(?<![A-Za-z0-9+/_-])(?=M[A-P]|b3BlbnNzaC1rZXktdjE|LS0tLS1CRUdJTi)")
 _URL_SAFE = str.maketrans("-_", "+/", "=")
+# Nobody is expected to hide a key on purpose: the bounds keep a crafted text from costing more than milliseconds.
+_STARTS_EXAMINED = 256
 _START_EXAMINED = 2048
 _SHORTEST_KEY = 24
 _SEVERAL = 10
@@ -160,7 +162,7 @@ def _region_holds_key(region: str) -> bool:
     compact = _SPACE.sub("", region)
     if _BASE64.fullmatch(compact):
         return _is_encoded_key(compact)
-    starts = (match.start() for match in _ENCODED_START.finditer(region))
+    starts = (match.start() for match in islice(_ENCODED_START.finditer(region), _STARTS_EXAMINED))
     return any(_is_encoded_key(_SPACE.sub("", region[start : start + _START_EXAMINED])) for start in starts)
 
 
@@ -169,7 +171,9 @@ def _is_encoded_key(compact: str) -> bool:
     digits = run[0].translate(_URL_SAFE) if run else ""
     if len(digits) < _SHORTEST_KEY:
         return False
-    data = binascii.a2b_base64(digits[: len(digits) // 4 * 4])
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    data = binascii.a2b_base64(digits + "=" * (-len(digits) % 4))
     return _is_key(data) or (_KEY_WORDS.search(data.decode("latin-1")) is not None and digits.startswith("LS0t"))
 
 
@@ -248,4 +252,4 @@ def _refuse_private_key() -> NoReturn:
 
 
 def _refuse(code: FindingCode, message: str, index: int | None = None, reference: str | None = None) -> NoReturn:
-    raise CertificateRejected((Finding(Severity.ERROR, code, message, index, reference),)) from None
+    raise CertificateRejected((Finding(Severity.ERROR, code, message, index, reference),))

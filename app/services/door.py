@@ -115,25 +115,46 @@ def fresh_salt() -> bytes:
     return secrets.token_bytes(16)
 
 
+Observer = Callable[[str, str], None]
+"""Hears of an entry that was committed: its action and its result. It must not raise or wait."""
+
+
+def nobody(action: str, result: str) -> None:
+    """The observer of a door that nobody watches."""
+    del action, result
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """An act that changed nothing: its entry is written, and the caller still has to hear why."""
 
     cause: Exception
+    result: Result
 
 
 class Door:
     """Performs commands, each with its entry, on one database.
 
-    `node` names this process in the entries, `software` the release.
+    `node` names this process in the entries, `software` the release. `on_recorded` hears of every entry whose caller
+    was answered.
     """
 
-    def __init__(self, database: Database, *, clock: Clock, node: str, software: str, salt: Salt = fresh_salt) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        node: str,
+        software: str,
+        salt: Salt = fresh_salt,
+        on_recorded: Observer = nobody,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._node = node
         self._software = software
         self._salt = salt
+        self._on_recorded = on_recorded
 
     async def perform(self, actor: Actor, command: Command[T], origin: Origin) -> Recorded[T]:
         """Perform a command in a transaction of its own and record it.
@@ -166,6 +187,7 @@ class Door:
                 await self._append(transaction, head, act)
 
         await self._database.write(stream, unit)
+        self._on_recorded(act.action, act.result.value)
 
     async def _decide(
         self,
@@ -188,12 +210,14 @@ class Door:
             except Refusal as refusal:
                 await self._append_ended(tx, head, command, origin, Result.REFUSED, refusal.recorded_code)
                 refusal.entry_id = tx.entry_id
-                return _Ended(refusal)
+                return _Ended(refusal, Result.REFUSED)
             except Exception as bug:  # noqa: BLE001  # an act that our own fault ended is an act, and owes its entry
                 await self._append_ended(tx, head, command, origin, Result.FAILED, INTERNAL)
-                return _Ended(bug)
+                return _Ended(bug, Result.FAILED)
 
         outcome = await self._database.write(stream, unit)
+        result = outcome.result if isinstance(outcome, _Ended) else Result.SUCCESS
+        self._on_recorded(command.action, result.value)
         if isinstance(outcome, _Ended):
             raise outcome.cause
         return outcome

@@ -150,5 +150,17 @@ async def authenticate(connection: Connection, presented: str, at: datetime) -> 
     return Actor(type=ActorType.API_KEY, id=key.id, account_id=key.account_id, name=key.name, scopes=SCOPES[key.role])
 
 
+async def require_live(connection: Connection, actor: Actor, at: datetime) -> None:
+    """Refuse an actor whose key has ended since it was presented: for what goes on longer than a request.
+
+    Raises Unauthenticated once the key has expired, was revoked, or may no longer do what it could.
+    """
+    if actor.type is not ActorType.API_KEY:
+        return
+    key = None if actor.id is None else await reads.api_key(connection, actor.id)
+    if key is None or not _is_live(key, at) or not actor.scopes <= SCOPES[key.role]:
+        raise Unauthenticated("The API key is not valid any more: it has expired or was revoked.")
+
+
 def _is_live(key: ApiKeyRow, at: datetime) -> bool:
     return key.revoked_at is None and (key.expires_at is None or at < key.expires_at)

@@ -21,6 +21,7 @@ _BY_IDS = f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND id IN"
 _AFTER = f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND seq > $2 ORDER BY seq LIMIT {BATCH}"
 _WALK = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
 _STREAMS = "SELECT stream, account_id, aseq, hash FROM audit_stream ORDER BY stream"
+_PLACE = "SELECT id, seq FROM audit_entry WHERE account_id = $1 AND id IN"
 _LAST = "SELECT max(seq) AS seq FROM audit_entry WHERE account_id = $1"
 
 
@@ -94,6 +95,52 @@ async def entries(connection: Connection, account_id: str, entry_ids: Iterable[s
     return {entry.id: entry for entry in await _whole(connection, found)}
 
 
+async def entries_of_targets(
+    connection: Connection, account_id: str, target_ids: Sequence[str], window: Window
+) -> dict[str, Page[EntryRow]]:
+    """The same page of each target's own log, newest first; every target has one, if an empty one.
+
+    One statement: a piece for each target, which walks no further than its page, where counting rows over all of them
+    would walk whole histories.
+    """
+    order = Order("seq", "seq", descending=True)
+    bounds, values = _bounds(window, first_place=2)
+    direction = "DESC" if order.descending is not window.backward else "ASC"
+    query = (
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1{bounds} AND target_id = %s"
+        f" ORDER BY seq {direction} LIMIT {window.size + 1}) AS page"
+    )
+    wanted = list(dict.fromkeys(target_ids))
+    found = await connection.fetch(_each(query, len(wanted), 2 + len(values)), account_id, *values, *wanted)
+    pages = {target: page_of([row for row in found if row["target_id"] == target], window) for target in wanted}
+    whole = {
+        entry.seq: entry for entry in await _whole(connection, [row for page in pages.values() for row in page.rows])
+    }
+    return {
+        target: Page([whole[row["seq"]] for row in page.rows], page.has_next, page.has_previous)
+        for target, page in pages.items()
+    }
+
+
+async def count_entries_of_targets(
+    connection: Connection, account_id: str, target_ids: Sequence[str]
+) -> dict[str, int | None]:
+    """How many entries each target has; None over COUNT_LIMIT."""
+    wanted = list(dict.fromkeys(target_ids))
+    query = (
+        "SELECT %s AS target_id, (SELECT count(*) FROM (SELECT 1 FROM audit_entry"
+        f" WHERE account_id = $1 AND target_id = %s LIMIT {COUNT_LIMIT + 1}) AS some) AS n"
+    )
+    found = await connection.fetch(_each(query, len(wanted), 2), account_id, *wanted)
+    return {row["target_id"]: None if row["n"] > COUNT_LIMIT else int(row["n"]) for row in found}
+
+
+async def places(connection: Connection, account_id: str, entry_ids: Sequence[str]) -> dict[str, int]:
+    """The `seq` of entries of the account, by their ids; what is not there is absent."""
+    found = await connection.fetch(f"{_PLACE} ({_places(len(entry_ids), 2)})", account_id, *entry_ids)
+    return {row["id"]: int(row["seq"]) for row in found}
+
+
 async def last_seq(connection: Connection, account_id: str) -> int:
     """Where the account's log ends now; 0 while it is empty."""
     row = await connection.fetch_one(_LAST, account_id)
@@ -145,6 +192,23 @@ async def _whole(connection: Connection, found: Sequence[Row]) -> list[EntryRow]
     return [
         EntryRow.of(row, body=by_seq.get(row["seq"], b""), disclosures=disclosures.get(row["seq"], {})) for row in found
     ]
+
+
+def _each(query: str, count: int, first_place: int) -> str:
+    """The query once for each of `count` values, whose placeholders stand where the query says `%s`."""
+    pieces = (query.replace("%s", f"CAST(${place} AS TEXT)") for place in range(first_place, first_place + count))
+    return " UNION ALL ".join(pieces)
+
+
+def _bounds(window: Window, *, first_place: int) -> tuple[str, list[int | str]]:
+    """The window's two places in a list that is newest first, as conditions on `seq`."""
+    conditions = ""
+    values: list[int | str] = []
+    for key, comparison in ((window.after, "<"), (window.before, ">")):
+        if key is not None:
+            conditions += f" AND seq {comparison} ${first_place + len(values)}"
+            values.append(key[0])
+    return conditions, values
 
 
 def _month(time_micros: int) -> int:

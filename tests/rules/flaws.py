@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from app.findings import Severity
 from app.rules import upload
@@ -72,6 +72,17 @@ def sha1_root() -> tuple[Made, ...]:
         return key.sign(body, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the exception to the rule
 
     return (rebuild(good, key, algorithm=SHA1_RSA, sign=sign),)
+
+
+def sha1_ecdsa_root() -> tuple[Made, ...]:
+    good = make("Root CA")
+    assert isinstance(good.key, ec.EllipticCurvePrivateKey)
+    key = good.key
+
+    def sign(body: bytes) -> bytes:
+        return key.sign(body, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - the exception is for RSA alone
+
+    return (rebuild(good, key, algorithm=bytes.fromhex("300906072a8648ce3d0401"), sign=sign),)
 
 
 def explicit_curve() -> bytes:

@@ -14,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.errors import CertificateRejected
 from app.findings import FindingCode
-from app.rules import certificate
-from app.rules.certificate import parse, parse_cached
+from app.rules.certificate import check_signature, parse, parse_cached
+from app.rules.signature import Answer
 from tests.rules.authority import (
     AT,
     PrivateKey,
@@ -136,6 +136,15 @@ def test_keys_and_signatures_have_their_names(key: PrivateKey, description: str,
     assert read.is_self_signed
 
 
+@pytest.mark.parametrize(("key", "description", "algorithm"), KEYS, ids=[row[1] for row in KEYS])
+def test_a_signature_that_was_changed_is_none(key: PrivateKey, description: str, algorithm: str) -> None:
+    good = make(key=key)
+    changed = parse(good.der[:-1] + bytes((good.der[-1] ^ 1,)))
+
+    assert (changed.key_description, changed.signature_algorithm) == (description, algorithm)
+    assert check_signature(changed, good.parsed) is Answer.INVALID
+
+
 def test_the_hash_of_a_pss_signature_is_named() -> None:
     read = make(key=rsa_key(), digest=hashes.SHA384(), pss=padding.PSS(padding.MGF1(hashes.SHA384()), 48)).parsed
 
@@ -248,4 +257,4 @@ def test_a_certificate_is_remembered_and_a_refusal_is_not() -> None:
 
 def test_the_caches_are_bounded() -> None:
     assert parse_cached.cache_info().maxsize == 2048
-    assert certificate.check_signature.cache_info().maxsize == 8192
+    assert check_signature.cache_info().maxsize == 8192

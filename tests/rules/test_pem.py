@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from cryptography import x509
 
 from app.errors import CertificateRejected
 from app.rules import pem
@@ -97,7 +98,7 @@ REFUSED = {
     "PKCS#7": (block("PKCS7"), "PEM_UNEXPECTED_BLOCK", 0),
     "public key": (block("PUBLIC KEY"), "PEM_UNEXPECTED_BLOCK", 0),
     "PKCS#1 public key": (
-        block("RSA PUBLIC KEY", base64.b64encode(tlv(0x30, tlv(2, b"\1" * 9), tlv(2, b"\3"))).decode()),
+        block("RSA PUBLIC KEY", base64.b64encode(tlv(0x30, tlv(2, b"\1" * 64), tlv(2, b"\3"))).decode()),
         "PEM_UNEXPECTED_BLOCK",
         0,
     ),
@@ -163,6 +164,28 @@ PKCS7 = tlv(0x30, bytes.fromhex("06092a864886f70d010702"), tlv(0xA0, tlv(0x30)))
 )
 def test_der_that_is_not_one_certificate_is_refused(data: bytes, code: str, index: int | None) -> None:
     assert der_refusal(data) == (code, index)
+
+
+def test_pem_where_der_was_asked_for_is_told_so() -> None:
+    with pytest.raises(CertificateRejected, match="This is PEM text"):
+        pem.from_der(PEM.encode())
+
+
+def test_what_looks_like_a_key_inside_a_certificate_is_none() -> None:
+    """A line of a certificate's Base64 may by chance begin as a key does: only a block's beginning counts."""
+    like_a_key = bytes.fromhex("30820400020100")
+    oid = x509.ObjectIdentifier("1.3.6.1.4.1.99999.3")
+    for padding in range(48):
+        filler = x509.UnrecognizedExtension(oid, bytes(padding) + like_a_key + bytes(60))
+        der = make(extensions=[(filler, False)]).der
+        if der.index(like_a_key) % 48 == 0:
+            break
+
+    text = pem.encode([der])
+
+    assert f"\n{base64.b64encode(like_a_key)[:8].decode()}" in text
+    assert pem.tokenise(text) == (der,)
+    assert not pem.looks_like_private_key(text)
 
 
 def test_der_is_taken_as_it_is() -> None:

@@ -22,6 +22,7 @@ from tests.rules.flaws import (
     lowest_with,
     rebuilt,
     sha1_below_the_root,
+    sha1_ecdsa_root,
     sha1_root,
     unknown_key,
 )
@@ -96,6 +97,12 @@ REFUSED: list[tuple[str, Spoil, FindingCode]] = [
         lowest_signed_with(rsa_key(), digest=hashes.SHA224()),
         FindingCode.SIGNATURE_ALGORITHM_WEAK,
     ),
+    (
+        "a root's own SHA-224",
+        lambda: (make("Root CA", key=rsa_key(), digest=hashes.SHA224()),),
+        FindingCode.SIGNATURE_ALGORITHM_WEAK,
+    ),
+    ("a root's own SHA-1 with ECDSA", sha1_ecdsa_root, FindingCode.SIGNATURE_ALGORITHM_WEAK),
     ("SHA-1 below the root", sha1_below_the_root, FindingCode.SIGNATURE_ALGORITHM_WEAK),
     ("expired", lowest(not_after=AT - timedelta(days=1)), FindingCode.CERT_EXPIRED),
 ]

@@ -1,14 +1,122 @@
 """Relations in batches: one statement per relation and operation, however long the list."""
 
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
+from strawberry.dataloader import DataLoader
+
+from app.rules import chain as chains
+from app.rules.chain import Chain
+from app.services import assessment
+from app.services.assessment import Noticed
+from app.services.submission import authority
+from app.store import log_reads, reads
 from app.store.connection import Connection
+from app.store.paging import Page, Window
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, EntryRow
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Hashes = tuple[bytes, ...]
+"""A chain by the SHA-256 of its certificates."""
 
 
 class Loaders:
     """The loaders of one operation, in one account, as of one instant."""
 
-    def __init__(self, reads: Connection, account_id: str, now: datetime) -> None:
-        self._reads = reads
-        self._account_id = account_id
-        self._now = now
+    def __init__(self, connection: Connection, account_id: str, now: datetime) -> None:
+        self.connection = connection
+        self.account_id = account_id
+        self.now = now
+        self.accounts: DataLoader[str, AccountRow | None] = DataLoader(self._accounts)
+        self.certificates: DataLoader[str, CertificateRow | None] = DataLoader(self._certificates)
+        self.api_keys: DataLoader[str, ApiKeyRow | None] = DataLoader(self._api_keys)
+        self.entries: DataLoader[str, EntryRow | None] = DataLoader(self._entries)
+        self.places: DataLoader[str, int | None] = DataLoader(self._places)
+        self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
+        self.noticed: DataLoader[Hashes, tuple[Noticed, ...]] = DataLoader(self._noticed)
+        self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = DataLoader(self._log_pages)
+        self.log_counts: DataLoader[str, int | None] = DataLoader(self._log_counts)
+
+    async def account(self) -> AccountRow | None:
+        """The caller's own account."""
+        return await self.accounts.load(self.account_id)
+
+    async def count_api_keys(self) -> int | None:
+        """How many keys the account has; None over 10,000."""
+        return await reads.count_api_keys(self.connection, self.account_id)
+
+    async def prefetch(self, records: Sequence[CertificateRow], fields: Iterable[str]) -> None:
+        """Read what these fields of these records need, so that each record can answer them without waiting.
+
+        A list whose every item waits for itself costs more in waiting than in anything else.
+        """
+        wanted = set(fields)
+        if wanted & {"chain", "pem"}:
+            await self.chains.load_many(record.chain for record in records)
+        if "findings" in wanted:
+            await self.noticed.load_many(record.chain for record in records)
+        if "createdBy" in wanted:
+            await self.entries.load_many(record.created_audit_id for record in records)
+
+    async def _accounts(self, ids: list[str]) -> list[AccountRow | None]:
+        # Nobody is ever shown another account than the caller's own.
+        own = await reads.account(self.connection, self.account_id)
+        return [own if own is not None and own.id == wanted else None for wanted in ids]
+
+    async def _certificates(self, ids: list[str]) -> list[CertificateRow | None]:
+        found = await reads.certificates(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _api_keys(self, ids: list[str]) -> list[ApiKeyRow | None]:
+        found = await reads.api_keys(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _entries(self, ids: list[str]) -> list[EntryRow | None]:
+        found = await log_reads.entries(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _places(self, ids: list[str]) -> list[int | None]:
+        found = await log_reads.places(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _chains(self, wanted: list[Hashes]) -> list[Chain]:
+        ders = await reads.ders(self.connection, self.account_id, [sha256 for hashes in wanted for sha256 in hashes])
+        return [chains.stored(tuple(ders[sha256] for sha256 in hashes)) for hashes in wanted]
+
+    async def _noticed(self, wanted: list[Hashes]) -> list[tuple[Noticed, ...]]:
+        found = await self.chains.load_many(wanted)
+        authorities = [authority(chain.trusted_ca) for chain in found]
+        relatives: dict[bytes, list[CertificateRow]] = {}
+        for record in await reads.certificates_of_authority(self.connection, self.account_id, authorities):
+            relatives.setdefault(record.subject_key_sha256, []).append(record)
+        return [
+            assessment.standing(chain, relatives.get(key, ()), at=self.now)
+            for chain, key in zip(found, authorities, strict=True)
+        ]
+
+    async def _log_pages(self, wanted: list[tuple[str, Window]]) -> list[Page[EntryRow]]:
+        pages: dict[tuple[str, Window], Page[EntryRow]] = {}
+        for window in dict.fromkeys(window for _, window in wanted):
+            targets = [target for target, other in wanted if other == window]
+            found = await log_reads.entries_of_targets(self.connection, self.account_id, targets, window)
+            pages |= {(target, window): page for target, page in found.items()}
+        return [pages[key] for key in wanted]
+
+    async def _log_counts(self, targets: list[str]) -> list[int | None]:
+        counts = await log_reads.count_entries_of_targets(self.connection, self.account_id, targets)
+        return [counts[target] for target in targets]
+
+
+def now_or_later(value: Awaitable[T], make: Callable[[T], R]) -> R | Awaitable[R]:
+    """`make` of the value: at once if it is there already, else when it comes."""
+    done = getattr(value, "done", None)
+    if done is not None and done():
+        return make(value.result())  # type: ignore[attr-defined]  # a loader answers with a future
+
+    async def later() -> R:
+        return make(await value)
+
+    return later()

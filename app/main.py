@@ -1,0 +1,185 @@
+"""The composition root: from the settings to an application that serves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from app.actor import Actor, ActorType, Origin, Scope
+from app.clock import Clock, system_clock
+from app.ids import new_id
+from app.installation import Installation, assemble
+from app.services.key_uses import KeyUses
+from app.services.migrations import RecordMigration
+from app.services.strangers import Strangers
+from app.settings import Settings
+from app.store.database import Role
+from app.store.migrate import migrate
+from app.transport import health
+from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
+from app.transport.graphql.context import Services
+from app.transport.graphql.gate import Gate
+from app.transport.guard import HOUSE
+from app.transport.health import Readiness
+from app.transport.metrics import Metrics
+from app.transport.rates import Rates
+from app.transport.reception import Reception
+from app.transport.static import WebBuild
+
+WEB_BUILD = Path(__file__).parent / "web" / "dist"
+EXPLORER = "explorer.html"
+FLUSH_SECONDS = 20.0
+SERVER = Actor(ActorType.SYSTEM, "server", None, None, frozenset({Scope.OPERATE}))
+
+
+class Api(Protocol):
+    """The GraphQL endpoint, as far as it is known here."""
+
+    def routes(self) -> list[BaseRoute]:
+        """Its routes."""
+
+    def close(self) -> None:
+        """End every stream: the server is about to stop."""
+
+
+BuildApi = Callable[[Settings, Gate, Path | None], Api]
+"""Makes it from the settings, whom it asks, and the page of GraphiQL; None where that is switched off."""
+
+
+def graphql_api(settings: Settings, gate: Gate, explorer: Path | None) -> Api:
+    """The API that this program serves."""
+    schema = import_module("app.transport.graphql.schema").schema
+    view = import_module("app.transport.graphql.view")
+    endpoint: Api = view.GraphQLEndpoint(
+        schema, gate, view.Limits.of(settings), explorer, introspection=settings.introspection
+    )
+    return endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an application consists of, for whoever runs it."""
+
+    installation: Installation
+    strangers: Strangers
+    key_uses: KeyUses
+    readiness: Readiness
+    metrics: Metrics
+
+
+def create_app(
+    settings: Settings, *, api: BuildApi = graphql_api, clock: Clock = system_clock, web_build: Path = WEB_BUILD
+) -> Starlette:
+    """An application; its lifespan migrates and opens the database, and closes it when all is written.
+
+    Raises CannotOpen for a database URL that names none; its lifespan raises CannotOpen and StoreUnavailable.
+    """
+    parts = _parts(settings, clock)
+    gate = HouseGate(
+        services=Services(parts.installation.database, parts.installation.door, clock, settings),
+        strangers=parts.strangers,
+        key_uses=parts.key_uses,
+        metrics=parts.metrics,
+        rates=Rates(clock, settings.rate_per_minute),
+        wrong_keys=Rates(clock, WRONG_KEYS_PER_MINUTE),
+    )
+    reception = Middleware(
+        Reception,
+        metrics=parts.metrics,
+        clock=clock,
+        trusted_proxies=settings.trusted_proxies,
+        max_requests=settings.max_requests,
+        secure=(settings.public_url or "").startswith("https:"),
+    )
+    endpoint = api(settings, gate, web_build / EXPLORER if settings.explorer else None)
+    application = Starlette(
+        routes=[
+            *health.routes(settings, parts.readiness, parts.metrics),
+            *endpoint.routes(),
+            *WebBuild(web_build).routes(),
+        ],
+        middleware=[reception],
+        lifespan=lambda _: _lifespan(parts, endpoint),
+    )
+    application.state.parts = parts
+    return application
+
+
+def parts_of(application: Starlette) -> Application:
+    """What an application that `create_app` made consists of."""
+    parts = application.state.parts
+    assert isinstance(parts, Application)  # noqa: S101  # Starlette's state holds anything
+    return parts
+
+
+def _parts(settings: Settings, clock: Clock) -> Application:
+    metrics = Metrics(node=settings.node, region=settings.region)
+    installation = assemble(settings, role=Role.SERVE, clock=clock, on_recorded=metrics.recorded)
+    database = installation.database
+    metrics.watch_units(database.oldest_wait_seconds)
+    return Application(
+        installation=installation,
+        strangers=Strangers(installation.door, clock),
+        key_uses=KeyUses(database, clock),
+        readiness=Readiness(health.checks_of(database, settings.store_url)),
+        metrics=metrics,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """See `app.transport.guard.House`."""
+
+    parts: Application
+    endpoint: Api
+
+    def malformed(self, reason: str) -> None:
+        """Count it."""
+        self.parts.metrics.malformed(reason)
+
+    def stopping(self) -> None:
+        """Ask for no more requests, and end what has no end of its own."""
+        self.parts.readiness.draining = True
+        self.endpoint.close()
+
+
+@asynccontextmanager
+async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[str, object]]:
+    installation = parts.installation
+    applied = await migrate(installation.settings.store_url)
+    await installation.database.start()
+    try:
+        await _record_migrations(installation, applied)
+        flushing = asyncio.create_task(_flush_now_and_then(parts), name="flush of refusals and key uses")
+        try:
+            yield {HOUSE: _House(parts, endpoint)}
+        finally:
+            flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await flushing
+            await parts.strangers.flush(everything=True)
+            await parts.key_uses.flush()
+    finally:
+        await installation.database.close()
+
+
+async def _flush_now_and_then(parts: Application) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        await parts.strangers.flush()
+        await parts.key_uses.flush()
+
+
+async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:
+    if not applied:
+        return
+    version = max(int(name.partition("_")[0]) for name in applied)
+    origin = Origin(request_id=new_id(installation.clock()), operation="start of the server")
+    await installation.door.perform(SERVER, RecordMigration(version), origin)

@@ -1,0 +1,169 @@
+"""The enums of the API: our own enumerations under the names that callers know, each value described."""
+
+from enum import StrEnum, unique
+
+from app.actor import ActorType, Role, Scope
+from app.findings import Severity
+from app.terms import ClientCertForm, Possession, Service, Status, Tier, Usage
+from app.transport.graphql.described import enumeration
+
+
+@unique
+class OrderDirection(StrEnum):
+    """The direction of an ordering."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+@unique
+class CertificateOrderField(StrEnum):
+    """What a list of certificates is sorted by; the values are the columns."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    NAME = "name"
+    EXPIRES_AT = "expires_at"
+
+
+@unique
+class AuditOutcome(StrEnum):
+    """How an act went; the values are those of the log."""
+
+    SUCCEEDED = "success"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+enumeration(
+    OrderDirection,
+    "OrderDirection",
+    "The direction of an ordering.",
+    {OrderDirection.ASC: "Smallest, or oldest, first.", OrderDirection.DESC: "Largest, or newest, first."},
+)
+enumeration(
+    CertificateOrderField,
+    "CertificateOrderField",
+    "What to order certificates by.",
+    {
+        CertificateOrderField.CREATED_AT: "When it was uploaded.",
+        CertificateOrderField.UPDATED_AT: "When it last changed.",
+        CertificateOrderField.NAME: "Its name, by the numbers of its characters: capitals before small letters.",
+        CertificateOrderField.EXPIRES_AT: "When it expires.",
+    },
+)
+enumeration(
+    AuditOutcome,
+    "AuditOutcome",
+    "How it went.",
+    {
+        AuditOutcome.SUCCEEDED: "It was done.",
+        AuditOutcome.REFUSED: "It was refused; nothing changed.",
+        AuditOutcome.FAILED: "It failed, and the fault is ours; nothing changed.",
+    },
+)
+enumeration(
+    Tier,
+    "AccountTier",
+    "What an account pays for.",
+    {
+        Tier.DEVELOPER: "At most 10 certificates, unless the operator set another limit.",
+        Tier.COMMERCIAL: "At most 50 certificates, unless the operator set another limit.",
+    },
+)
+enumeration(
+    Status,
+    "CertificateStatus",
+    "Whether devices may use a certificate.",
+    {
+        Status.ACTIVE: "Devices that chain to it may bootstrap and connect.",
+        Status.INACTIVE: "Blacklisted: devices that chain to it may not, whatever else vouches for them.",
+    },
+)
+enumeration(
+    Service,
+    "CertificateService",
+    "Which server accepts devices that chain to a certificate.",
+    {
+        Service.BOOTSTRAP: "The bootstrap server, which then hands out LwM2M credentials.",
+        Service.LWM2M: "The LwM2M server directly, with no bootstrap.",
+    },
+)
+enumeration(
+    Usage,
+    "CertificateUsage",
+    "How devices will use a certificate.",
+    {
+        Usage.CREDENTIALS: "Credentials that the account issues itself: it can prove that it holds the key.",
+        Usage.ENROLLMENT: "Enrollment, first to claim: received from the device manufacturer or a supplier."
+        " It needs the service `BOOTSTRAP`.",
+        Usage.THIRD_PARTY_CA: "A third party's CA, which issues LwM2M device certificates: the account cannot prove"
+        " ownership. It needs the service `LWM2M`.",
+    },
+)
+enumeration(
+    Possession,
+    "PossessionStatus",
+    "Whether the account has shown that it holds the private key.",
+    {
+        Possession.NOT_REQUIRED: "It does not have to: the usage or the account asks for none.",
+        Possession.PENDING: "It has to, and has not yet: until then the certificate admits no device.",
+        Possession.PROVEN: "It has.",
+    },
+)
+enumeration(
+    ClientCertForm,
+    "ClientCertificateForm",
+    "In which form a gateway hands on the chain that a device presented.",
+    {
+        ClientCertForm.RFC9440: "The `Client-Cert` and `Client-Cert-Chain` headers of RFC 9440.",
+        ClientCertForm.XFCC: "Envoy's `x-forwarded-client-cert` header.",
+        ClientCertForm.PEM: "PEM text in a header, percent-encoded.",
+        ClientCertForm.DER: "DER in a header, as Base64.",
+    },
+)
+enumeration(
+    Scope,
+    "ApiScope",
+    "What a key or session may do.",
+    {
+        Scope.CERTIFICATES_READ: "Read certificates, previews and changes to certificates.",
+        Scope.CERTIFICATES_WRITE: "Upload, rename, blacklist, enable and delete certificates.",
+        Scope.AUDIT_READ: "Read the audit log and its live feed.",
+        Scope.API_KEYS_READ: "Read which API keys there are; never their secrets.",
+        Scope.API_KEYS_WRITE: "Create and revoke API keys.",
+    },
+)
+enumeration(
+    Role,
+    "Role",
+    "A named set of scopes; a key has exactly one.",
+    {
+        Role.ADMIN: "Everything in its account.",
+        Role.OPERATOR: "Certificates.",
+        Role.VIEWER: "Certificates, for reading only.",
+        Role.AUDITOR: "The audit log, and certificates, for reading only.",
+        Role.GATEWAY: "For a gateway that lets devices in: nothing of this API.",
+    },
+)
+enumeration(
+    ActorType,
+    "ActorKind",
+    "What kind of caller did something.",
+    {
+        ActorType.USER: "A person, signed in to the portal.",
+        ActorType.API_KEY: "A program, with an API key.",
+        ActorType.DEVICE: "A device.",
+        ActorType.SYSTEM: "The service itself, or its operator at the command line.",
+        ActorType.ANONYMOUS: "Somebody who showed no credentials.",
+    },
+)
+enumeration(
+    Severity,
+    "FindingSeverity",
+    "How much a finding matters.",
+    {
+        Severity.ERROR: "The certificate cannot be trusted, or a stored one no longer could.",
+        Severity.WARNING: "It can, but someone should look.",
+    },
+)

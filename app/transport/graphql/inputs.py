@@ -1,0 +1,182 @@
+"""The inputs of queries, and how each is asked of the store. An optional field that is absent is UNSET."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+import strawberry
+from strawberry import UNSET
+
+from app.services.submission import Submission
+from app.store.log_reads import EntryFilter
+from app.store.paging import Order
+from app.store.reads import CertificateFilter as Wanted
+from app.terms import Possession, Service, Status, Usage
+from app.transport.graphql.audit_actions import AuditAction
+from app.transport.graphql.connections import PAGE_LIMIT
+from app.transport.graphql.described import attribute, input_type, one_of
+from app.transport.graphql.enums import AuditOutcome, CertificateOrderField, OrderDirection
+from app.transport.graphql.ids import decode_any
+from app.transport.graphql.scalars import PEM, Base64, Sha256
+from app.transport.graphql.wrong_input import BadUserInput
+
+T = TypeVar("T")
+
+TEXT_LIMIT = 200
+INLINE_LIMIT = 4096
+"""A larger chain is examined in a thread, so that the other requests do not wait for its signatures."""
+
+
+@input_type
+class DateTimeRange:
+    """A half-open interval of time: the start is inside, the end is outside."""
+
+    start: datetime | None = attribute("The first instant that matches; open when absent.", default=UNSET)
+    end: datetime | None = attribute("The first instant that no longer matches; open when absent.", default=UNSET)
+
+
+@one_of
+class CertificateLookup:
+    """Which certificate, by exactly one of these."""
+
+    id: strawberry.ID | None = attribute("Its id.", default=UNSET)
+    fingerprint: Sha256 | None = attribute("SHA-256 over the DER of the anchor.", default=UNSET)
+    name: str | None = attribute("Its name, exactly.", default=UNSET)
+
+
+@input_type
+class CertificateFilter:
+    """Narrows a list of certificates. Everything given must hold; a list means any of."""
+
+    status: list[Status] | None = attribute("The status is one of these.", default=UNSET)
+    service: list[Service] | None = attribute("The service is one of these.", default=UNSET)
+    usage: list[Usage] | None = attribute("The usage is one of these.", default=UNSET)
+    possession: list[Possession] | None = attribute("The possession status is one of these.", default=UNSET)
+    text: str | None = attribute(
+        "Name, description or subject contains this, whatever the case; at most 200 characters.", default=UNSET
+    )
+    expires: DateTimeRange | None = attribute("It expires within this interval.", default=UNSET)
+
+    def wanted(self) -> Wanted:
+        """As the store asks it. Raises BadUserInput."""
+        expires = given(self.expires) or DateTimeRange()
+        return Wanted(
+            status=_any_of(self.status),
+            service=_any_of(self.service),
+            usage=_any_of(self.usage),
+            possession=_any_of(self.possession),
+            text=search_text(given(self.text)),
+            expires_from=given(expires.start),
+            expires_before=given(expires.end),
+        )
+
+
+@input_type
+class CertificateOrder:
+    """How to order certificates."""
+
+    field: CertificateOrderField = attribute("What to order by; ties are broken by id.")
+    direction: OrderDirection = attribute("In which direction.", default=OrderDirection.ASC)
+
+    def order(self) -> Order:
+        """As the store asks it."""
+        return Order(self.field.value, "id", descending=self.direction is OrderDirection.DESC)
+
+
+@input_type
+class AuditEventFilter:
+    """Narrows the log. Everything given must hold; a list means any of."""
+
+    action: list[AuditAction] | None = attribute("The action is one of these.", default=UNSET)
+    outcome: list[AuditOutcome] | None = attribute("The outcome is one of these.", default=UNSET)
+    codes: list[str] | None = attribute("The code is one of these, for example `QUOTA_EXCEEDED`.", default=UNSET)
+    target_ids: list[strawberry.ID] | None = attribute("It was done to one of these; at most 100.", default=UNSET)
+    actor_ids: list[strawberry.ID] | None = attribute(
+        "It was done by one of these keys or people (`key_`, `usr_`); at most 100.", default=UNSET
+    )
+    occurred: DateTimeRange | None = attribute("It happened within this interval.", default=UNSET)
+
+    def wanted(self) -> EntryFilter:
+        """As the store asks it. Raises BadUserInput."""
+        occurred = given(self.occurred) or DateTimeRange()
+        codes = given(self.codes)
+        return EntryFilter(
+            actions=_words(self.action),
+            results=_words(self.outcome),
+            codes=None if codes is None else frozenset(search_text(code) or "" for code in few(codes)),
+            target_ids=_ids(self.target_ids),
+            actor_ids=_ids(self.actor_ids),
+            start=given(occurred.start),
+            end=given(occurred.end),
+        )
+
+
+@one_of
+class CertificateSource:
+    """A certificate chain, as exactly one of these."""
+
+    pem: PEM | None = attribute("PEM text: what an API caller has, and what a browser reads from the chosen file.", default=UNSET)
+    der: Base64 | None = attribute("One DER certificate, for files that are not text.", default=UNSET)
+
+    async def examined(self, at: datetime) -> Submission:
+        """The chain, judged as of an instant. What is wrong with it is a finding."""
+        source = given(self.pem) if given(self.pem) is not None else given(self.der)
+        source = b"" if source is None else source
+        if len(source) <= INLINE_LIMIT:
+            return Submission.of(source, at=at)
+        return await asyncio.to_thread(Submission.of, source, at=at)
+
+
+@input_type
+class PreviewCertificateInput:
+    """What to look at before uploading."""
+
+    source: CertificateSource = attribute("The chain.")
+    usage: Usage = attribute("How devices will use it: it decides what is required.")
+    service: Service | None = attribute(
+        "Which server would accept its devices; the one that the usage implies when absent.", default=UNSET
+    )
+
+
+def given(value: T | None) -> T | None:
+    """The value, None where the caller left it out."""
+    return None if value is UNSET else value
+
+
+def entry_filter(narrowed: AuditEventFilter | None) -> EntryFilter:
+    """What a filter of the log asks of the store; everything, where there is none."""
+    found = given(narrowed)
+    return EntryFilter() if found is None else found.wanted()
+
+
+def few(values: list[T]) -> list[T]:
+    """The list. Raises BadUserInput over 100 items."""
+    if len(values) > PAGE_LIMIT:
+        raise BadUserInput(f"A list of the input has at most {PAGE_LIMIT} items; this one has {len(values)}.")
+    return values
+
+
+def search_text(text: str | None) -> str | None:
+    """A text to look for. Raises BadUserInput for one that is too long, or that no database can hold."""
+    if text is not None and len(text) > TEXT_LIMIT:
+        raise BadUserInput(f"A text to look for has at most {TEXT_LIMIT} characters; this one has {len(text)}.")
+    if text is not None and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
+        raise BadUserInput("A text to look for holds a character that no text here can have.")
+    return text
+
+
+def _any_of(values: list[T] | None) -> frozenset[T] | None:
+    found = given(values)
+    return None if found is None else frozenset(few(found))
+
+
+def _words(values: Sequence[StrEnum] | None) -> frozenset[str] | None:
+    found = given(values)
+    return None if found is None else frozenset(each.value for each in found)
+
+
+def _ids(values: list[strawberry.ID] | None) -> frozenset[str] | None:
+    found = given(values)
+    return None if found is None else frozenset(decode_any(each) for each in few(found))

@@ -1,0 +1,94 @@
+"""Everything that can be changed: input to command, through the door, to the payload."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import strawberry
+
+from app.actor import Scope
+from app.transport.graphql.commands import (
+    CreateApiKeyInput,
+    DeleteCertificateInput,
+    RevokeApiKeyInput,
+    SetCertificateStatusInput,
+    UpdateCertificateInput,
+    UploadCertificateInput,
+)
+from app.transport.graphql.context import Info, path_of
+from app.transport.graphql.described import object_type
+from app.transport.graphql.inputs import given
+from app.transport.graphql.refusals import AnswersRefusals
+from app.transport.graphql.scopes import by_the_door, field
+from app.transport.graphql.types.payloads import (
+    CreateApiKeyPayload,
+    DeleteCertificatePayload,
+    Payload,
+    RevokeApiKeyPayload,
+    SetCertificateStatusPayload,
+    UpdateCertificatePayload,
+    UploadCertificatePayload,
+)
+
+
+def _changes(scope: Scope, payload: type[Payload], *, cost: int) -> Callable[[Callable[..., Any]], Any]:
+    """A mutation: the door asks for the scope, and every refusal that is data becomes this payload."""
+    return field(by_the_door(scope), cost=cost, extensions=(AnswersRefusals(payload),))
+
+
+def _input(description: str) -> Any:  # noqa: ANN401  # what Annotated takes
+    return strawberry.argument(name="input", description=description)
+
+
+@object_type
+class Mutation:
+    """Everything that can be changed. Fields of one operation run in order."""
+
+    @_changes(Scope.CERTIFICATES_WRITE, UploadCertificatePayload, cost=20)
+    async def upload_certificate(
+        self, info: Info, given_input: Annotated[UploadCertificateInput, _input("The certificate.")]
+    ) -> UploadCertificatePayload | None:
+        """Trusts a certificate."""
+        command = await given_input.command(info.context.now)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return UploadCertificatePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, UpdateCertificatePayload, cost=10)
+    async def update_certificate(
+        self, info: Info, given_input: Annotated[UpdateCertificateInput, _input("What to change.")]
+    ) -> UpdateCertificatePayload | None:
+        """Changes a certificate's name or description."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return UpdateCertificatePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, SetCertificateStatusPayload, cost=10)
+    async def set_certificate_status(
+        self, info: Info, given_input: Annotated[SetCertificateStatusInput, _input("The status.")]
+    ) -> SetCertificateStatusPayload | None:
+        """Blacklists or enables a certificate."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return SetCertificateStatusPayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, DeleteCertificatePayload, cost=10)
+    async def delete_certificate(
+        self, info: Info, given_input: Annotated[DeleteCertificateInput, _input("Which.")]
+    ) -> DeleteCertificatePayload | None:
+        """Stops trusting a certificate, for good."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return DeleteCertificatePayload.of(done)
+
+    @_changes(Scope.API_KEYS_WRITE, CreateApiKeyPayload, cost=10)
+    async def create_api_key(
+        self, info: Info, given_input: Annotated[CreateApiKeyInput, _input("The key.")]
+    ) -> CreateApiKeyPayload | None:
+        """Makes an API key."""
+        command = given_input.command(info.context.now)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return CreateApiKeyPayload.of(done)
+
+    @_changes(Scope.API_KEYS_WRITE, RevokeApiKeyPayload, cost=10)
+    async def revoke_api_key(
+        self, info: Info, given_input: Annotated[RevokeApiKeyInput, _input("Which.")]
+    ) -> RevokeApiKeyPayload | None:
+        """Revokes an API key, at once and for good."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return RevokeApiKeyPayload.of(done)

@@ -1,0 +1,134 @@
+"""Everything that can be read."""
+
+import asyncio
+from typing import Annotated
+
+import strawberry
+from strawberry import UNSET
+
+from app.actor import Scope
+from app.transport.graphql.connections import After, Before, First, Last, asked
+from app.transport.graphql.context import Info, path_of
+from app.transport.graphql.described import object_type
+from app.transport.graphql.enums import CertificateOrderField, OrderDirection
+from app.transport.graphql.inputs import (
+    AuditEventFilter,
+    CertificateFilter,
+    CertificateLookup,
+    CertificateOrder,
+    PreviewCertificateInput,
+    entry_filter,
+    few,
+    given,
+)
+from app.transport.graphql.log_lists import account_log
+from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
+from app.transport.graphql.scopes import OPEN, SIGNED_IN, by_the_door, field, needs
+from app.transport.graphql.types.accounts import Account, ApiKeyConnection
+from app.transport.graphql.types.actors import Viewer
+from app.transport.graphql.types.audit import AuditEventConnection
+from app.transport.graphql.types.certificates import Certificate, CertificateConnection
+from app.transport.graphql.types.node import Node, fetch_node
+from app.transport.graphql.types.preview import CertificatePreview
+from app.transport.graphql.types.service import Health, RateLimit
+
+NEWEST_FIRST = CertificateOrder(field=CertificateOrderField.CREATED_AT, direction=OrderDirection.DESC)
+
+Narrowed = Annotated[CertificateFilter | None, strawberry.argument(description="Narrows the list.")]
+Ordered = Annotated[CertificateOrder, strawberry.argument(description="How to order it.")]
+Directed = Annotated[
+    OrderDirection,
+    strawberry.argument(description="Newest first (`DESC`), or oldest first to read along (`ASC`)."),
+]
+NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
+
+
+@object_type
+class Query:
+    """Everything that can be read."""
+
+    @field(SIGNED_IN)
+    async def viewer(self, info: Info) -> Viewer | None:
+        """Who is asking, in which account, with which scopes."""
+        return Viewer.of(info.context.actor, Account.of(await own_account(info.context)))
+
+    @field(SIGNED_IN)
+    async def node(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Node | None:
+        """Any object, by its id; null when there is none that the caller may see."""
+        return await fetch_node(info.context, node_id)
+
+    @field(SIGNED_IN)
+    async def nodes(
+        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")]
+    ) -> list[Node | None] | None:
+        """Several objects, in the order asked for, null for each that is not there."""
+        return list(await asyncio.gather(*(fetch_node(info.context, node_id) for node_id in few(ids))))
+
+    @field(needs(Scope.CERTIFICATES_READ))
+    async def certificate(
+        self, info: Info, by: Annotated[CertificateLookup, strawberry.argument(description="Which.")]
+    ) -> Certificate | None:
+        """One certificate; null when there is none."""
+        row = await certificate_by(info.context, by)
+        return None if row is None else Certificate.of(row)
+
+    @field(needs(Scope.CERTIFICATES_READ))
+    async def certificates(  # noqa: PLR0917  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: Narrowed = UNSET,
+        order_by: Ordered = NEWEST_FIRST,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> CertificateConnection | None:
+        """The certificates the account trusts."""
+        return await certificates_page(info, given(filter_by), order_by, asked(first, after, last, before))
+
+    @field(needs(Scope.CERTIFICATES_READ), cost=10)
+    async def preview_certificate(
+        self,
+        info: Info,
+        given_input: Annotated[
+            PreviewCertificateInput, strawberry.argument(name="input", description="What to look at.")
+        ],
+    ) -> CertificatePreview | None:
+        """What an upload would do, without doing it."""
+        return CertificatePreview.of(await preview(info.context, given_input))
+
+    @field(by_the_door(Scope.AUDIT_READ))
+    async def audit_events(  # noqa: PLR0917  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedLog = UNSET,
+        direction: Directed = OrderDirection.DESC,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> AuditEventConnection | None:
+        """The account's log, newest first. Looking is recorded, in the log itself."""
+        wanted, page = entry_filter(filter_by), asked(first, after, last, before)
+        await info.context.record_log_read("auditEvents", path_of(info))
+        return await account_log(info.context, wanted, page, descending=direction is OrderDirection.DESC)
+
+    @field(needs(Scope.API_KEYS_READ))
+    async def api_keys(
+        self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> ApiKeyConnection | None:
+        """The account's API keys, newest first; secrets are never shown again."""
+        return await api_keys_page(info.context, asked(first, after, last, before))
+
+    @field(OPEN)
+    def rate_limit(self, info: Info) -> RateLimit | None:
+        """How much the caller may still ask for; null where nothing is limited."""
+        budget = info.context.budget
+        return None if budget is None else RateLimit.of(budget)
+
+    @field(OPEN, cost=5)
+    async def health(self, info: Info) -> Health | None:
+        """How well the service works; needs no credentials."""
+        return await Health.of(info.context.services)

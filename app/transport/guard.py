@@ -1,0 +1,241 @@
+"""The HTTP protocol of the server with what uvicorn leaves open: deadlines, bounds, and no ambiguous requests.
+
+httptools refuses the framing that two parsers could read differently. This adds what it does not look at: exactly one
+Host, at most one Authorization, headers of a bounded size, and a time by which headers and body must be here.
+"""
+
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from app.transport.reception import API_HEADERS
+
+HOUSE = "house"
+"""Where the application puts its `House` in the state of its lifespan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one connection may take."""
+
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    head_bytes: int = 32 * 1024
+    header_count: int = 100
+    connections: int = 2_000
+
+
+class GuardedConfig(Config):
+    """uvicorn's configuration, and the bounds."""
+
+    bounds = Bounds()
+
+
+class House(Protocol):
+    """The application, as its connections see it."""
+
+    def malformed(self, reason: str) -> None:
+        """A request was refused unread; `reason` is one of a few words."""
+
+    def stopping(self) -> None:
+        """The server is about to stop: streams must end, or it waits for them. Called once for every connection."""
+
+
+class _Malformed(Exception):
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._bounds = config.bounds if isinstance(config, GuardedConfig) else Bounds()
+        self._house = cast("House | None", app_state.get(HOUSE))
+        self._deadline: TimerHandle | None = None
+        self._in_head = True
+        self._head_bytes = 0
+        self._field_bytes = 0
+        self._malformed: _Malformed | None = None
+        self._idle_since = self.loop.time()
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """A client has connected: its headers must be here in time."""
+        super().connection_made(cast("Transport", transport))
+        self._set_deadline(self._bounds.head_seconds, "slow headers")
+        if len(self.connections) > self._bounds.connections:
+            self._close_the_idlest()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._clear_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and answer what it or the guard refuses."""
+        self._unset_keepalive_if_required()
+        if self._in_head:
+            # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
+            self._set_deadline(self._bounds.head_seconds, "slow headers")
+            self._head_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self._clear_deadline()
+                self.handle_websocket_upgrade()
+            elif self._last_cycle is not None:
+                # RFC 9110 7.8: an offer to change the protocol may be ignored. The parser has stopped, though.
+                self.cycle.keep_alive = False
+        except httptools.HttpParserError:
+            self._refuse(self._malformed or _Malformed(HTTPStatus.BAD_REQUEST, "framing"))
+        else:
+            if self._in_head and self._head_bytes > self._bounds.head_bytes:
+                self._refuse(_Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large"))
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        self._field_bytes = 0
+        self._set_deadline(self._bounds.head_seconds, "slow headers")
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        super().on_url(url)
+        if len(self.url) > self._bounds.head_bytes:
+            self._stop(HTTPStatus.REQUEST_URI_TOO_LONG, "target too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header field."""
+        super().on_header(name, value)
+        self._field_bytes += len(name) + len(value)
+        if len(self.headers) > self._bounds.header_count or self._field_bytes > self._bounds.head_bytes:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
+
+    def on_headers_complete(self) -> None:
+        """Judge the headers, before anything of the application runs."""
+        self._require_unambiguous()
+        self._in_head = False
+        self._head_bytes = 0
+        self._clear_deadline()
+        self._set_deadline(self._bounds.body_seconds, "slow body")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The whole request is here."""
+        self._clear_deadline()
+        self._in_head = True
+        self._idle_since = self.loop.time()
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Finish what is in flight."""
+        super().shutdown()
+        if self._house is not None:
+            self._house.stopping()
+
+    def _require_unambiguous(self) -> None:
+        names = [name for name, _ in self.headers]
+        version = self.parser.get_http_version()
+        if names.count(b"host") > 1 or (b"host" not in names and version != "1.0"):
+            self._stop(HTTPStatus.BAD_REQUEST, "host")
+        if names.count(b"authorization") > 1:
+            self._stop(HTTPStatus.BAD_REQUEST, "authorization")
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        # RFC 9112 6.1: a message with both lengths, or a coding in HTTP/1.0, is to be taken for an attack.
+        if codings and (codings != [b"chunked"] or version == "1.0" or b"content-length" in names):
+            self._stop(HTTPStatus.BAD_REQUEST, "framing")
+
+    def _stop(self, status: HTTPStatus, reason: str) -> None:
+        self._malformed = _Malformed(status, reason)
+        raise self._malformed
+
+    def _refuse(self, malformed: _Malformed) -> None:
+        self._clear_deadline()
+        if self._house is not None:
+            self._house.malformed(malformed.reason)
+        # An answer in the middle of another one would be read as a part of it, and one out of turn as another's.
+        if self._may_answer():
+            self.transport.write(_answer(malformed))
+        cycle = self._last_cycle
+        if not self._in_head and cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def _may_answer(self) -> bool:
+        if self.pipeline:
+            return False
+        cycle = self._last_cycle
+        if self._in_head:
+            return cycle is None or cycle.response_complete
+        return cycle is not None and not cycle.response_started
+
+    @property
+    def _last_cycle(self) -> RequestResponseCycle | None:
+        """The request whose headers came last; uvicorn's annotation denies that there may be none."""
+        return self.cycle
+
+    def _set_deadline(self, seconds: float, reason: str) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(seconds, self._too_late, reason)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self, reason: str) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            # Not the client's fault: what was sent waits for an answer that is still being made.
+            self._set_deadline(self._bounds.body_seconds, reason)
+            return
+        self._refuse(_Malformed(HTTPStatus.REQUEST_TIMEOUT, reason))
+
+    def _close_the_idlest(self) -> None:
+        """Make room: of those that ask nothing, the one that has asked nothing for longest must go."""
+        idle = [one for one in self.connections if isinstance(one, GuardedProtocol) and one.is_idle]
+        if idle:
+            min(idle, key=lambda one: one.idle_since).transport.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no request that would be lost."""
+        cycle = self._last_cycle
+        return self._in_head and (cycle is None or cycle.response_complete) and not self.transport.is_closing()
+
+    @property
+    def idle_since(self) -> float:
+        """The loop's time of the last complete request, or of the connection."""
+        return self._idle_since
+
+
+def _answer(malformed: _Malformed) -> bytes:
+    text = f"{malformed.status.phrase}: {malformed.reason}".encode("ascii")
+    headers = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-length": str(len(text)),
+        "connection": "close",
+        **API_HEADERS,
+    }
+    lines = [f"HTTP/1.1 {malformed.status.value} {malformed.status.phrase}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + text

@@ -1,0 +1,145 @@
+"""How the program's log is written: one line for one event, for people or as JSON, to standard error.
+
+A line never holds a query, variables, a header, a body or a key. Of an exception it holds the class, the places in the
+code, and the message only where our own code or the interpreter words it: other messages quote what they were given.
+"""
+
+import logging
+import logging.config
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.settings import LogFormat
+
+REQUESTS = "anchorage.request"
+SERVER = "anchorage.server"
+FRAMES_LIMIT = 30
+CAUSES_LIMIT = 5
+
+_KEY = re.compile(r"ak_[0-9A-Za-z]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WORDED_BY_THE_INTERPRETER = (
+    AttributeError,
+    NameError,
+    ImportError,
+    RecursionError,
+    MemoryError,
+    OSError,
+    TimeoutError,
+)
+_THIRD_PARTIES = ("strawberry", "graphql", "asyncio", "tortoise", "aiosqlite", "asyncpg")
+
+
+def configure(log_format: LogFormat) -> None:
+    """Write every line of this process in this form, those of libraries too."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_safe_exception,
+        _without_keys,
+    ]
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [_with_safe_message, *shared],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(log_format)],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": formatter},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "loggers": {"anchorage": {"level": "INFO"}, "uvicorn.access": {"handlers": [], "propagate": False}},
+        }
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def safe_traceback(error: BaseException) -> list[str]:
+    """Classes and places of an exception and its causes, innermost last, without values."""
+    lines: list[str] = []
+    cause: BaseException | None = error
+    for _ in range(CAUSES_LIMIT):
+        if cause is None:
+            break
+        lines.append(_headline(cause))
+        frames = traceback.extract_tb(cause.__traceback__)[-FRAMES_LIMIT:]
+        lines += [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return lines
+
+
+def _headline(error: BaseException) -> str:
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    ours = type(error).__module__.startswith("app.")
+    if not ours and not isinstance(error, _WORDED_BY_THE_INTERPRETER) and type(error) is not TypeError:
+        return name
+    return f"{name}: {_UNPRINTABLE.sub(' ', str(error))[:500]}"
+
+
+def _with_safe_message(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Libraries log exceptions as messages, and with them the query that they stumbled over."""
+    del logger, method
+    record: logging.LogRecord = event["_record"]
+    event["logger"] = record.name
+    if isinstance(record.msg, BaseException):
+        event["event"] = f"{type(record.msg).__module__}.{type(record.msg).__qualname__}"
+    elif record.name.partition(".")[0] in _THIRD_PARTIES:
+        # The text before its arguments are put in.
+        event["event"] = str(record.msg).splitlines()[0] if record.args else "a message of this library"
+    else:
+        event["event"] = _UNPRINTABLE.sub(" ", str(event["event"])).strip()
+    return event
+
+
+def _with_safe_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    del logger, method
+    given = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["exception"] = safe_traceback(error)
+    return event
+
+
+def _without_keys(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A key can stand in a path, where nobody should send it; its line shows that one was there."""
+    del logger, method
+    for name, value in event.items():
+        if isinstance(value, str) and "ak_" in value:
+            event[name] = _KEY.sub("ak_…", value)
+    return event
+
+
+def _renderer(log_format: LogFormat) -> Processor:
+    if log_format is LogFormat.JSON:
+        return structlog.processors.JSONRenderer(serializer=_to_json)
+    return _console
+
+
+def _console(logger: WrappedLogger, method: str, event: MutableMapping[str, Any]) -> str:
+    del logger, method
+    exception = event.pop("exception", [])
+    head = f"{event.pop('timestamp', '')} {event.pop('level', ''):<8} {event.pop('event', '')}"
+    rest = " ".join(f"{name}={value}" for name, value in event.items() if value is not None)
+    return "\n".join([f"{head} {rest}".rstrip(), *exception])
+
+
+def _to_json(event: object, **options: object) -> str:
+    del options
+    return orjson.dumps(event, default=str).decode()

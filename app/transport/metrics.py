@@ -1,0 +1,80 @@
+"""What Prometheus may ask: counts, durations and states, and nothing that names a person, a key or an account."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from app import __version__
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one application, in a registry of their own: two applications in a process do not mix."""
+
+    def __init__(self, *, node: str, region: str) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = self._counter("http_requests", "Answered HTTP requests.", "route", "method", "status")
+        self._durations = Histogram(
+            "anchorage_http_request_duration_seconds",
+            "From a request's headers to the end of its answer.",
+            ("route",),
+            registry=self._registry,
+            buckets=DURATIONS,
+        )
+        self._actions = self._counter("actions", "Entries written to the audit log.", "action", "result")
+        self._refusals = self._counter("refusals", "Requests refused before anything of them ran.", "code")
+        self._malformed = self._counter("http_malformed", "Requests refused as HTTP, unread.", "reason")
+        self._running = self._gauge("http_requests_running", "Requests being answered now.")
+        self._streams = self._gauge("open_streams", "WebSockets and event streams open now.", "transport")
+        self._oldest_wait = self._gauge(
+            "unit_of_work_oldest_wait_seconds", "Age of the oldest unfinished unit of work."
+        )
+        self._gauge("build_info", "The release and where it runs.", "version", "node", "region").labels(
+            __version__, node, region
+        ).set(1)
+
+    def request_began(self) -> None:
+        """A request's headers are here."""
+        self._running.inc()
+
+    def request_ended(self, *, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered, or its client went away (status 499)."""
+        self._running.dec()
+        self._requests.labels(route, method, str(status)).inc()
+        self._durations.labels(route).observe(seconds)
+
+    def stream_opened(self, transport: str) -> None:
+        """A WebSocket (`websocket`) or an event stream (`sse`) is open."""
+        self._streams.labels(transport).inc()
+
+    def stream_closed(self, transport: str) -> None:
+        """It is closed."""
+        self._streams.labels(transport).dec()
+
+    def recorded(self, action: str, result: str) -> None:
+        """An entry was committed."""
+        self._actions.labels(action, result).inc()
+
+    def refused(self, code: str) -> None:
+        """A request was refused before anything of it ran."""
+        self._refusals.labels(code).inc()
+
+    def malformed(self, reason: str) -> None:
+        """A request was refused as HTTP."""
+        self._malformed.labels(reason).inc()
+
+    def watch_units(self, oldest_wait_seconds: Callable[[], float]) -> None:
+        """Ask this at every reading."""
+        self._oldest_wait.set_function(oldest_wait_seconds)
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"anchorage_{name}", about, labels, registry=self._registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(f"anchorage_{name}", about, labels, registry=self._registry)

@@ -1,0 +1,180 @@
+"""Where every request comes in and every answer goes out: its id, its line in the log, its counts, its headers.
+
+The outermost border of the program: an exception that nobody caught ends here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.actor import ANONYMOUS
+from app.clock import Clock
+from app.settings import Network
+from app.transport.arrival import Arrival, arrive
+from app.transport.log_lines import REQUESTS
+from app.transport.metrics import Metrics
+
+PROBES = frozenset({"/livez", "/readyz"})
+CLIENT_WENT_AWAY = 499
+"""What nginx writes for it; no answer carries it."""
+PATH_LIMIT = 200
+NAME_LIMIT = 100
+
+API_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""Of every answer that does not say otherwise."""
+TRANSPORT_SECURITY = "max-age=31536000"
+
+_log = structlog.stdlib.get_logger(REQUESTS)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What is known of an answer as it leaves."""
+
+    arrival: Arrival
+    started: float = field(default_factory=monotonic)
+    status: int | None = None
+    complete: bool = False
+    stream: str | None = None
+    bug: Exception | None = None
+
+
+@dataclass(slots=True)
+class Reception:
+    """An ASGI middleware, outside of all others. `secure`: the public address is https."""
+
+    app: ASGIApp
+    metrics: Metrics
+    clock: Clock
+    trusted_proxies: Sequence[Network]
+    max_requests: int
+    secure: bool
+    _running: int = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, and see its answer out."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(arrive(scope, self.trusted_proxies, self.clock()))
+
+        async def leaving(message: Message) -> None:
+            self._note(answer, message)
+            await send(message)
+
+        self.metrics.request_began()
+        self._running += 1
+        try:
+            if self._running > self.max_requests and scope["path"] not in PROBES:
+                await _busy(scope, receive, leaving)
+            else:
+                await self.app(scope, receive, leaving)
+        except Exception as bug:  # noqa: BLE001  # the outermost border: logged below, and answered without a word of it
+            answer.bug = bug
+            await self._apologise(answer, scope, receive, leaving)
+        finally:
+            self._running -= 1
+            self._finish(answer, scope)
+
+    def _note(self, answer: _Answer, message: Message) -> None:
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.http.response.start"):
+            answer.status = message["status"]
+            message.setdefault("headers", [])
+            headers = MutableHeaders(scope=message)
+            self._complete_headers(answer.arrival, headers, self.clock())
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                self._stream(answer, "sse")
+        elif kind == "websocket.accept":
+            answer.status = 101
+            self._stream(answer, "websocket")
+        elif kind in ("http.response.body", "websocket.http.response.body"):
+            answer.complete = not message.get("more_body", False)
+        elif kind == "websocket.close":
+            answer.status = answer.status or 403
+            answer.complete = True
+
+    def _stream(self, answer: _Answer, transport: str) -> None:
+        answer.stream = transport
+        self.metrics.stream_opened(transport)
+
+    def _complete_headers(self, arrival: Arrival, headers: MutableHeaders, now: datetime) -> None:
+        for name, value in API_HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("x-request-id", arrival.request_id)
+        if self.secure:
+            headers.setdefault("strict-transport-security", TRANSPORT_SECURITY)
+        budget = arrival.budget
+        if budget is not None and "ratelimit" not in headers:
+            seconds = max(0, round((budget.reset_at - now).total_seconds()))
+            # draft-ietf-httpapi-ratelimit-headers-10, section 3 and 4.
+            headers["ratelimit-policy"] = f'"cost";q={budget.limit};w=60'
+            headers["ratelimit"] = f'"cost";r={budget.remaining};t={seconds}'
+
+    async def _apologise(self, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        if answer.status is not None:
+            # Half an answer is out: the server sees that it is not complete, and closes the connection.
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1011})
+            answer.status = 500
+            return
+        answered = JSONResponse(_error("INTERNAL_SERVER_ERROR", "The fault is ours.", answer.arrival.request_id), 500)
+        await answered(scope, receive, send)
+
+    def _finish(self, answer: _Answer, scope: Scope) -> None:
+        seconds = monotonic() - answer.started
+        status = answer.status if answer.status is not None else CLIENT_WENT_AWAY
+        method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
+        route = getattr(scope.get("route"), "path", None) or "none"
+        if answer.stream is not None:
+            self.metrics.stream_closed(answer.stream)
+        self.metrics.request_ended(route=route, method=method, status=status, seconds=seconds)
+        actor = answer.arrival.actor or ANONYMOUS
+        write = _log.error if answer.bug is not None else _log.info
+        write(
+            "request",
+            request_id=answer.arrival.request_id,
+            method=method,
+            # As it was sent: percent-encoded, so that it cannot pretend to be another line.
+            path=scope.get("raw_path", b"").decode("ascii", "replace")[:PATH_LIMIT],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            actor_type=actor.type.value,
+            actor_id=actor.id,
+            operation=_name(answer.arrival.operation),
+            exc_info=answer.bug,
+        )
+
+
+def _name(operation: str | None) -> str | None:
+    """A GraphQL name; anything else that was sent in its place is not repeated."""
+    if operation is None or (operation.isascii() and operation.isidentifier() and len(operation) <= NAME_LIMIT):
+        return operation
+    return "invalid"
+
+
+def _error(code: str, message: str, request_id: str) -> dict[str, object]:
+    return {"errors": [{"message": message, "extensions": {"code": code, "requestId": request_id}}]}
+
+
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    message = "The server answers as many requests as it can: try again in a moment."
+    answer = JSONResponse({"errors": [{"message": message, "extensions": {"code": "UNAVAILABLE"}}]}, 503)
+    answer.headers["retry-after"] = "1"
+    await answer(scope, receive, send)

@@ -1,0 +1,161 @@
+"""Callers that execute whole documents against the schema, and the statements that this costs."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from strawberry.types import ExecutionResult
+
+from app.actor import ANONYMOUS, SCOPES, Actor, ActorType, Origin, Role, command_line
+from app.rules import pem
+from app.services.keys import CreateApiKey, fresh_credential
+from app.settings import Settings
+from app.store.connection import Connection, Engine, Row
+from app.store.rows import ApiKeyRow
+from app.terms import Tier
+from app.transport.graphql.context import Budget, Context, Probe, Services
+from app.transport.graphql.ids import Kind, encode
+from app.transport.graphql.schema import schema
+from tests.house import House
+from tests.rules.authority import Made, make
+
+Data = Any
+"""What JSON holds."""
+
+UPLOAD = """
+mutation Upload($input: UploadCertificateInput!) {
+  uploadCertificate(input: $input) {
+    certificate { id version name status fingerprint }
+    account { certificateQuota { limit used remaining } }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code }
+  }
+}
+"""
+
+
+class CountingConnection:
+    """A connection that keeps the statements it was given, and hands them on."""
+
+    def __init__(self, inner: Connection) -> None:
+        self._inner: Any = inner
+        self.statements: list[str] = []
+        self.orm = type(self._inner.orm)(inner.engine.value, self._run)
+
+    async def _run(self, sql: str, values: Sequence[object]) -> Any:
+        self.statements.append(sql)
+        return await self._inner.run(sql, values)
+
+    @property
+    def engine(self) -> Engine:
+        """See Connection."""
+        return Engine(self._inner.engine)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """See Connection."""
+        return cast("Sequence[Row]", (await self._run(self._inner.native(sql), args)).rows)
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """See Connection."""
+        rows = await self.fetch(sql, *args)
+        return rows[0] if rows else None
+
+
+@dataclass
+class Caller:
+    """Somebody who executes documents."""
+
+    house: House
+    actor: Actor
+    budget: Budget | None = None
+    probes: Sequence[Probe] = ()
+    statements: list[str] = field(default_factory=list, repr=False)
+    """What the last operation asked of the database, the door's own statements left out."""
+
+    @property
+    def account_id(self) -> str:
+        """The caller's account."""
+        return self.actor.account_id or ""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the caller's own key."""
+        return encode(Kind.API_KEY, self.actor.id or "")
+
+    def context(self) -> Context:
+        """The context of one operation."""
+        database = self.house.database
+        services = Services(
+            database, self.house.door, self.house.clock, Settings(), release="1.2.3", probes=self.probes
+        )
+        origin = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
+        return Context(services, self.actor, origin, self.house.clock(), budget=self.budget)
+
+    async def execute(self, document: str, **variables: Data) -> ExecutionResult:
+        """What the schema answers, errors included."""
+        context = self.context()
+        counting = CountingConnection(self.house.database.reads)
+        context.connection = counting
+        context.renew()
+        self.statements = counting.statements
+        result = await schema.execute(document, variables, context_value=context)
+        assert isinstance(result, ExecutionResult)
+        return result
+
+    async def __call__(self, document: str, **variables: Data) -> Data:
+        """The data of an operation that has no errors."""
+        result = await self.execute(document, **variables)
+        assert result.errors is None, [(error.message, error.original_error) for error in result.errors]
+        return result.data
+
+    async def refusal(self, document: str, **variables: Data) -> str:
+        """The code of an operation's top-level errors, which all have the same."""
+        result = await self.execute(document, **variables)
+        assert result.errors is not None, result.data
+        codes = {str((error.extensions or {}).get("code")) for error in result.errors}
+        assert len(codes) == 1, [error.message for error in result.errors]
+        return codes.pop()
+
+    async def subscribe(self, document: str, **variables: Data) -> AsyncIterator[ExecutionResult]:
+        """The events of a subscription."""
+        events = await schema.subscribe(document, variables, context_value=self.context())
+        return cast("AsyncIterator[ExecutionResult]", events)
+
+    async def upload(self, name: str, *chain: Made, **more: Data) -> Data:
+        """Upload a chain, or a fresh root CA; the certificate."""
+        given = {"name": name, "usage": "ENROLLMENT", "source": {"pem": pem_of(*(chain or (make(name),)))}} | more
+        outcome = (await self(UPLOAD, input=given))["uploadCertificate"]
+        assert outcome["errors"] == []
+        return outcome["certificate"]
+
+    async def key(self, role: Role, name: str = "another key") -> "Caller":
+        """Another key of the same account, as somebody who asks with it."""
+        return await key_of(self.house, self.account_id, role, name)
+
+
+async def account(house: House, name: str, *, tier: Tier = Tier.COMMERCIAL) -> Caller:
+    """A new account's administrator."""
+    made = await house.account(tier, name)
+    return await key_of(house, made.id, Role.ADMIN, "first key")
+
+
+async def key_of(house: House, account_id: str, role: Role, name: str) -> Caller:
+    """A key of an account, made by the operator."""
+    command = CreateApiKey(name, role, fresh_credential(house.clock()))
+    row: ApiKeyRow = (await house.perform(command_line(account_id, "root"), command)).row
+    return Caller(house, Actor(ActorType.API_KEY, row.id, account_id, name, SCOPES[role]))
+
+
+def anonymous(house: House) -> Caller:
+    """Somebody without a key."""
+    return Caller(house, ANONYMOUS)
+
+
+def as_user(caller: Caller) -> Caller:
+    """A person of the same account."""
+    return replace(caller, actor=Actor(ActorType.USER, "d" * 32, caller.account_id, "Ada", caller.actor.scopes))
+
+
+def pem_of(*chain: Made) -> str:
+    """Certificates as one text."""
+    return pem.encode([made.der for made in chain])
