@@ -41,7 +41,7 @@ query AuditReport($start: DateTime, $end: DateTime, $first: Int!, $after: String
 """
 _STANDING = """
 query AuditReportStanding {
-  viewer { account { id name } }
+  viewer { account { id displayName } }
   auditEvents(direction: DESC, first: 1) { edges { node { sequence } } }
 }
 """
@@ -75,10 +75,10 @@ class AuditApi:
         answer = await self._ask(_STANDING, {}, "AuditReportStanding")
         account = answer["viewer"]["account"]
         edges = answer["auditEvents"]["edges"]
-        return f"{account['name']} ({account['id']})", edges[0]["node"]["sequence"] if edges else 0
+        return f"{account['displayName']} ({account['id']})", edges[0]["node"]["sequence"] if edges else 0
 
     async def events(self, start: datetime | None, end: datetime | None, *, last: int) -> AsyncIterator[ApiEvent]:
-        """The entries of a range, oldest first, up to number `last`: reading adds to the log, and has to end somewhere."""
+        """The entries of a range, oldest first, up to number `last`: reading makes entries too, and has to end."""
         after: str | None = None
         while True:
             given = {

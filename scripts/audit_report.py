@@ -16,8 +16,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
+
+# It is run by its path, also where nothing of this is installed but what it needs.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app.audit.api_source import ApiEvent, link_of, record_of_event
 from app.audit.coverage import NOT_AUDITED
@@ -31,6 +35,15 @@ EXIT = {"good": 0, "bad": 1, "open": 2}
 USAGE = 64
 
 say = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Words(argparse.ArgumentParser):
+    """A command line that ends with 64 for words that it does not know: 1 and 2 are answers about the log."""
+
+    def error(self, message: str) -> NoReturn:
+        """See the library."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,9 +77,7 @@ def main() -> int:
 
 def parsed(arguments: list[str]) -> Asked:
     """The command line's words. Ends the program with status 64 for ones that it does not know."""
-    parser = argparse.ArgumentParser(
-        prog="audit_report.py", description="Report on the audit log of an account, through its API."
-    )
+    parser = Words(prog="audit_report.py", description="Report on the audit log of an account, through its API.")
     parser.add_argument("--url", required=True, help="the server, for example https://anchorage.example")
     keys = parser.add_mutually_exclusive_group()
     keys.add_argument("--key", help="an API key that may read the audit log; better in ANCHORAGE_KEY or a file")
@@ -75,17 +86,14 @@ def parsed(arguments: list[str]) -> Asked:
     parser.add_argument("--end", type=instant, help="up to here, itself not included")
     parser.add_argument("--format", choices=("html", "csv", "jsonl"), default="html")
     parser.add_argument("--output", type=Path, help="standard output when absent")
-    parser.exit_on_error = False
+    given = parser.parse_args(arguments)
     try:
-        given = parser.parse_args(arguments)
         key = given.key_file.read_text(encoding="ascii") if given.key_file else given.key
-    except (argparse.ArgumentError, OSError) as error:
-        say.print(str(error), style="red", markup=False)
-        raise SystemExit(USAGE) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        parser.error(f"the key cannot be read: {problem}")
     key = (key or os.environ.get("ANCHORAGE_KEY", "")).strip()
     if not key:
-        say.print("A key is needed: --key-file, ANCHORAGE_KEY or --key.", style="red", markup=False)
-        raise SystemExit(USAGE)
+        parser.error("a key is needed: --key-file, ANCHORAGE_KEY or --key")
     return Asked(given.url, key, given.start, given.end, given.format, given.output)
 
 

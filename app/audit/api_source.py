@@ -40,7 +40,8 @@ def record_of_event(event: ApiEvent) -> Record:
     return Record(
         id=node["id"],
         sequence=event.sequence,
-        occurred_at=datetime.fromisoformat(node["occurredAt"]),
+        # The log is exact to the microsecond; the API need not be.
+        occurred_at=datetime.fromisoformat(body.get("time", node["occurredAt"])),
         action=body.get("action", node["action"]),
         outcome=_OUTCOMES.get(node["outcome"], node["outcome"]),
         code=node["code"],

@@ -9,6 +9,7 @@ from app.audit.report import OUTCOMES
 WIDTH, HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 8, 12, 34
 LABELS = 10
+WIDEST = 48.0
 
 
 def chart(periods: Sequence[tuple[str, Counter[str]]]) -> Iterator[str]:
@@ -26,7 +27,8 @@ def chart(periods: Sequence[tuple[str, Counter[str]]]) -> Iterator[str]:
     every = max(1, -(-len(periods) // LABELS))
     for place, (name, counts) in enumerate(periods):
         left = LEFT + place * slot
-        yield from _bar(name, counts, left + slot * 0.1, slot * 0.8, scale)
+        width = min(WIDEST, slot * 0.8)
+        yield from _bar(name, counts, left + (slot - width) / 2, width, scale)
         if place % every == 0:
             yield f'<text class="x" x="{left + slot / 2:.1f}" y="{HEIGHT - 12}">{escape(name)}</text>'
     yield "</svg>"

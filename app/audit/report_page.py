@@ -22,6 +22,7 @@ p { margin: 0 0 10px; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 600; color: var(--soft); }
 th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.w { white-space: nowrap; }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; } svg line { stroke: var(--line); } svg text { font-size: 12px; fill: var(--soft); }
 svg .x { text-anchor: middle; } svg .y { text-anchor: end; }
@@ -135,7 +136,7 @@ def _changes(summary: Summary) -> Iterator[str]:
     if not summary.changes:
         yield "<p class=soft>None.</p>\n"
         return
-    yield "<table>\n<tr><th class=n>No.</th><th>When</th><th>What</th><th>Certificate</th><th>Who</th><th>Why, and what"
+    yield "<table>\n<tr><th class=n>No.</th><th>When (UTC)</th><th>What</th><th>Certificate</th><th>Who</th><th>Why, and what"
     yield " changed</th></tr>\n"
     for record in summary.changes:
         yield from _change(record)
@@ -143,8 +144,9 @@ def _changes(summary: Summary) -> Iterator[str]:
 
 
 def _change(record: Record) -> Iterator[str]:
-    cells = (to_text(record.occurred_at), record.action, record.target_name or record.target_id or "", record.actor)
-    yield f"<tr><td class=n>{record.sequence}</td>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    yield f"<tr><td class=n>{record.sequence}</td>"
+    yield f"<td class=w>{record.occurred_at:%Y-%m-%d %H:%M:%S}</td><td class=w>{escape(record.action)}</td>"
+    yield f"<td>{escape(record.target_name or record.target_id or '')}</td><td>{escape(record.actor)}</td>"
     yield f"<td>{_words(record.reason, record.changes)}</td></tr>\n"
 
 
