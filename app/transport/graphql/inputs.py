@@ -117,7 +117,9 @@ class AuditEventFilter:
 class CertificateSource:
     """A certificate chain, as exactly one of these."""
 
-    pem: PEM | None = attribute("PEM text: what an API caller has, and what a browser reads from the chosen file.", default=UNSET)
+    pem: PEM | None = attribute(
+        "PEM text: what an API caller has, and what a browser reads from the chosen file.", default=UNSET
+    )
     der: Base64 | None = attribute("One DER certificate, for files that are not text.", default=UNSET)
 
     async def examined(self, at: datetime) -> Submission:

@@ -48,9 +48,7 @@ async def certificates_page(
     context = info.context
     wanted = Wanted() if narrowed is None else narrowed.wanted()
     window = asked.window(ordered.field.value)
-    page = await reads.certificates_page(
-        context.connection, context.account_id, wanted, ordered.order(), window
-    )
+    page = await reads.certificates_page(context.connection, context.account_id, wanted, ordered.order(), window)
     raw: Any = info
     await context.loaders.prefetch(page.rows, names_below(raw._raw_info))
     return CertificateConnection.of(

@@ -61,7 +61,9 @@ class Query:
 
     @field(SIGNED_IN)
     async def nodes(
-        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")]
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")],
     ) -> list[Node | None] | None:
         """Several objects, in the order asked for, null for each that is not there."""
         return list(await asyncio.gather(*(fetch_node(info.context, node_id) for node_id in few(ids))))

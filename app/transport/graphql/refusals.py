@@ -92,9 +92,7 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
         case errors.VersionConflict():
             more["current"] = await _certificate(context, refusal.target_id)
     kind: Any = AS_DATA[type(refusal)]
-    error: UserError = kind(
-        message=refusal.message, code=UserErrorCode(refusal.code), path=list(refusal.path), **more
-    )
+    error: UserError = kind(message=refusal.message, code=UserErrorCode(refusal.code), path=list(refusal.path), **more)
     return error
 
 
