@@ -113,7 +113,9 @@ async def entries_of_targets(
     wanted = list(dict.fromkeys(target_ids))
     found = await connection.fetch(_each(query, len(wanted), 2 + len(values)), account_id, *values, *wanted)
     pages = {target: page_of([row for row in found if row["target_id"] == target], window) for target in wanted}
-    whole = {entry.seq: entry for entry in await _whole(connection, [row for page in pages.values() for row in page.rows])}
+    whole = {
+        entry.seq: entry for entry in await _whole(connection, [row for page in pages.values() for row in page.rows])
+    }
     return {
         target: Page([whole[row["seq"]] for row in page.rows], page.has_next, page.has_previous)
         for target, page in pages.items()

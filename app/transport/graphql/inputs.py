@@ -117,13 +117,14 @@ class AuditEventFilter:
 class CertificateSource:
     """A certificate chain, as exactly one of these."""
 
-    pem: PEM | None = attribute("PEM text: what an API caller has, and what a browser reads from the chosen file.", default=UNSET)
+    pem: PEM | None = attribute(
+        "PEM text: what an API caller has, and what a browser reads from the chosen file.", default=UNSET
+    )
     der: Base64 | None = attribute("One DER certificate, for files that are not text.", default=UNSET)
 
     async def examined(self, at: datetime) -> Submission:
         """The chain, judged as of an instant. What is wrong with it is a finding."""
-        source = given(self.pem) if given(self.pem) is not None else given(self.der)
-        source = b"" if source is None else source
+        source: str | bytes = given(self.pem) or given(self.der) or b""
         if len(source) <= INLINE_LIMIT:
             return Submission.of(source, at=at)
         return await asyncio.to_thread(Submission.of, source, at=at)

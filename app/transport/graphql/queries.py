@@ -61,7 +61,9 @@ class Query:
 
     @field(SIGNED_IN)
     async def nodes(
-        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")]
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")],
     ) -> list[Node | None] | None:
         """Several objects, in the order asked for, null for each that is not there."""
         return list(await asyncio.gather(*(fetch_node(info.context, node_id) for node_id in few(ids))))
@@ -75,7 +77,7 @@ class Query:
         return None if row is None else Certificate.of(row)
 
     @field(needs(Scope.CERTIFICATES_READ))
-    async def certificates(  # noqa: PLR0917  # the arguments of a connection
+    async def certificates(  # the arguments of a connection
         self,
         info: Info,
         filter_by: Narrowed = UNSET,
@@ -100,7 +102,7 @@ class Query:
         return CertificatePreview.of(await preview(info.context, given_input))
 
     @field(by_the_door(Scope.AUDIT_READ))
-    async def audit_events(  # noqa: PLR0917  # the arguments of a connection
+    async def audit_events(  # the arguments of a connection
         self,
         info: Info,
         filter_by: NarrowedLog = UNSET,

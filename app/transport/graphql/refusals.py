@@ -64,10 +64,10 @@ class AnswersRefusals(FieldExtension):
     async def resolve_async(
         self,
         next_: Callable[..., Awaitable[Any]],
-        source: Any,  # noqa: ANN401
+        source: object,
         info: Info,
-        **kwargs: Any,
-    ) -> Any:  # noqa: ANN401
+        **kwargs: object,
+    ) -> object:
         """See FieldExtension."""
         # What an earlier field of this operation read is from before this act.
         info.context.renew()
@@ -92,9 +92,7 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
         case errors.VersionConflict():
             more["current"] = await _certificate(context, refusal.target_id)
     kind: Any = AS_DATA[type(refusal)]
-    error: UserError = kind(
-        message=refusal.message, code=UserErrorCode(refusal.code), path=list(refusal.path), **more
-    )
+    error: UserError = kind(message=refusal.message, code=UserErrorCode(refusal.code), path=list(refusal.path), **more)
     return error
 
 

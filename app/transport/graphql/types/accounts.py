@@ -119,7 +119,9 @@ class ApiKeyConnection:
     @classmethod
     def of(cls, page: Page[ApiKeyRow]) -> Self:
         """The page as the schema shows it."""
-        edges = [ApiKeyEdge(cursor=write_cursor(KEYS_ORDER, (row.id, row.id)), node=ApiKey.of(row)) for row in page.rows]
+        edges = [
+            ApiKeyEdge(cursor=write_cursor(KEYS_ORDER, (row.id, row.id)), node=ApiKey.of(row)) for row in page.rows
+        ]
         return cls(edges=edges, page_info=PageInfo.of(page, [edge.cursor for edge in edges]))
 
 

@@ -44,7 +44,9 @@ class CertificateFinding:
         " null when it is the whole."
     )
     reference: str | None = attribute("The rule, for example `RFC 5280 4.2.1.9`; null when it is ours.")
-    related_certificate: "Certificate | None" = attribute("The other certificate that `SAME_KEY_AS` is about; else null.")
+    related_certificate: "Certificate | None" = attribute(
+        "The other certificate that `SAME_KEY_AS` is about; else null."
+    )
 
     @classmethod
     def of(cls, noticed: Noticed) -> Self:
@@ -149,9 +151,7 @@ class CertificateConnection:
         return await self.count()
 
     @classmethod
-    def of(
-        cls, page: Page[CertificateRow], order: CertificateOrderField, count: Callable[[], Awaitable[int]]
-    ) -> Self:
+    def of(cls, page: Page[CertificateRow], order: CertificateOrderField, count: Callable[[], Awaitable[int]]) -> Self:
         """The page as the schema shows it; `count` is asked only for those who want to know."""
         edges = [CertificateEdge(cursor=_cursor(row, order), node=Certificate.of(row)) for row in page.rows]
         return cls(edges=edges, page_info=PageInfo.of(page, [edge.cursor for edge in edges]), count=count)

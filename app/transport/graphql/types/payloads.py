@@ -106,7 +106,9 @@ class UploadCertificatePayload(Payload):
 class UpdateCertificatePayload(Payload):
     """The outcome of an update."""
 
-    certificate: Certificate | None = attribute("The certificate as it is now; null when there are errors.", default=None)
+    certificate: Certificate | None = attribute(
+        "The certificate as it is now; null when there are errors.", default=None
+    )
     errors: list[UpdateCertificateError] = attribute("Empty on success.", default_factory=list)
 
     @classmethod
@@ -119,7 +121,9 @@ class UpdateCertificatePayload(Payload):
 class SetCertificateStatusPayload(Payload):
     """The outcome of a change of status."""
 
-    certificate: Certificate | None = attribute("The certificate as it is now; null when there are errors.", default=None)
+    certificate: Certificate | None = attribute(
+        "The certificate as it is now; null when there are errors.", default=None
+    )
     errors: list[SetCertificateStatusError] = attribute("Empty on success.", default_factory=list)
 
     @classmethod
@@ -132,7 +136,9 @@ class SetCertificateStatusPayload(Payload):
 class DeleteCertificatePayload(Payload):
     """The outcome of a deletion."""
 
-    deleted_id: strawberry.ID | None = attribute("The id that is gone, for caches; null when there are errors.", default=None)
+    deleted_id: strawberry.ID | None = attribute(
+        "The id that is gone, for caches; null when there are errors.", default=None
+    )
     errors: list[DeleteCertificateError] = attribute("Empty on success.", default_factory=list)
 
     @field(PARENT)

@@ -17,7 +17,9 @@ class CertificatePreview:
     acceptable: bool = attribute(
         "Whether the upload would be accepted now: no error among the findings, no duplicate, and room in the quota."
     )
-    chain: list[X509Certificate] = attribute("The chain as understood, from the anchor to the root; empty when there is none.")
+    chain: list[X509Certificate] = attribute(
+        "The chain as understood, from the anchor to the root; empty when there is none."
+    )
     findings: list[CertificateFinding] = attribute("Everything found, worst first.")
     duplicate_of: Certificate | None = attribute(
         "The certificate of the account that is the same, for the same service; null when there is none."
