@@ -112,6 +112,7 @@ def field(
     cost: int | None = None,
     returns: Any = None,  # noqa: ANN401  # any type form
     extensions: tuple[FieldExtension, ...] = (),
+    subscription: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """A field with a resolver, whose docstring is its description.
 
@@ -122,6 +123,7 @@ def field(
         guards = (Guard(rule),) if rule.enforcement is Enforcement.GUARD else ()
         return strawberry.field(
             resolver=resolver,
+            is_subscription=subscription,
             description=description_of(resolver),
             directives=directives(rule, cost),
             extensions=[*guards, *extensions],

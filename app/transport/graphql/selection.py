@@ -13,7 +13,7 @@ def names_below(info: Info) -> frozenset[str]:
     Each fragment is looked at once: `info.selected_fields` unfolds it wherever it is spread, and a few of them that
     spread each other twice are then a selection of millions.
     """
-    raw: GraphQLResolveInfo[Any, Any] = info._raw_info  # noqa: SLF001
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
     names: set[str] = set()
     fragments: set[str] = set()
     open_sets = [node.selection_set for node in raw.field_nodes if node.selection_set is not None]
