@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.errors import Refusal
+from app.transport.graphql.execution import PlainFirst, mark_plain_fields
 from app.transport.graphql.mutations import Mutation
 from app.transport.graphql.queries import Query
 from app.transport.graphql.refusals import extensions_of
@@ -45,8 +46,13 @@ class Schema(StrawberrySchema):
 
     def __init__(self) -> None:
         super().__init__(
-            query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
+            query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
+            config=StrawberryConfig(scalar_map=SCALARS),
+            execution_context_class=PlainFirst,
         )
+        mark_plain_fields(self._schema)
         # Strawberry has no place for these.
         self._schema.description = DESCRIPTION.strip()
         for (directive, argument), description in _ARGUMENTS.items():
