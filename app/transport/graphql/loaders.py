@@ -18,6 +18,7 @@ from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, EntryRow
 
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K")
 
 Hashes = tuple[bytes, ...]
 """A chain by the SHA-256 of its certificates."""
@@ -54,12 +55,12 @@ class Loaders:
         A list whose every item waits for itself costs more in waiting than in anything else.
         """
         wanted = set(fields)
-        if wanted & {"chain", "pem"}:
-            await self.chains.load_many(record.chain for record in records)
+        if wanted & {"chain", "pem", "findings"}:
+            await _all(self.chains, [record.chain for record in records])
         if "findings" in wanted:
-            await self.noticed.load_many(record.chain for record in records)
+            await _all(self.noticed, [record.chain for record in records])
         if "createdBy" in wanted:
-            await self.entries.load_many(record.created_audit_id for record in records)
+            await _all(self.entries, [record.created_audit_id for record in records])
 
     async def _accounts(self, ids: list[str]) -> list[AccountRow | None]:
         # Nobody is ever shown another account than the caller's own.
@@ -87,7 +88,7 @@ class Loaders:
         return [chains.stored(tuple(ders[sha256] for sha256 in hashes)) for hashes in wanted]
 
     async def _noticed(self, wanted: list[Hashes]) -> list[tuple[Noticed, ...]]:
-        found = await self.chains.load_many(wanted)
+        found = await _all(self.chains, wanted)
         authorities = [authority(chain.trusted_ca) for chain in found]
         relatives: dict[bytes, list[CertificateRow]] = {}
         for record in await reads.certificates_of_authority(self.connection, self.account_id, authorities):
@@ -108,6 +109,12 @@ class Loaders:
     async def _log_counts(self, targets: list[str]) -> list[int | None]:
         counts = await log_reads.count_entries_of_targets(self.connection, self.account_id, targets)
         return [counts[target] for target in targets]
+
+
+async def _all(loader: DataLoader[K, T], keys: Sequence[K]) -> list[T]:
+    # All are asked for before the first is waited for; those that are there cost no turn of the loop, as a gather would.
+    asked = [loader.load(key) for key in keys]
+    return [await each for each in asked]
 
 
 def now_or_later(value: Awaitable[T], make: Callable[[T], R]) -> R | Awaitable[R]:

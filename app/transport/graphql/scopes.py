@@ -1,4 +1,4 @@
-"""Who may read what: a rule on every field that does more than hand on a value. No rule, no field: a test sees to it."""
+"""Who may read what: a rule on every field that does more than hand on a value; a test sees to it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Guard(FieldExtension):
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
 
-    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:  # noqa: ANN401
+    def resolve(self, next_: Callable[..., object], source: object, info: Info, **kwargs: object) -> object:
         """See FieldExtension."""
         self.rule.require(info.context.actor)
         return next_(source, info, **kwargs)
@@ -97,10 +97,10 @@ class Guard(FieldExtension):
     async def resolve_async(
         self,
         next_: Callable[..., Awaitable[Any]],
-        source: Any,  # noqa: ANN401
+        source: object,
         info: Info,
-        **kwargs: Any,
-    ) -> Any:  # noqa: ANN401
+        **kwargs: object,
+    ) -> object:
         """See FieldExtension."""
         self.rule.require(info.context.actor)
         return await next_(source, info, **kwargs)
@@ -112,6 +112,7 @@ def field(
     cost: int | None = None,
     returns: Any = None,  # noqa: ANN401  # any type form
     extensions: tuple[FieldExtension, ...] = (),
+    subscription: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """A field with a resolver, whose docstring is its description.
 
@@ -122,6 +123,7 @@ def field(
         guards = (Guard(rule),) if rule.enforcement is Enforcement.GUARD else ()
         return strawberry.field(
             resolver=resolver,
+            is_subscription=subscription,
             description=description_of(resolver),
             directives=directives(rule, cost),
             extensions=[*guards, *extensions],
