@@ -26,7 +26,7 @@ from app.transport.graphql.masking import (
     note_bug,
     request_errors,
 )
-from app.transport.graphql.requests import GraphQLRequest
+from app.transport.graphql.requests import GraphQLRequest, require_plain
 
 Response = dict[str, Any]
 """A response of the GraphQL specification, section 7.1."""
@@ -115,6 +115,7 @@ class Operations:
         may_introspect = self._introspection is Introspection.ON or (
             self._introspection is Introspection.SIGNED_IN and not caller.is_anonymous
         )
+        require_plain(request.variables)
         document = self._documents.ready(request.query, may_introspect=may_introspect)
         definition = document.operation(request.operation_name)
         _require_taken(definition.operation, transport)
