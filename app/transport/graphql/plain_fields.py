@@ -85,7 +85,8 @@ def _plain(field: GraphQLField) -> Plain | None:
 
 def _writer(kind: GraphQLOutputType) -> Write | None:
     if isinstance(kind, GraphQLList):
-        item = _writer(kind.of_type.of_type) if isinstance(kind.of_type, GraphQLNonNull) else None
+        member = kind.of_type
+        item = _writer(member.of_type) if isinstance(member, GraphQLNonNull) else None
         return None if item is None else _list_writer(item)
     if isinstance(kind, GraphQLEnumType):
         # Equal values have equal hashes, and a member of ours equals its value.
