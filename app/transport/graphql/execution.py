@@ -78,14 +78,17 @@ def _plain(field: GraphQLField) -> Plain | None:
     definition = field.extensions.get("strawberry-definition")
     if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
         return None
-    is_nullable = not isinstance(field.type, GraphQLNonNull)
-    write = _writer(field.type if is_nullable else field.type.of_type)
-    return None if write is None else Plain(definition.python_name, write, is_nullable)
+    kind = field.type
+    write = _writer(kind.of_type if isinstance(kind, GraphQLNonNull) else kind)
+    if write is None:
+        return None
+    return Plain(definition.python_name, write, is_nullable=not isinstance(kind, GraphQLNonNull))
 
 
 def _writer(kind: GraphQLOutputType) -> Write | None:
     if isinstance(kind, GraphQLList):
-        item = _writer(kind.of_type.of_type) if isinstance(kind.of_type, GraphQLNonNull) else None
+        inner = kind.of_type
+        item = _writer(inner.of_type) if isinstance(inner, GraphQLNonNull) else None
         return None if item is None else _list_writer(item)
     if isinstance(kind, GraphQLEnumType):
         # Equal values have equal hashes, and a member of ours equals its value.
