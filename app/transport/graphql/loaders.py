@@ -1,5 +1,6 @@
 """Relations in batches: one statement per relation and operation, however long the list."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -112,9 +113,10 @@ class Loaders:
 
 
 async def _all(loader: DataLoader[K, T], keys: Sequence[K]) -> list[T]:
-    # All are asked for before the first is waited for; those that are there cost no turn of the loop, as a gather would.
-    asked = [loader.load(key) for key in keys]
-    return [await each for each in asked]
+    asked = [asyncio.ensure_future(loader.load(key)) for key in keys]
+    # Those that are there already cost no turn of the loop.
+    await asyncio.gather(*(each for each in asked if not each.done()))
+    return [each.result() for each in asked]
 
 
 def now_or_later(value: Awaitable[T], make: Callable[[T], R]) -> R | Awaitable[R]:

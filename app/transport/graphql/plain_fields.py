@@ -78,8 +78,11 @@ def _plain(field: GraphQLField) -> Plain | None:
     definition = field.extensions.get("strawberry-definition")
     if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
         return None
-    is_nullable = not isinstance(field.type, GraphQLNonNull)
-    write = _writer(field.type if is_nullable else field.type.of_type)
+    kind = field.type
+    if isinstance(kind, GraphQLNonNull):
+        write, is_nullable = _writer(kind.of_type), False
+    else:
+        write, is_nullable = _writer(kind), True
     return None if write is None else Plain(definition.python_name, write, is_nullable)
 
 
