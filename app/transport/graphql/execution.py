@@ -54,7 +54,6 @@ def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
     return optimized_is_awaitable(value)
 
 
-<<<<<<< HEAD
 class CoreExecutor:
     """graphql-core's executor over Strawberry's schema."""
 
@@ -105,35 +104,3 @@ class CoreExecutor:
 
 def _name(operation: Operation) -> str | None:
     return operation.definition.name.value if operation.definition.name else None
-=======
-def _plain(field: GraphQLField) -> Plain | None:
-    definition = field.extensions.get("strawberry-definition")
-    if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
-        return None
-    kind = field.type
-    write = _writer(kind.of_type if isinstance(kind, GraphQLNonNull) else kind)
-    if write is None:
-        return None
-    return Plain(definition.python_name, write, is_nullable=not isinstance(kind, GraphQLNonNull))
-
-
-def _writer(kind: GraphQLOutputType) -> Write | None:
-    if isinstance(kind, GraphQLList):
-        inner = kind.of_type
-        item = _writer(inner.of_type) if isinstance(inner, GraphQLNonNull) else None
-        return None if item is None else _list_writer(item)
-    if isinstance(kind, GraphQLEnumType):
-        # Equal values have equal hashes, and a member of ours equals its value.
-        return {value.value: name for name, value in kind.values.items()}.__getitem__
-    if kind is GraphQLString:
-        return _write_text
-    return kind.coerce_output_value if is_leaf_type(kind) else None
-
-
-def _list_writer(item: Write) -> Write:
-    return lambda values: [item(value) for value in values]
-
-
-def _write_text(value: object) -> object:
-    return value if type(value) is str else GraphQLString.coerce_output_value(value)
->>>>>>> schema

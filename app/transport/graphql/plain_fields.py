@@ -79,17 +79,16 @@ def _plain(field: GraphQLField) -> Plain | None:
     if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
         return None
     kind = field.type
-    if isinstance(kind, GraphQLNonNull):
-        write, is_nullable = _writer(kind.of_type), False
-    else:
-        write, is_nullable = _writer(kind), True
-    return None if write is None else Plain(definition.python_name, write, is_nullable)
+    write = _writer(kind.of_type if isinstance(kind, GraphQLNonNull) else kind)
+    if write is None:
+        return None
+    return Plain(definition.python_name, write, is_nullable=not isinstance(kind, GraphQLNonNull))
 
 
 def _writer(kind: GraphQLOutputType) -> Write | None:
     if isinstance(kind, GraphQLList):
-        member = kind.of_type
-        item = _writer(member.of_type) if isinstance(member, GraphQLNonNull) else None
+        inner = kind.of_type
+        item = _writer(inner.of_type) if isinstance(inner, GraphQLNonNull) else None
         return None if item is None else _list_writer(item)
     if isinstance(kind, GraphQLEnumType):
         # Equal values have equal hashes, and a member of ours equals its value.
