@@ -17,7 +17,7 @@ from app.errors import AuditUnavailable, OutcomeUnknown
 from app.store import sqlite_faults
 from app.store.connection import CannotOpen, Engine, Row
 from app.store.orm import SqliteOrm
-from app.store.sqlite_connect import native, open_writer
+from app.store.sqlite_connect import in_thread, native, open_writer
 from app.store.statements import Result
 from app.store.transaction import OpenTransaction
 
@@ -109,8 +109,7 @@ class SqliteWriter:
     async def open(self) -> None:
         """Raises sqlite3.Error, OSError or CannotOpen; it may then be tried again."""
         raw = await asyncio.to_thread(open_writer, self._path, self._extra_pragmas)
-        # Opened before it is aiosqlite's: its thread, when the opening fails in it, may outlive the event loop.
-        self._thread = await aiosqlite.Connection(lambda: raw, 64)
+        self._thread = await in_thread(raw)
         self._raw = raw
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sqlite3
 import stat
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,6 +201,19 @@ async def test_a_first_open_that_fails_says_so_and_may_be_tried_again(tmp_path: 
     await database.start()
     await database.probe()
     await database.close()
+
+
+async def test_a_program_that_forgets_to_close_its_database_ends_all_the_same(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys; from app.store.database import open_database\n"
+        "async def main():\n await open_database(sys.argv[1], models=()).start()\n raise SystemExit(7)\n"
+        "asyncio.run(main())"
+    )
+    forgetful = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, f"sqlite://{tmp_path}/x.db", cwd=Path(__file__).parents[2]
+    )
+    async with asyncio.timeout(30):
+        assert await forgetful.wait() == 7
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
