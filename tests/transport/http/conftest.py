@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import LogFormat, Settings
+from app.transport.log_lines import configure
 from tests.transport.http.running import Running, make_account, make_key, serving, settings_for
+
+
+@pytest.fixture(autouse=True)
+def log_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Write the log as the server does, to what pytest captures."""
+    del capsys
+    configure(LogFormat.JSON)
 
 
 @pytest.fixture
