@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from tests.transport.http.running import Running, make_account, make_key, servin
 
 
 @pytest.fixture(autouse=True)
-def log_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Write the log as the server does, to what pytest captures."""
-    del capsys
-    configure(LogFormat.JSON)
+def logged() -> StringIO:
+    """The log, written as the server writes it."""
+    stream = StringIO()
+    configure(LogFormat.JSON, stream)
+    return stream
 
 
 @pytest.fixture
