@@ -1,78 +1,29 @@
 """What the owner of a database changes behind the log is found, by its name, also when the guards are back in place."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.audit.entry import account_stream, entry_hash
+from app.audit.entry import entry_hash
 from app.audit.stored import Code, Verdict
+from app.audit.verify import verify
 from app.services.certificates import UpdateCertificate
-from app.services.verification import verify_url
+from app.services.verification import Evidence, verify_url
 from app.store.database import open_database
-from tests.audit.history import World, live
-from tests.audit.owner import Owner, unguarded
+from tests.audit.conftest import Lived
+from tests.audit.history import World
+from tests.audit.owner import owning
 
 Tamper = Callable[["Lived"], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Lived:
-    """A database with a past, and its owner. Entries are named by number in the account's stream.
-
-    `refusal` is an entry that changed nothing; `change` is one that did.
-    """
-
-    url: str
-    owner: Owner
-    world: World
-    stream: str
-    refusal: int
-    change: int
-
-    async def entry(self, sql: str, *args: object, aseq: int | None = None) -> None:
-        """Run a statement that ends in WHERE, on an entry; the refusal when none is named."""
-        place = f"stream = '{self.stream}' AND aseq = {aseq or self.refusal}"
-        await self.owner.execute(f"{sql} {place}", *args)
-
-    async def body(self, aseq: int | None = None) -> bytes:
-        """An entry's body."""
-        (row,) = await self.owner.fetch(f"SELECT body FROM audit_body WHERE {self.seq_of(aseq)}")
-        return bytes(row["body"])
-
-    def seq_of(self, aseq: int | None = None) -> str:
-        """The condition that names an entry's rows in the tables beside it."""
-        place = f"stream = '{self.stream}' AND aseq = {aseq or self.refusal}"
-        return f"seq = (SELECT seq FROM audit_entry WHERE {place})"
-
-
-@pytest.fixture
-async def lived(migrated_url: str) -> AsyncIterator[Lived]:
-    """A database with a past, unguarded until `found` looks at it."""
-    database = open_database(migrated_url)
-    await database.start()
-    world = await World.open(database)
-    await live(world)
-    await database.close()
-    stream = account_stream(world.account.id)
-    async with unguarded(migrated_url) as owner:
-        (refused,) = await owner.fetch(
-            "SELECT max(aseq) AS aseq FROM audit_entry WHERE stream = $1 AND result = 'refused'"
-            " AND aseq < (SELECT max(aseq) FROM audit_entry WHERE stream = $1)",
-            stream,
-        )
-        (changed,) = await owner.fetch(
-            "SELECT max(aseq) AS aseq FROM audit_entry WHERE stream = $1 AND action = 'account.set_feature'", stream
-        )
-        yield Lived(migrated_url, owner, world, stream, refused["aseq"], changed["aseq"])
-
-
 async def found(lived: Lived) -> set[Code]:
-    """The codes of what a verification finds."""
-    verification = await verify_url(lived.url)
+    """The codes of what a verification finds, once the guards are back."""
+    await lived.owner.put_guards_back()
+    verification = await verify(Evidence(lived.owner))
     assert verification.verdict is (Verdict.TAMPERED if verification.findings else Verdict.VERIFIED)
-    return {finding.code for finding in verification.findings} - {Code.GUARD_MISSING}
+    return {finding.code for finding in verification.findings}
 
 
 def zeros(count: int = 32) -> bytes:
@@ -319,8 +270,10 @@ async def test_a_change_that_a_recorded_one_has_covered_is_found(migrated_url: s
     await database.start()
     world = await World.open(database)
     record = await world.upload("Plant A")
-    async with unguarded(migrated_url) as owner:
+    async with owning(migrated_url) as owner:
+        await owner.take_guards_away()
         await owner.execute("UPDATE certificate SET status = 'INACTIVE'")
+        await owner.put_guards_back()
     await world.act(UpdateCertificate(record.id, name="Plant A, line 1"))
     await database.close()
 
@@ -331,8 +284,8 @@ async def test_a_change_that_a_recorded_one_has_covered_is_found(migrated_url: s
 
 
 async def test_guards_that_are_gone_are_found(migrated_url: str) -> None:
-    async with unguarded(migrated_url, put_back=False):
-        pass
+    async with owning(migrated_url) as owner:
+        await owner.take_guards_away()
 
     verification = await verify_url(migrated_url)
 
@@ -352,15 +305,17 @@ async def test_a_refusal_rewritten_to_the_end_shows_only_against_a_hash_that_was
 async def test_a_later_format_is_neither_verified_nor_tampered_with(lived: Lived) -> None:
     await rewrite(lived, (await lived.body()).replace(b'"v":1', b'"v":2'), lived.refusal)
 
-    verification = await verify_url(lived.url)
+    await lived.owner.put_guards_back()
+    verification = await verify(Evidence(lived.owner))
 
-    assert {finding.code for finding in verification.findings} == {Code.BODY_FORMAT_UNKNOWN, Code.GUARD_MISSING}
+    assert {finding.code for finding in verification.findings} == {Code.BODY_FORMAT_UNKNOWN}
+    assert verification.verdict is Verdict.UNDECIDABLE
 
 
 async def test_findings_past_a_thousand_are_counted(lived: Lived) -> None:
     await lived.owner.execute("DELETE FROM audit_body")
 
-    verification = await verify_url(lived.url)
+    verification = await verify(Evidence(lived.owner))
 
     assert verification.counts[Code.BODY_MISSING] == verification.entries
     assert len(verification.findings) <= 1_000
