@@ -1,8 +1,9 @@
 """Who may read what: a rule on every field that does more than hand on a value; a test sees to it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from inspect import isawaitable
 from typing import Any
 
 import strawberry
@@ -94,16 +95,12 @@ class Guard(FieldExtension):
         self.rule.require(info.context.actor)
         return next_(source, info, **kwargs)
 
-    async def resolve_async(
-        self,
-        next_: Callable[..., Awaitable[Any]],
-        source: object,
-        info: Info,
-        **kwargs: object,
-    ) -> object:
+    async def resolve_async(self, next_: Callable[..., object], source: object, info: Info, **kwargs: object) -> object:
         """See FieldExtension."""
         self.rule.require(info.context.actor)
-        return await next_(source, info, **kwargs)
+        answer = next_(source, info, **kwargs)
+        # A subscription's answer is its events, which nobody waits for here.
+        return await answer if isawaitable(answer) else answer
 
 
 def field(

@@ -1,6 +1,6 @@
 """Callers that execute whole documents against the schema, and the statements that this costs."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -118,10 +118,9 @@ class Caller:
         assert len(codes) == 1, [error.message for error in result.errors]
         return codes.pop()
 
-    async def subscribe(self, document: str, **variables: Data) -> AsyncIterator[ExecutionResult]:
+    async def subscribe(self, document: str, **variables: Data) -> AsyncGenerator[ExecutionResult, None]:
         """The events of a subscription."""
-        events = await schema.subscribe(document, variables, context_value=self.context())
-        return cast("AsyncIterator[ExecutionResult]", events)
+        return await schema.subscribe(document, variables, context_value=self.context())
 
     async def upload(self, name: str, *chain: Made, **more: Data) -> Data:
         """Upload a chain, or a fresh root CA; the certificate."""

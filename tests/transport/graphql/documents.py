@@ -23,7 +23,7 @@ def root(name: str) -> dict[str, GraphQLField]:
     """The fields of `Query`, `Mutation` or `Subscription`."""
     kind = SCHEMA.type_map[name]
     assert isinstance(kind, GraphQLObjectType)
-    return kind.fields
+    return dict(kind.fields)
 
 
 def object_types() -> Iterator[GraphQLObjectType]:
@@ -38,7 +38,9 @@ def everything(kind: GraphQLOutputType, depth: int, *, seen: tuple[str, ...] = (
     named = get_named_type(kind)
     if isinstance(named, GraphQLUnionType | GraphQLInterfaceType):
         possible = SCHEMA.get_possible_types(named)
-        parts = [f"... on {each.name} {everything(each, depth, seen=seen)}" for each in possible if each.name not in seen]
+        parts = [
+            f"... on {each.name} {everything(each, depth, seen=seen)}" for each in possible if each.name not in seen
+        ]
         return f"{{ __typename {' '.join(parts)} }}"
     if not isinstance(named, GraphQLObjectType):
         return ""
@@ -49,7 +51,9 @@ def everything(kind: GraphQLOutputType, depth: int, *, seen: tuple[str, ...] = (
         if is_leaf:
             fields.append(f"{_alias(named.name, name, field)}{name}")
         elif depth > 1 and below.name not in seen:
-            fields.append(f"{_alias(named.name, name, field)}{name} {everything(below, depth - 1, seen=(*seen, named.name))}")
+            fields.append(
+                f"{_alias(named.name, name, field)}{name} {everything(below, depth - 1, seen=(*seen, named.name))}"
+            )
     return f"{{ {' '.join(fields)} }}"
 
 

@@ -82,7 +82,7 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal; the log of it all."""
+    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal."""
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
@@ -94,4 +94,3 @@ async def furnish(house: House, name: str) -> Furnished:
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
     return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"])
-

@@ -34,6 +34,8 @@ ERRORS = {
 
 @dataclass(frozen=True)
 class Budget:
+    """What is left, in numbers that can be told apart."""
+
     limit: int = 600
     remaining: int = 590
     cost: int = 10
@@ -67,14 +69,16 @@ async def answers(furnished: Furnished) -> list[Data]:
         "nodes": f'(ids: ["{furnished.event}", "{furnished.api_key}", "{furnished.account}"])',
         "certificate": '(by: {name: "old"})',
         "certificates": "(first: 10)",
-        "previewCertificate": '(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})',
+        "previewCertificate": "(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})",
         "auditEvents": "(first: 50)",
         "apiKeys": "(first: 10)",
         "rateLimit": "",
         "health": "",
     }
     assert set(queries) == set(root("Query"))
-    data = [await admin(f"query {{ {whole('Query', name, given)} }}") for name, given in queries.items() if "$" not in given]
+    data = [
+        await admin(f"query {{ {whole('Query', name, given)} }}") for name, given in queries.items() if "$" not in given
+    ]
     await admin.upload("renewed", old, usage="CREDENTIALS", service="LWM2M")
     preview = f"query($pem: PEM!) {{ {whole('Query', 'previewCertificate', queries['previewCertificate'])} }}"
     data.append(await admin(preview, pem=pem_of(new)))
@@ -97,7 +101,9 @@ async def outcomes(furnished: Furnished) -> list[Data]:
     data = []
     for name, given in inputs.items():
         kind = get_named_type(root("Mutation")[name].args["input"].type).name
-        data.append(await admin(f"mutation($input: {kind}!) {{ {whole('Mutation', name, '(input: $input)')} }}", input=given))
+        data.append(
+            await admin(f"mutation($input: {kind}!) {{ {whole('Mutation', name, '(input: $input)')} }}", input=given)
+        )
     return data
 
 
@@ -107,7 +113,5 @@ async def test_every_field_has_a_value_somewhere(house: House) -> None:
     for data in await answers(furnished):
         seen_in(data, found)
     roots = {"Query", "Mutation", "Subscription", "CertificateChange"}
-    expected = {
-        (kind.name, name) for kind in object_types() if kind.name not in ERRORS | roots for name in kind.fields
-    }
+    expected = {(kind.name, name) for kind in object_types() if kind.name not in ERRORS | roots for name in kind.fields}
     assert expected - found == EMPTY

@@ -4,15 +4,13 @@ from typing import Any
 
 import pytest
 
-from app.actor import Role
+from app.actor import Role, command_line
 from app.services.accounts import SetAccountLimit
 from app.terms import Tier
 from tests.house import House
 from tests.rules.authority import AT, chain_of_three, make
 from tests.transport.graphql.callers import UPLOAD, Caller, Data, account, pem_of
 from tests.transport.graphql.furnished import CREATE_KEY, DELETE, REVOKE_KEY, SET_STATUS, UPDATE
-
-from app.actor import command_line
 
 ENTRY = "query($id: ID!) { node(id: $id) { ... on AuditEvent { action outcome code targetName reason } } }"
 
@@ -70,7 +68,7 @@ async def test_a_repeated_answer_is_whole(admin: Caller) -> None:
     given = upload_of("fleet", source={"pem": pem_of(root, middle, ca)}, idempotencyKey="key-1")
     first = await admin(document, input=given)
     assert await admin(document, input=given) == first
-    assert [each["subject"] for each in first["uploadCertificate"]["certificate"]["chain"]][0] == "CN=Fleet CA"
+    assert len(first["uploadCertificate"]["certificate"]["chain"]) == 3
 
 
 async def test_an_update_changes_what_is_given_and_nothing_else(admin: Caller) -> None:
@@ -135,7 +133,9 @@ async def test_a_full_account_is_told_its_quota(house: House) -> None:
     admin = await account(house, "small", tier=Tier.DEVELOPER)
     await house.perform(command_line(admin.account_id, "root"), SetAccountLimit(admin.account_id, 1))
     await admin.upload("fleet")
-    document = UPLOAD.replace("code message path }", "code message path } ... on QuotaExceededError { quota { limit used } }")
+    document = UPLOAD.replace(
+        "code message path }", "code message path } ... on QuotaExceededError { quota { limit used } }"
+    )
     error, entry = await refused(admin, document, upload_of("other"))
     assert error["__typename"] == "QuotaExceededError"
     assert error["quota"] == {"limit": 1, "used": 1}
@@ -170,7 +170,9 @@ async def test_a_rejected_chain_says_everything_that_is_wrong(admin: Caller) -> 
     error, entry = await refused(admin, REJECTED, upload_of("fleet", source={"pem": pem_of(leaf)}))
     assert error["__typename"] == "CertificateRejectedError"
     assert (error["code"], error["path"]) == ("CERTIFICATE_REJECTED", ["source"])
-    assert [(each["severity"], each["code"], each["chainIndex"]) for each in error["findings"]] == [("ERROR", "NOT_A_CA", 0)]
+    assert [(each["severity"], each["code"], each["chainIndex"]) for each in error["findings"]] == [
+        ("ERROR", "NOT_A_CA", 0)
+    ]
     assert entry["code"] == "NOT_A_CA"
 
 
@@ -246,10 +248,9 @@ async def test_a_refusal_that_is_no_data_names_its_entry(admin: Caller) -> None:
     viewer = await admin.key(Role.VIEWER)
     result = await viewer.execute(UPLOAD, input=upload_of("fleet"))
     assert result.data == {"uploadCertificate": None}
-    (error,) = result.errors or ()
-    assert error.extensions is not None
-    assert error.extensions["code"] == "FORBIDDEN"
-    entry = (await admin(ENTRY, id=error.extensions["auditEntryId"]))["node"]
+    said = [error.extensions or {} for error in result.errors or []]
+    assert [each["code"] for each in said] == ["FORBIDDEN"]
+    entry = (await admin(ENTRY, id=said[0]["auditEntryId"]))["node"]
     assert entry == {
         "action": "CERTIFICATE_UPLOAD",
         "outcome": "REFUSED",

@@ -33,7 +33,9 @@ from tests.transport.graphql.documents import SCHEMA, object_types, root
 
 pytestmark = pytest.mark.once
 
-OURS = [kind for name, kind in SCHEMA.type_map.items() if not name.startswith("__") and not is_specified_scalar_type(kind)]
+OURS = [
+    kind for name, kind in SCHEMA.type_map.items() if not name.startswith("__") and not is_specified_scalar_type(kind)
+]
 
 
 def undescribed() -> Iterator[str]:
@@ -98,7 +100,9 @@ def test_every_root_field_has_a_rule_of_its_own() -> None:
 
 
 def test_what_anyone_may_ask_is_known_by_name() -> None:
-    open_fields = {name for name, field in fields_with_resolvers() if field.metadata[Rule].enforcement is Enforcement.NOBODY}
+    open_fields = {
+        name for name, field in fields_with_resolvers() if field.metadata[Rule].enforcement is Enforcement.NOBODY
+    }
     assert open_fields == {"Query.health", "Query.rateLimit"}
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from graphql import get_named_type
 
 from tests.house import House
 from tests.transport.graphql.callers import Caller, Data
@@ -15,7 +14,10 @@ from tests.transport.graphql.furnished import Furnished, furnish
 NOTHING = "0123456789abcdef0123456789abcdef"
 KINDS = ("certificate", "api_key", "event", "account")
 
-REST: Mapping[str, dict[str, Any]] = {"setCertificateStatus": {"status": "INACTIVE"}, "updateCertificate": {"name": "mine"}}
+REST: Mapping[str, dict[str, Any]] = {
+    "setCertificateStatus": {"status": "INACTIVE"},
+    "updateCertificate": {"name": "mine"},
+}
 """What an input needs beside the id."""
 
 OUTCOME = """{
@@ -38,10 +40,7 @@ async def answer(caller: Caller, place: IdInput, node_id: str) -> Data:
     field = root(place.operation)[place.field]
     kind = field.args[place.path[0]].type
     selection = OUTCOME if place.operation == "Mutation" else everything(field.type, 4)
-    document = (
-        f"{place.operation.lower()} Ask($value: {str(kind)}) "
-        f"{{ {place.field}({place.path[0]}: $value) {selection} }}"
-    )
+    document = f"{place.operation.lower()} Ask($value: {kind}) {{ {place.field}({place.path[0]}: $value) {selection} }}"
     result = await caller.execute(document, value=argument(place, node_id))
     errors = [(error.message, error.path, error.extensions) for error in result.errors or ()]
     return json.dumps([result.data, errors], default=str).replace(json.dumps(node_id), '"ID"')
