@@ -34,7 +34,8 @@ def from_micros(micros: int) -> datetime:
 
 def to_text(instant: datetime) -> str:
     """RFC 3339 in UTC with six decimals and a `Z`: the only spelling of time in the audit log."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def from_text(text: str) -> datetime:
