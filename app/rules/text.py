@@ -84,7 +84,8 @@ def _require_text(text: str, *, field: str, limit: int, allowed: frozenset[str])
         )
     if len(text) > limit * 4:
         raise InvalidInput(f"A {field} has at most {limit} characters; this one has {len(text)}.", path=(field,))
-    for place, character in enumerate(text):
+    # What Python calls printable holds none of them.
+    for place, character in enumerate("" if text.isprintable() else text):
         if unicodedata.category(character) in _UNSEEN and character not in allowed:
             raise InvalidInput(
                 f"Character {place + 1} of the {field} is U+{ord(character):04X}, which cannot be shown: leave it out.",

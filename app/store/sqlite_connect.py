@@ -67,6 +67,8 @@ _WRITER_PRAGMAS = {
     "recursive_triggers": "ON",
     "secure_delete": "ON",
     "journal_size_limit": str(64 * 1024 * 1024),
+    # In pages: the ends of the log's indexes change with every commit, and copying them back less often is less work.
+    "wal_autocheckpoint": "4000",
     # Waiting for another process would hold the event loop: the writer tries again by itself.
     "busy_timeout": "0",
 }
