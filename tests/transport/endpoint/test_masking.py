@@ -7,8 +7,8 @@ import pytest
 
 from app.settings import Introspection
 from app.transport.graphql.masking import without_values
-from tests.transport.graphql.small_house import RIGHT, SmallHouse, small_house
-from tests.transport.graphql.small_schema import SECRET_OF_A_BUG
+from tests.transport.endpoint.small_house import RIGHT, SmallHouse, small_house
+from tests.transport.endpoint.small_schema import SECRET_OF_A_BUG
 
 pytestmark = pytest.mark.once
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.transport.graphql.limits import Limits
-from tests.transport.graphql.small_house import RIGHT, SmallHouse, small_house
-from tests.transport.graphql.small_schema import SECRET_OF_A_BUG
+from tests.transport.endpoint.small_house import RIGHT, SmallHouse, small_house
+from tests.transport.endpoint.small_schema import SECRET_OF_A_BUG
 
 pytestmark = pytest.mark.once
 

@@ -11,8 +11,8 @@ from app.settings import Settings
 from app.transport.graphql.documents import Documents
 from app.transport.graphql.errors import RequestError
 from app.transport.graphql.limits import Limits, require_within
-from tests.transport.graphql.small_house import small_house
-from tests.transport.graphql.small_schema import CORE
+from tests.transport.endpoint.small_house import small_house
+from tests.transport.endpoint.small_schema import CORE
 
 pytestmark = pytest.mark.once
 

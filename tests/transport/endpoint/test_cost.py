@@ -6,7 +6,7 @@ from graphql import parse
 from app.transport.graphql.cost import FieldRules, cost_of
 from app.transport.graphql.documents import Document, Documents
 from app.transport.graphql.limits import Limits
-from tests.transport.graphql.small_schema import CORE
+from tests.transport.endpoint.small_schema import CORE
 
 pytestmark = pytest.mark.once
 

@@ -5,7 +5,7 @@ import pytest
 from app.transport.graphql.documents import Document, Documents
 from app.transport.graphql.errors import RequestError
 from app.transport.graphql.limits import Limits
-from tests.transport.graphql.small_schema import CORE
+from tests.transport.endpoint.small_schema import CORE
 
 pytestmark = pytest.mark.once
 
