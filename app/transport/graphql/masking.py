@@ -15,8 +15,9 @@ from pathlib import Path
 
 from graphql import GraphQLError
 
-from app.errors import RateLimited, Refusal
+from app.errors import Refusal
 from app.transport.graphql.errors import Code, FormattedError
+from app.transport.graphql.refusals import extensions_of
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +66,7 @@ def _field_error(error: GraphQLError, request_id: str) -> FormattedError:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, Refusal):
-        extensions: dict[str, object] = {"code": cause.code}
-        if isinstance(cause, RateLimited):
-            extensions["retryAfterSeconds"] = cause.retry_after_seconds
-        return _located(error, cause.message, extensions)
+        return _located(error, cause.message, extensions_of(cause))
     if isinstance(cause, GraphQLError | None) and _is_about_an_argument(cause or error):
         return _located(error, without_values(error.message), {"code": Code.BAD_USER_INPUT})
     note_bug(cause or error, request_id)

@@ -6,6 +6,7 @@ from graphql import parse
 from app.transport.graphql.cost import FieldRules, cost_of
 from app.transport.graphql.documents import Document, Documents
 from app.transport.graphql.limits import Limits
+from app.transport.graphql.schema import schema
 from tests.transport.endpoint.small_schema import CORE
 
 pytestmark = pytest.mark.once
@@ -91,11 +92,20 @@ def test_pages_in_pages_reach_the_ceiling_and_no_further() -> None:
     assert cost(source) == 10**12
 
 
-def test_the_scope_of_a_field_is_read_from_its_directive() -> None:
-    root = CORE.query_type
+@pytest.mark.parametrize(
+    ("rules", "name", "is_open"),
+    [
+        (RULES, "hello", True),
+        (RULES, "scoped", False),
+        (FieldRules(schema._schema), "__schema", True),  # noqa: SLF001
+        (FieldRules(schema._schema), "viewer", False),  # noqa: SLF001
+        (FieldRules(schema._schema), "certificates", False),  # noqa: SLF001
+    ],
+)
+def test_a_field_is_open_unless_it_asks_for_a_scope_or_a_caller(rules: FieldRules, name: str, *, is_open: bool) -> None:
+    root = rules.schema.query_type
     assert root is not None
-    scoped, hello = RULES.of(root, "scoped"), RULES.of(root, "hello")
-    assert scoped is not None
-    assert hello is not None
-    assert (scoped.scope, hello.scope) == ("certificates:read", None)
-    assert RULES.of(root, "unknown") is None
+    rule = rules.of(root, name)
+    assert rule is not None
+    assert rule.is_open is is_open
+    assert rules.of(root, "unknown") is None
