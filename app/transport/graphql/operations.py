@@ -119,7 +119,7 @@ class Operations:
         document = self._documents.ready(request.query, may_introspect=may_introspect)
         definition = document.operation(request.operation_name)
         _require_taken(definition.operation, transport)
-        if caller.is_anonymous and self._needs_scope(document, definition):
+        if caller.is_anonymous and self._needs_a_caller(document, definition):
             raise unauthenticated()
         cost = cost_of(self._rules, document.ast, definition, request.variables)
         if cost > self.limits.cost:
@@ -132,12 +132,12 @@ class Operations:
         operation = Operation(document, definition, request.variables, hide_suggestions=not may_introspect)
         return Ready(operation, caller, budget)
 
-    def _needs_scope(self, document: Document, definition: OperationDefinitionNode) -> bool:
+    def _needs_a_caller(self, document: Document, definition: OperationDefinitionNode) -> bool:
         root = self._rules.schema.get_root_type(definition.operation)
         if root is None:
             return False
         rules = (self._rules.of(root, name) for name in document.root_names(definition))
-        return any(rule is not None and rule.scope is not None for rule in rules)
+        return any(rule is not None and not rule.is_open for rule in rules)
 
     async def answer(self, ready: Ready) -> Response:
         """The response to a query or a mutation.

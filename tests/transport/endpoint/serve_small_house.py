@@ -6,12 +6,12 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from tests.transport.endpoint.small_schema import SCHEMA
 
 from app.settings import Introspection
 from app.transport.graphql.limits import Limits
 from app.transport.graphql.view import GraphQLEndpoint
 from tests.transport.endpoint.small_house import SmallGate
+from tests.transport.endpoint.small_schema import SCHEMA
 
 
 def main() -> None:

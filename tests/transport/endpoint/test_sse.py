@@ -16,13 +16,6 @@ pytestmark = pytest.mark.once
 COMPLETE = "event: complete\ndata: \n\n"
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[ServedHouse]:
-    """The endpoint behind a server."""
-    async with served_house() as house:
-        yield house
-
-
 @asynccontextmanager
 async def stream(house: ServedHouse, query: str, **more: object) -> AsyncIterator[httpx.Response]:
     """The answer to one operation, unread."""
@@ -40,8 +33,8 @@ def results(text: str) -> list[object]:
     return [json.loads(event.removeprefix("event: next\ndata: ")) for event in events]
 
 
-async def test_a_subscription_is_a_stream_of_its_results_and_ends_with_complete(house: ServedHouse) -> None:
-    async with stream(house, "subscription($to:Int!){count(to:$to)}", variables={"to": 3}) as response:
+async def test_a_subscription_is_a_stream_of_its_results_and_ends_with_complete(served: ServedHouse) -> None:
+    async with stream(served, "subscription($to:Int!){count(to:$to)}", variables={"to": 3}) as response:
         assert response.status_code == 200
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         text = (await response.aread()).decode()
@@ -50,9 +43,9 @@ async def test_a_subscription_is_a_stream_of_its_results_and_ends_with_complete(
     assert [result["data"] for result in results(text)] == [{"count": str(n)} for n in (1, 2, 3)]  # type: ignore[index]
 
 
-async def test_a_query_and_a_mutation_are_streams_of_one_result(house: ServedHouse) -> None:
+async def test_a_query_and_a_mutation_are_streams_of_one_result(served: ServedHouse) -> None:
     for query, data in (("{hello}", {"hello": "Hello, world!"}), ('mutation{note(text:"a")}', {"note": "a"})):
-        async with stream(house, query) as response:
+        async with stream(served, query) as response:
             text = (await response.aread()).decode()
         (result,) = results(text)
         assert isinstance(result, dict)
@@ -68,8 +61,8 @@ async def test_a_query_and_a_mutation_are_streams_of_one_result(house: ServedHou
         ("subscription{breaks}", "INTERNAL_SERVER_ERROR"),
     ],
 )
-async def test_what_is_refused_is_the_streams_last_result(house: ServedHouse, query: str, code: str) -> None:
-    async with stream(house, query) as response:
+async def test_what_is_refused_is_the_streams_last_result(served: ServedHouse, query: str, code: str) -> None:
+    async with stream(served, query) as response:
         assert response.status_code == 200
         text = (await response.aread()).decode()
     last = results(text)[-1]
@@ -79,24 +72,24 @@ async def test_what_is_refused_is_the_streams_last_result(house: ServedHouse, qu
     assert text.endswith(COMPLETE)
 
 
-async def test_a_stranger_is_401_and_gets_no_stream(house: ServedHouse) -> None:
-    async with stream(house, "subscription{scopedCount(to:1)}") as response:
+async def test_a_stranger_is_401_and_gets_no_stream(served: ServedHouse) -> None:
+    async with stream(served, "subscription{scopedCount(to:1)}") as response:
         assert response.status_code == 401
         assert response.headers["Content-Type"].startswith("application/json")
 
 
-async def test_get_reads_and_watches_and_changes_nothing(house: ServedHouse) -> None:
+async def test_get_reads_and_watches_and_changes_nothing(served: ServedHouse) -> None:
     headers = {"Accept": "text/event-stream", "Authorization": RIGHT}
     async with httpx.AsyncClient() as client:
-        watched = await client.get(house.url, params={"query": "subscription{scopedCount(to:2)}"}, headers=headers)
+        watched = await client.get(served.url, params={"query": "subscription{scopedCount(to:2)}"}, headers=headers)
         assert len(results(watched.text)) == 2
-        changed = await client.get(house.url, params={"query": 'mutation{note(text:"a")}'}, headers=headers)
+        changed = await client.get(served.url, params={"query": 'mutation{note(text:"a")}'}, headers=headers)
         assert changed.status_code == 405
 
 
-async def test_a_client_that_leaves_closes_its_subscription(house: ServedHouse) -> None:
+async def test_a_client_that_leaves_closes_its_subscription(served: ServedHouse) -> None:
     STREAMS.closed = asyncio.Event()
-    async with stream(house, "subscription{count(to:1000000,pause:0.001)}") as response:
+    async with stream(served, "subscription{count(to:1000000,pause:0.001)}") as response:
         async for _ in response.aiter_bytes():
             break
         assert STREAMS.open == 1
@@ -104,13 +97,13 @@ async def test_a_client_that_leaves_closes_its_subscription(house: ServedHouse) 
     assert STREAMS.open == 0
 
 
-async def test_a_server_that_closes_ends_the_stream_without_complete(house: ServedHouse) -> None:
+async def test_a_server_that_closes_ends_the_stream_without_complete(served: ServedHouse) -> None:
     STREAMS.closed = asyncio.Event()
-    async with stream(house, "subscription{count(to:1000000,pause:0.001)}") as response:
+    async with stream(served, "subscription{count(to:1000000,pause:0.001)}") as response:
         text = ""
         async for chunk in response.aiter_text():
             text += chunk
-            house.endpoint.close()
+            served.endpoint.close()
     assert "complete" not in text
     await asyncio.wait_for(STREAMS.closed.wait(), 10)
 
