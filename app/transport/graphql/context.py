@@ -1,11 +1,10 @@
 """What a resolver may use: made anew for every operation, also for each one of a WebSocket."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum, unique
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import strawberry
 
@@ -16,61 +15,26 @@ from app.services.door import Door, Recorded, Repeatable
 from app.settings import Settings
 from app.store.connection import Connection
 from app.store.database import Database
+from app.transport.graphql.gate import Budget
 from app.transport.graphql.loaders import Loaders
 
 T = TypeVar("T")
 
 
-@unique
-class Condition(StrEnum):
-    """How well something works."""
-
-    OK = "OK"
-    DEGRADED = "DEGRADED"
-    DOWN = "DOWN"
-
-
-class Probe(Protocol):
-    """A part of the service that can be asked how it is."""
-
-    @property
-    def name(self) -> str:
-        """What it is called, for example `database`."""
-
-    async def __call__(self) -> Condition:
-        """How it is now. Raises nothing: what cannot be asked is DOWN."""
-
-
-class Budget(Protocol):
-    """What a caller may still spend, as it stood when the operation was let in."""
-
-    @property
-    def limit(self) -> int:
-        """The cost that it may spend per window."""
-
-    @property
-    def remaining(self) -> int:
-        """What is left of it."""
-
-    @property
-    def cost(self) -> int:
-        """What this operation costs."""
-
-    @property
-    def reset_at(self) -> datetime:
-        """When the window starts anew."""
+Check = Callable[[], Awaitable[bool]]
+"""Asks a part of the service how it is: True for well, False for not so well. Raises what the part raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What lives as long as the process. `probes` are asked beside the database, which always is."""
+    """What lives as long as the process. `checks` are asked for `health`, beside the database, which always is."""
 
     database: Database
     door: Door
     clock: Clock
     settings: Settings
     release: str = "0"
-    probes: Sequence[Probe] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ from graphql import (
     is_list_type,
 )
 
+from app.transport.graphql.scopes import Enforcement, Rule
+
 DEFAULT_PAGE = 20
 _LARGEST_PAGE = 1_000_000
 _LARGEST_COST = 10**12
@@ -41,8 +43,8 @@ class FieldRule:
     """What the schema says about one field."""
 
     weight: float
-    scope: str | None
-    """The scope that `@requiresScope` names; None for a field that anyone may select."""
+    is_open: bool
+    """Whether anyone may select it: no scope is asked for, nor that the caller is known."""
     is_list: bool
     is_paged: bool
     default_page: int
@@ -78,11 +80,17 @@ def _read(name: str, definition: GraphQLField) -> FieldRule:
     weight = float(applied["cost"]["weight"]) if "cost" in applied else float(composite)
     return FieldRule(
         weight=_INTROSPECTION_WEIGHT if name in {"__schema", "__type"} else weight,
-        scope=str(applied["requiresScope"]["scope"]) if "requiresScope" in applied else None,
+        is_open="requiresScope" not in applied and not _asks_who(definition),
         is_list=is_list_type(get_nullable_type(definition.type)),
         is_paged="first" in definition.args or "last" in definition.args,
         default_page=default if isinstance(default, int) else DEFAULT_PAGE,
     )
+
+
+def _asks_who(definition: GraphQLField) -> bool:
+    """Whether a rule is asked before the field runs; one without a scope has no directive that shows it."""
+    rule = getattr(definition.extensions.get("strawberry-definition"), "metadata", {}).get(Rule)
+    return isinstance(rule, Rule) and rule.enforcement in {Enforcement.GUARD, Enforcement.DOOR}
 
 
 def _applied(definition: GraphQLField) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """An entry's body; everything is empty where the body was archived. `claims` are what is left of its disclosures."""
+    """An entry's body, empty where it was archived, and in `claims` what is left of its disclosures."""
 
     body: dict[str, Any]
     claims: dict[str, str]

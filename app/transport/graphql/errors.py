@@ -85,7 +85,7 @@ def from_refusal(refusal: Refusal) -> RequestError:
 
 
 def unauthenticated() -> RequestError:
-    """A stranger's operation that needs a scope."""
+    """A stranger's operation, of which a field at the root is not open to anyone."""
     error = formatted("Sign in, or send a key as `Authorization: Bearer …`.", Unauthenticated.code)
     headers = {"WWW-Authenticate": "Bearer"}
     return RequestError([error], status=401, is_http=True, recorded=Unauthenticated.code, headers=headers)

@@ -44,7 +44,7 @@ FINDING_DESCRIPTIONS: dict[FindingCode, str] = {
     FindingCode.ORDER_NORMALISED: "The certificates were in no order; they are stored in order.",
     FindingCode.KEY_USAGE_MISSING: "It does not say what its key is for.",
     FindingCode.SERIAL_ZERO: "The serial number is zero.",
-    FindingCode.ROOT_SHA1_SELF_SIGNATURE: "The root's own signature uses SHA-1; it is trusted as it is, so this is no risk.",
+    FindingCode.ROOT_SHA1_SELF_SIGNATURE: "The root's own signature uses SHA-1; nothing depends on it.",
     FindingCode.RSA_SMALL_EXPONENT: "The RSA exponent is below 65537.",
     FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL: "The basic constraints are not marked critical.",
     FindingCode.NOT_YET_VALID: "It is not valid yet.",

@@ -18,7 +18,7 @@ from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.connections import PAGE_LIMIT
 from app.transport.graphql.described import attribute, input_type, one_of
 from app.transport.graphql.enums import AuditOutcome, CertificateOrderField, OrderDirection
-from app.transport.graphql.ids import decode_any
+from app.transport.graphql.ids import Kind, decode, decode_any
 from app.transport.graphql.scalars import PEM, Base64, Sha256
 from app.transport.graphql.wrong_input import BadUserInput
 
@@ -124,8 +124,7 @@ class CertificateSource:
 
     async def examined(self, at: datetime) -> Submission:
         """The chain, judged as of an instant. What is wrong with it is a finding."""
-        source = given(self.pem) if given(self.pem) is not None else given(self.der)
-        source = b"" if source is None else source
+        source: str | bytes = given(self.pem) or given(self.der) or b""
         if len(source) <= INLINE_LIMIT:
             return Submission.of(source, at=at)
         return await asyncio.to_thread(Submission.of, source, at=at)
@@ -151,6 +150,12 @@ def entry_filter(narrowed: AuditEventFilter | None) -> EntryFilter:
     """What a filter of the log asks of the store; everything, where there is none."""
     found = given(narrowed)
     return EntryFilter() if found is None else found.wanted()
+
+
+def certificate_ids(given_ids: list[strawberry.ID] | None) -> frozenset[str] | None:
+    """The stored ids of certificates; None for all. Raises BadUserInput over 100."""
+    found = given(given_ids)
+    return None if found is None else frozenset(decode(Kind.CERTIFICATE, each) for each in few(found))
 
 
 def few(values: list[T]) -> list[T]:

@@ -31,12 +31,14 @@ class Limits:
     depth: int = 15
     aliases: int = 30
     cost: int = 5_000
+    definitions: int = 100
+    """Operations and fragments."""
     root_fields: int = 30
     mutation_fields: int = 10
     """Each field of a mutation is a unit of work of its own."""
     fields: int = 2_000
     """With every fragment counted as often as it is spread."""
-    comparisons: int = 10_000
+    comparisons: int = 3_000
     """Between fields that answer under one name, and what is selected of them: what validation has to compare."""
     seconds: float = 30.0
     """For a query or a mutation; a subscription has no end."""
@@ -84,9 +86,12 @@ def require_within(document: DocumentNode, limits: Limits) -> None:
     """Refuse a document whose shape is over a limit.
 
     The document need not be valid: unknown fragments and cycles count as nothing, for validation refuses them. Raises
-    RequestError with one of the reasons QUERY_TOO_DEEP, TOO_MANY_ALIASES, TOO_MANY_FIELDS, TOO_MANY_COMPARISONS,
-    TOO_MANY_ROOT_FIELDS, TOO_MANY_MUTATION_FIELDS.
+    RequestError with one of the reasons TOO_MANY_DEFINITIONS, QUERY_TOO_DEEP, TOO_MANY_ALIASES, TOO_MANY_FIELDS,
+    TOO_MANY_COMPARISONS, TOO_MANY_ROOT_FIELDS, TOO_MANY_MUTATION_FIELDS.
     """
+    if len(document.definitions) > limits.definitions:
+        sentence = f"A document may have {limits.definitions} operations and fragments."
+        raise over_limit("TOO_MANY_DEFINITIONS", sentence, limit=limits.definitions)
     measurer = _Measurer(document, limits)
     try:
         for definition in document.definitions:
@@ -96,8 +101,8 @@ def require_within(document: DocumentNode, limits: Limits) -> None:
             # A fragment that no operation spreads is still validated.
             measurer.fragment(name)
     except RecursionError:
-        # Hundreds of fragments, each spreading the next: no deeper than one field perhaps, but nothing anyone means.
-        raise over_limit("QUERY_TOO_DEEP", "The fragments are nested too deeply.", limit=limits.depth) from None
+        # Inline fragments in inline fragments: no deeper than one field perhaps, but nothing that anyone means.
+        raise over_limit("QUERY_TOO_DEEP", "The selections are nested too deeply.", limit=limits.depth) from None
 
 
 def _require_shape(shape: Shape, limits: Limits) -> None:

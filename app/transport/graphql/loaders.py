@@ -1,5 +1,6 @@
 """Relations in batches: one statement per relation and operation, however long the list."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -18,6 +19,7 @@ from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, EntryRow
 
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K")
 
 Hashes = tuple[bytes, ...]
 """A chain by the SHA-256 of its certificates."""
@@ -54,12 +56,12 @@ class Loaders:
         A list whose every item waits for itself costs more in waiting than in anything else.
         """
         wanted = set(fields)
-        if wanted & {"chain", "pem"}:
-            await self.chains.load_many(record.chain for record in records)
+        if wanted & {"chain", "pem", "findings"}:
+            await _all(self.chains, [record.chain for record in records])
         if "findings" in wanted:
-            await self.noticed.load_many(record.chain for record in records)
+            await _all(self.noticed, [record.chain for record in records])
         if "createdBy" in wanted:
-            await self.entries.load_many(record.created_audit_id for record in records)
+            await _all(self.entries, [record.created_audit_id for record in records])
 
     async def _accounts(self, ids: list[str]) -> list[AccountRow | None]:
         # Nobody is ever shown another account than the caller's own.
@@ -87,7 +89,7 @@ class Loaders:
         return [chains.stored(tuple(ders[sha256] for sha256 in hashes)) for hashes in wanted]
 
     async def _noticed(self, wanted: list[Hashes]) -> list[tuple[Noticed, ...]]:
-        found = await self.chains.load_many(wanted)
+        found = await _all(self.chains, wanted)
         authorities = [authority(chain.trusted_ca) for chain in found]
         relatives: dict[bytes, list[CertificateRow]] = {}
         for record in await reads.certificates_of_authority(self.connection, self.account_id, authorities):
@@ -108,6 +110,13 @@ class Loaders:
     async def _log_counts(self, targets: list[str]) -> list[int | None]:
         counts = await log_reads.count_entries_of_targets(self.connection, self.account_id, targets)
         return [counts[target] for target in targets]
+
+
+async def _all(loader: DataLoader[K, T], keys: Sequence[K]) -> list[T]:
+    asked = [asyncio.ensure_future(loader.load(key)) for key in keys]
+    # Those that are there already cost no turn of the loop.
+    await asyncio.gather(*(each for each in asked if not each.done()))
+    return [each.result() for each in asked]
 
 
 def now_or_later(value: Awaitable[T], make: Callable[[T], R]) -> R | Awaitable[R]:

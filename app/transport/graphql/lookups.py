@@ -1,7 +1,5 @@
 """What the root fields ask of the store, in the caller's account."""
 
-from typing import Any
-
 from app.services import assessment
 from app.services.assessment import Preview
 from app.store import reads
@@ -49,8 +47,7 @@ async def certificates_page(
     wanted = Wanted() if narrowed is None else narrowed.wanted()
     window = asked.window(ordered.field.value)
     page = await reads.certificates_page(context.connection, context.account_id, wanted, ordered.order(), window)
-    raw: Any = info
-    await context.loaders.prefetch(page.rows, names_below(raw._raw_info))
+    await context.loaders.prefetch(page.rows, names_below(info))
     return CertificateConnection.of(
         page,
         ordered.field,

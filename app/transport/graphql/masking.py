@@ -11,11 +11,13 @@ import logging
 import re
 import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from graphql import GraphQLError
 
-from app.errors import RateLimited, Refusal
+from app.errors import Refusal
 from app.transport.graphql.errors import Code, FormattedError
+from app.transport.graphql.refusals import extensions_of
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,10 @@ _SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|$)", re.DOTALL)
 _NAME = re.compile(r"[\w.!\[\]@$:]{1,64}")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{41,}")
 _ELIDED = "…"
+_FRAMES = 5
+"""The innermost frames tell the place; those further out are the executor's."""
+_LONGEST_MESSAGE = 300
+"""A list of numbers is printed whole by graphql-core."""
 
 
 def without_values(message: str) -> str:
@@ -36,7 +42,8 @@ def without_values(message: str) -> str:
     message = _SINGLE_QUOTED.sub(_name_or_nothing, message)
     if "PRIVATE KEY" in message or "BEGIN" in message:
         return "The document or a variable holds a value that does not belong there."
-    return _LONG_RUN.sub(_ELIDED, message)
+    message = _LONG_RUN.sub(_ELIDED, message)
+    return message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + _ELIDED
 
 
 def _name_or_nothing(match: re.Match[str]) -> str:
@@ -59,10 +66,7 @@ def _field_error(error: GraphQLError, request_id: str) -> FormattedError:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, Refusal):
-        extensions: dict[str, object] = {"code": cause.code}
-        if isinstance(cause, RateLimited):
-            extensions["retryAfterSeconds"] = cause.retry_after_seconds
-        return _located(error, cause.message, extensions)
+        return _located(error, cause.message, extensions_of(cause))
     if isinstance(cause, GraphQLError | None) and _is_about_an_argument(cause or error):
         return _located(error, without_values(error.message), {"code": Code.BAD_USER_INPUT})
     note_bug(cause or error, request_id)
@@ -91,11 +95,15 @@ def note_bug(error: BaseException, request_id: str) -> None:
     chain: list[str] = []
     current: BaseException | None = error
     while current is not None and len(chain) < 5:
-        frames = traceback.extract_tb(current.__traceback__)[-8:]
-        places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+        frames = traceback.extract_tb(current.__traceback__)[-_FRAMES:]
+        places = " < ".join(map(_place, reversed(frames)))
         chain.append(f"{type(current).__qualname__} at {places or 'no frame'}")
         current = current.__cause__ or current.__context__
     log.error("request %s failed: %s", request_id, " | from ".join(chain))
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
 
 
 def _located(error: GraphQLError, message: str, extensions: dict[str, object]) -> FormattedError:

@@ -26,7 +26,7 @@ from app.transport.graphql.masking import (
     note_bug,
     request_errors,
 )
-from app.transport.graphql.requests import GraphQLRequest
+from app.transport.graphql.requests import GraphQLRequest, require_plain
 
 Response = dict[str, Any]
 """A response of the GraphQL specification, section 7.1."""
@@ -115,10 +115,11 @@ class Operations:
         may_introspect = self._introspection is Introspection.ON or (
             self._introspection is Introspection.SIGNED_IN and not caller.is_anonymous
         )
+        require_plain(request.variables)
         document = self._documents.ready(request.query, may_introspect=may_introspect)
         definition = document.operation(request.operation_name)
         _require_taken(definition.operation, transport)
-        if caller.is_anonymous and self._needs_scope(document, definition):
+        if caller.is_anonymous and self._needs_a_caller(document, definition):
             raise unauthenticated()
         cost = cost_of(self._rules, document.ast, definition, request.variables)
         if cost > self.limits.cost:
@@ -131,12 +132,12 @@ class Operations:
         operation = Operation(document, definition, request.variables, hide_suggestions=not may_introspect)
         return Ready(operation, caller, budget)
 
-    def _needs_scope(self, document: Document, definition: OperationDefinitionNode) -> bool:
+    def _needs_a_caller(self, document: Document, definition: OperationDefinitionNode) -> bool:
         root = self._rules.schema.get_root_type(definition.operation)
         if root is None:
             return False
         rules = (self._rules.of(root, name) for name in document.root_names(definition))
-        return any(rule is not None and rule.scope is not None for rule in rules)
+        return any(rule is not None and not rule.is_open for rule in rules)
 
     async def answer(self, ready: Ready) -> Response:
         """The response to a query or a mutation.

@@ -77,7 +77,7 @@ class Query:
         return None if row is None else Certificate.of(row)
 
     @field(needs(Scope.CERTIFICATES_READ))
-    async def certificates(  # noqa: PLR0917  # the arguments of a connection
+    async def certificates(  # the arguments of a connection
         self,
         info: Info,
         filter_by: Narrowed = UNSET,
@@ -102,7 +102,7 @@ class Query:
         return CertificatePreview.of(await preview(info.context, given_input))
 
     @field(by_the_door(Scope.AUDIT_READ))
-    async def audit_events(  # noqa: PLR0917  # the arguments of a connection
+    async def audit_events(  # the arguments of a connection
         self,
         info: Info,
         filter_by: NarrowedLog = UNSET,

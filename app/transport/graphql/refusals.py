@@ -64,10 +64,10 @@ class AnswersRefusals(FieldExtension):
     async def resolve_async(
         self,
         next_: Callable[..., Awaitable[Any]],
-        source: Any,  # noqa: ANN401
+        source: object,
         info: Info,
-        **kwargs: Any,
-    ) -> Any:  # noqa: ANN401
+        **kwargs: object,
+    ) -> object:
         """See FieldExtension."""
         # What an earlier field of this operation read is from before this act.
         info.context.renew()

@@ -84,9 +84,7 @@ def from_payload(payload: object) -> GraphQLRequest:
     operation_name = payload.get("operationName")
     if not isinstance(operation_name, str | None):
         raise bad_request("`operationName` is not a string.")
-    variables = _map(payload, "variables")
-    _require_plain(variables)
-    return GraphQLRequest(query, operation_name, variables, _map(payload, "extensions"))
+    return GraphQLRequest(query, operation_name, _map(payload, "variables"), _map(payload, "extensions"))
 
 
 def _map(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -96,8 +94,11 @@ def _map(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value or {}
 
 
-def _require_plain(variables: dict[str, Any]) -> None:
-    """Refuse variables that no field of ours can mean: U+0000 in a string, or objects nested without end."""
+def require_plain(variables: dict[str, Any]) -> None:
+    """Refuse variables that no field of ours can mean: U+0000 in a string, or objects nested without end.
+
+    Raises RequestError with status 400.
+    """
     layer: list[object] = [variables]
     for _ in range(_DEEPEST_VARIABLE):
         deeper: list[object] = []

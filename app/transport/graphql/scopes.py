@@ -1,8 +1,9 @@
-"""Who may read what: a rule on every field that does more than hand on a value. No rule, no field: a test sees to it."""
+"""Who may read what: a rule on every field that does more than hand on a value; a test sees to it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from inspect import isawaitable
 from typing import Any
 
 import strawberry
@@ -89,21 +90,17 @@ class Guard(FieldExtension):
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
 
-    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:  # noqa: ANN401
+    def resolve(self, next_: Callable[..., object], source: object, info: Info, **kwargs: object) -> object:
         """See FieldExtension."""
         self.rule.require(info.context.actor)
         return next_(source, info, **kwargs)
 
-    async def resolve_async(
-        self,
-        next_: Callable[..., Awaitable[Any]],
-        source: Any,  # noqa: ANN401
-        info: Info,
-        **kwargs: Any,
-    ) -> Any:  # noqa: ANN401
+    async def resolve_async(self, next_: Callable[..., object], source: object, info: Info, **kwargs: object) -> object:
         """See FieldExtension."""
         self.rule.require(info.context.actor)
-        return await next_(source, info, **kwargs)
+        answer = next_(source, info, **kwargs)
+        # A subscription's answer is its events, which nobody waits for here.
+        return await answer if isawaitable(answer) else answer
 
 
 def field(
@@ -112,6 +109,7 @@ def field(
     cost: int | None = None,
     returns: Any = None,  # noqa: ANN401  # any type form
     extensions: tuple[FieldExtension, ...] = (),
+    subscription: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """A field with a resolver, whose docstring is its description.
 
@@ -122,6 +120,7 @@ def field(
         guards = (Guard(rule),) if rule.enforcement is Enforcement.GUARD else ()
         return strawberry.field(
             resolver=resolver,
+            is_subscription=subscription,
             description=description_of(resolver),
             directives=directives(rule, cost),
             extensions=[*guards, *extensions],

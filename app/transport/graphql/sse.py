@@ -40,7 +40,7 @@ class EventStream:
         *,
         still_welcome: Callable[[], Awaitable[bool]],
         closing: asyncio.Event,
-        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        keep_alive_seconds: float,
     ) -> None:
         self._results = results
         self._still_welcome = still_welcome

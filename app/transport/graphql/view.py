@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry import Schema
 
@@ -28,7 +28,8 @@ from app.transport.graphql.limits import Limits
 from app.transport.graphql.negotiation import MediaType, is_json, negotiate
 from app.transport.graphql.operations import Operations, Ready, Transport, internal_error
 from app.transport.graphql.requests import GraphQLRequest, from_address, from_body, read_body
-from app.transport.graphql.sse import EventStream
+from app.transport.graphql.sse import KEEP_ALIVE_SECONDS, EventStream
+from app.transport.graphql.websocket import SocketLimits, Sockets
 
 PATH = "/graphql"
 _METHODS = "GET, HEAD, POST"
@@ -36,9 +37,10 @@ _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Optio
 
 
 class GraphQLEndpoint:
-    """One schema at one address, over HTTP and server-sent events.
+    """One schema at one address, over HTTP, server-sent events and WebSockets.
 
-    `explorer` is the page that a browser gets; None when it is switched off.
+    `explorer` is the page that a browser gets; None when it is switched off. `public_url` is where browsers find the
+    server, if a proxy changes the Host: pages of that origin may open WebSockets as well.
     """
 
     def __init__(
@@ -49,6 +51,9 @@ class GraphQLEndpoint:
         explorer: Path | None,
         *,
         introspection: Introspection = Introspection.SIGNED_IN,
+        public_url: str | None = None,
+        socket_limits: SocketLimits | None = None,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         executor: Executor | None = None,
         clock: Clock = system_clock,
     ) -> None:
@@ -56,12 +61,16 @@ class GraphQLEndpoint:
         self._limits = limits
         self._explorer = explorer
         self._clock = clock
+        self._keep_alive_seconds = keep_alive_seconds
         self._operations = Operations(schema, gate, limits, introspection, executor)
         self._closing = asyncio.Event()
+        self._sockets = Sockets(
+            self._operations, socket_limits or SocketLimits(), public_url=public_url, closing=self._closing
+        )
 
     def routes(self) -> list[BaseRoute]:
         """The endpoint's routes, for the application's table."""
-        return [Route(PATH, self)]
+        return [Route(PATH, self), WebSocketRoute(PATH, self._sockets)]
 
     def close(self) -> None:
         """End every stream, so that the server can shut down; clients come back and go on after their last cursor."""
@@ -138,7 +147,12 @@ class GraphQLEndpoint:
                 return False
             return True
 
-        return EventStream(results, still_welcome=still_welcome, closing=self._closing)
+        return EventStream(
+            results,
+            still_welcome=still_welcome,
+            closing=self._closing,
+            keep_alive_seconds=self._keep_alive_seconds,
+        )
 
     async def _events(self, ready: Ready) -> AsyncGenerator[dict[str, Any]]:
         """The results of an operation; what goes wrong once the stream has begun is its last event."""

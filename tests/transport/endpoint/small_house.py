@@ -1,5 +1,7 @@
 """A small house behind the small schema: one key, a rate, and a list of what was refused."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
-from tests.transport.endpoint.small_schema import SCHEMA, SmallContext
 
 from app.actor import ANONYMOUS, Actor, ActorType, Origin, Scope
 from app.clock import system_clock
@@ -19,7 +21,10 @@ from app.errors import RateLimited, Unauthenticated
 from app.settings import Introspection
 from app.transport.graphql.gate import Budget, Caller
 from app.transport.graphql.limits import Limits
+from app.transport.graphql.sse import KEEP_ALIVE_SECONDS
 from app.transport.graphql.view import GraphQLEndpoint
+from app.transport.graphql.websocket import SocketLimits
+from tests.transport.endpoint.small_schema import SCHEMA, SmallContext
 
 RIGHT = "Bearer right"
 
@@ -84,6 +89,67 @@ class SmallHouse:
             headers["Authorization"] = key
         body: dict[str, Any] = {"query": query, "variables": variables, **more}
         return await self.client.post("/graphql", json=body, headers=headers)
+
+
+@dataclass
+class ServedHouse:
+    """The endpoint behind a real server."""
+
+    gate: SmallGate
+    endpoint: GraphQLEndpoint
+    server: uvicorn.Server
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is spoken."""
+        return f"http://127.0.0.1:{self.port}/graphql"
+
+    @property
+    def ws_url(self) -> str:
+        """Where WebSockets are spoken."""
+        return f"ws://127.0.0.1:{self.port}/graphql"
+
+
+@asynccontextmanager
+async def served_house(
+    *,
+    limits: Limits | None = None,
+    socket_limits: SocketLimits | None = None,
+    public_url: str | None = None,
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+) -> AsyncIterator[ServedHouse]:
+    """The endpoint behind uvicorn, in this event loop, on a free port."""
+    gate = SmallGate()
+    endpoint = GraphQLEndpoint(
+        SCHEMA,
+        gate,
+        limits or Limits(),
+        None,
+        socket_limits=socket_limits,
+        public_url=public_url,
+        keep_alive_seconds=keep_alive_seconds,
+    )
+    config = uvicorn.Config(
+        Starlette(routes=endpoint.routes()),
+        log_level="error",
+        ws_max_size=65536,
+        timeout_graceful_shutdown=5,
+        lifespan="off",
+    )
+    server = uvicorn.Server(config)
+    # asyncio switches Nagle's delays off only for sockets that name their protocol.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started:  # noqa: ASYNC110  # uvicorn offers nothing to wait for
+            await asyncio.sleep(0.01)
+        try:
+            yield ServedHouse(gate, endpoint, server, listening.getsockname()[1])
+        finally:
+            endpoint.close()
+            server.should_exit = True
+            await serving
 
 
 @asynccontextmanager

@@ -242,3 +242,4 @@ class Subscription:
 
 
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
+CORE = SCHEMA._schema  # noqa: SLF001  # Strawberry offers no other way to its core

@@ -1,6 +1,6 @@
 """Callers that execute whole documents against the schema, and the statements that this costs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -13,7 +13,8 @@ from app.settings import Settings
 from app.store.connection import Connection, Engine, Row
 from app.store.rows import ApiKeyRow
 from app.terms import Tier
-from app.transport.graphql.context import Budget, Context, Probe, Services
+from app.transport.graphql.context import Check, Context, Services
+from app.transport.graphql.gate import Budget
 from app.transport.graphql.ids import Kind, encode
 from app.transport.graphql.schema import schema
 from tests.house import House
@@ -40,7 +41,8 @@ class CountingConnection:
     def __init__(self, inner: Connection) -> None:
         self._inner: Any = inner
         self.statements: list[str] = []
-        self.orm = type(self._inner.orm)(inner.engine.value, self._run)
+        client: Any = type(self._inner.orm)
+        self.orm = client(inner.engine.value, self._run)
 
     async def _run(self, sql: str, values: Sequence[object]) -> Any:
         self.statements.append(sql)
@@ -68,7 +70,7 @@ class Caller:
     house: House
     actor: Actor
     budget: Budget | None = None
-    probes: Sequence[Probe] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list, repr=False)
     """What the last operation asked of the database, the door's own statements left out."""
 
@@ -86,7 +88,7 @@ class Caller:
         """The context of one operation."""
         database = self.house.database
         services = Services(
-            database, self.house.door, self.house.clock, Settings(), release="1.2.3", probes=self.probes
+            database, self.house.door, self.house.clock, Settings(), release="1.2.3", checks=self.checks
         )
         origin = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
         return Context(services, self.actor, origin, self.house.clock(), budget=self.budget)
@@ -116,10 +118,9 @@ class Caller:
         assert len(codes) == 1, [error.message for error in result.errors]
         return codes.pop()
 
-    async def subscribe(self, document: str, **variables: Data) -> AsyncIterator[ExecutionResult]:
+    async def subscribe(self, document: str, **variables: Data) -> AsyncGenerator[ExecutionResult, None]:
         """The events of a subscription."""
-        events = await schema.subscribe(document, variables, context_value=self.context())
-        return cast("AsyncIterator[ExecutionResult]", events)
+        return await schema.subscribe(document, variables, context_value=self.context())
 
     async def upload(self, name: str, *chain: Made, **more: Data) -> Data:
         """Upload a chain, or a fresh root CA; the certificate."""

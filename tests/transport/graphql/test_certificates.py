@@ -76,7 +76,9 @@ async def test_the_same_certificate_twice_is_refused_with_the_one_that_is_there(
     ca = make()
     made = await admin.upload("fleet", ca)
     again = {"name": "other", "usage": "ENROLLMENT", "source": {"pem": pem_of(ca)}}
-    document = UPLOAD.replace("code message path", "code path ... on DuplicateCertificateError { existing { id name } }")
+    document = UPLOAD.replace(
+        "code message path", "code path ... on DuplicateCertificateError { existing { id name } }"
+    )
     refused = (await admin(document, input=again))["uploadCertificate"]
     assert refused["certificate"] is None
     assert refused["errors"] == [

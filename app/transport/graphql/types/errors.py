@@ -2,7 +2,6 @@
 
 from enum import StrEnum, unique
 
-
 from app.transport.graphql.described import attribute, enumeration, interface, object_type
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, CertificateFinding

@@ -1,14 +1,28 @@
 """How the service itself is, and how much of it a caller may still have."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import datetime
+from enum import StrEnum, unique
 from time import perf_counter
 from typing import Self
 
 from app.errors import StoreUnavailable
-from app.store.database import Database
-from app.transport.graphql.context import Budget, Condition, Probe, Services
+from app.transport.graphql.context import Check, Services
 from app.transport.graphql.described import attribute, enumeration, object_type
+from app.transport.graphql.gate import Budget
+
+CHECK_SECONDS = 3.0
+
+
+@unique
+class Condition(StrEnum):
+    """How well something works, the worst last."""
+
+    OK = "OK"
+    DEGRADED = "DEGRADED"
+    DOWN = "DOWN"
+
 
 enumeration(
     Condition,
@@ -20,24 +34,6 @@ enumeration(
         Condition.DOWN: "It does not.",
     },
 )
-_WORST_LAST = (Condition.OK, Condition.DEGRADED, Condition.DOWN)
-
-
-class DatabaseProbe:
-    """Reads something through every pool."""
-
-    name = "database"
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def __call__(self) -> Condition:
-        """See Probe."""
-        try:
-            await self._database.probe()
-        except StoreUnavailable:
-            return Condition.DOWN
-        return Condition.OK
 
 
 @object_type
@@ -49,11 +45,11 @@ class HealthCheck:
     latency_ms: float = attribute("How long it took to find out.")
 
     @classmethod
-    async def by(cls, probe: Probe) -> Self:
-        """What a probe finds."""
+    async def by(cls, name: str, check: Check) -> Self:
+        """What a check finds."""
         started = perf_counter()
-        status = await probe()
-        return cls(name=probe.name, status=status, latency_ms=round((perf_counter() - started) * 1000, 3))
+        status = await _condition(check())
+        return cls(name=name, status=status, latency_ms=round((perf_counter() - started) * 1000, 3))
 
 
 @object_type
@@ -67,9 +63,14 @@ class Health:
     @classmethod
     async def of(cls, services: Services) -> Self:
         """Ask every part at once."""
-        probes: list[Probe] = [DatabaseProbe(services.database), *services.probes]
-        checks = await asyncio.gather(*(HealthCheck.by(probe) for probe in probes))
-        worst = max((check.status for check in checks), key=_WORST_LAST.index)
+
+        async def database() -> bool:
+            await services.database.probe()
+            return True
+
+        asked = {"database": database, **services.checks}
+        checks = await asyncio.gather(*(HealthCheck.by(name, check) for name, check in asked.items()))
+        worst = max((check.status for check in checks), key=list(Condition).index)
         return cls(status=worst, release=services.release, checks=list(checks))
 
 
@@ -86,3 +87,11 @@ class RateLimit:
     def of(cls, budget: Budget) -> Self:
         """As the schema shows it."""
         return cls(limit=budget.limit, remaining=budget.remaining, cost=budget.cost, reset_at=budget.reset_at)
+
+
+async def _condition(answer: Awaitable[bool]) -> Condition:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return Condition.OK if await answer else Condition.DEGRADED
+    except (StoreUnavailable, TimeoutError, OSError):
+        return Condition.DOWN

@@ -1,0 +1,59 @@
+"""Changes to certificates, as they happen."""
+
+from typing import Self
+
+import strawberry
+
+from app.audit.entry import Result
+from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
+from app.store.log_reads import EntryFilter
+from app.store.rows import EntryRow
+from app.transport.graphql import ids
+from app.transport.graphql.audit_actions import AuditAction
+from app.transport.graphql.context import Info
+from app.transport.graphql.described import attribute, object_type
+from app.transport.graphql.ids import Kind
+from app.transport.graphql.scopes import PARENT, field
+from app.transport.graphql.types.audit import entry_cursor
+from app.transport.graphql.types.certificates import Certificate
+
+CHANGES = frozenset(
+    event.kind for event in (CertificateUploaded, CertificateUpdated, CertificateStatusSet, CertificateDeleted)
+)
+
+
+@object_type
+class CertificateChange:
+    """A change to a certificate: it is there, or it is gone."""
+
+    action: AuditAction = attribute("What was done.")
+    changed_id: strawberry.ID = attribute("The id, for caches.")
+    cursor: str = attribute("Pass it as `after` to go on from here.")
+    certificate_id: strawberry.Private[str]
+
+    @field(PARENT)
+    async def certificate(self, info: Info) -> Certificate | None:
+        """The certificate as it is now; null when it was deleted."""
+        row = await info.context.loaders.certificates.load(self.certificate_id)
+        return None if row is None else Certificate.of(row)
+
+    @classmethod
+    def of(cls, entry: EntryRow) -> Self:
+        """The change that an entry records."""
+        certificate_id = entry.target_id or ids.NOBODY
+        return cls(
+            action=AuditAction(entry.action),
+            changed_id=ids.encode(Kind.CERTIFICATE, certificate_id),
+            cursor=entry_cursor(entry),
+            certificate_id=certificate_id,
+        )
+
+
+def changes_of(certificate_ids: frozenset[str] | None) -> EntryFilter:
+    """The entries that record changes to these certificates, or to any."""
+    return EntryFilter(actions=CHANGES, results=frozenset({Result.SUCCESS.value}), target_ids=certificate_ids)
+
+
+def is_change(entry: EntryRow) -> bool:
+    """Whether something was done: a repetition that was answered as the first time is recorded, and is no change."""
+    return entry.code is None

@@ -1,0 +1,117 @@
+"""Every field of every type answers, in documents that are made from the schema."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from graphql import get_named_type
+
+from tests.house import House
+from tests.rules.authority import AT, make
+from tests.transport.graphql.callers import Data, pem_of
+from tests.transport.graphql.documents import everything, object_types, root
+from tests.transport.graphql.furnished import Furnished, furnish, renewals
+
+DEPTH = 6
+
+EMPTY = {
+    # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
+    ("ApiKey", "lastUsedAt"),
+    ("X509Certificate", "pathLength"),
+}
+ERRORS = {
+    "CertificateRejectedError",
+    "DuplicateCertificateError",
+    "IdempotencyKeyReusedError",
+    "InvalidInputError",
+    "InvalidStateError",
+    "NotFoundError",
+    "QuotaExceededError",
+    "VersionConflictError",
+}
+"""Tested one by one in test_refusals.py."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is left, in numbers that can be told apart."""
+
+    limit: int = 600
+    remaining: int = 590
+    cost: int = 10
+    reset_at: datetime = AT
+
+
+def whole(operation: str, field: str, arguments: str) -> str:
+    return f"{field}: {field}{arguments} {everything(root(operation)[field].type, DEPTH)}"
+
+
+def seen_in(data: Data, found: set[tuple[str, str]]) -> None:
+    """Collect which fields of which types had a value."""
+    if isinstance(data, list):
+        for each in data:
+            seen_in(each, found)
+    if isinstance(data, dict):
+        for alias, value in data.items():
+            kind, _, name = alias.partition("_")
+            if name and not alias.startswith("__") and value is not None:
+                found.add((kind, name))
+            seen_in(value, found)
+
+
+async def answers(furnished: Furnished) -> list[Data]:
+    admin = furnished.admin
+    admin.budget = Budget()  # type: ignore[assignment]  # it has what a budget has
+    old, new = renewals("acme CA 2")
+    queries = {
+        "viewer": "",
+        "node": f'(id: "{furnished.certificate}")',
+        "nodes": f'(ids: ["{furnished.event}", "{furnished.api_key}", "{furnished.account}"])',
+        "certificate": '(by: {name: "old"})',
+        "certificates": "(first: 10)",
+        "previewCertificate": "(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})",
+        "auditEvents": "(first: 50)",
+        "apiKeys": "(first: 10)",
+        "rateLimit": "",
+        "health": "",
+    }
+    assert set(queries) == set(root("Query"))
+    data = [
+        await admin(f"query {{ {whole('Query', name, given)} }}") for name, given in queries.items() if "$" not in given
+    ]
+    await admin.upload("renewed", old, usage="CREDENTIALS", service="LWM2M")
+    preview = f"query($pem: PEM!) {{ {whole('Query', 'previewCertificate', queries['previewCertificate'])} }}"
+    data.append(await admin(preview, pem=pem_of(new)))
+    data.append(await admin(preview, pem=pem_of(old)))
+    return data + await outcomes(furnished)
+
+
+async def outcomes(furnished: Furnished) -> list[Data]:
+    admin = furnished.admin
+    made = (await admin.upload("to change"))["id"]
+    inputs: dict[str, dict[str, Any]] = {
+        "uploadCertificate": {"name": "whole", "usage": "ENROLLMENT", "source": {"pem": pem_of(make("whole"))}},
+        "updateCertificate": {"id": made, "description": "Changed."},
+        "setCertificateStatus": {"id": made, "status": "INACTIVE"},
+        "deleteCertificate": {"id": made},
+        "createApiKey": {"name": "whole", "role": "VIEWER"},
+        "revokeApiKey": {"id": furnished.api_key},
+    }
+    assert set(inputs) == set(root("Mutation"))
+    data = []
+    for name, given in inputs.items():
+        kind = get_named_type(root("Mutation")[name].args["input"].type).name
+        data.append(
+            await admin(f"mutation($input: {kind}!) {{ {whole('Mutation', name, '(input: $input)')} }}", input=given)
+        )
+    return data
+
+
+async def test_every_field_has_a_value_somewhere(house: House) -> None:
+    furnished = await furnish(house, "acme")
+    found: set[tuple[str, str]] = set()
+    for data in await answers(furnished):
+        seen_in(data, found)
+    roots = {"Query", "Mutation", "Subscription", "CertificateChange"}
+    expected = {(kind.name, name) for kind in object_types() if kind.name not in ERRORS | roots for name in kind.fields}
+    assert expected - found == EMPTY

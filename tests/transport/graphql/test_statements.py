@@ -1,0 +1,83 @@
+"""One statement per list and relation, however many rows there are."""
+
+import pytest
+
+from tests.house import House
+from tests.rules.authority import chain_of_three
+from tests.transport.graphql.callers import Caller, account
+from tests.transport.graphql.furnished import renewals
+
+# Each document, and the statements that it costs. A list of the log costs three: entries, bodies, disclosures. What the
+# door does to record that the log is read is not among them.
+COSTS = {
+    "{ certificates(first: 100) { edges { node { id name } } } }": 1,
+    "{ certificates(first: 100) { totalCount edges { node { id } } } }": 2,
+    "{ certificates(first: 100) { edges { node { chain { subject } pem } } } }": 2,
+    "{ certificates(first: 100) { edges { node { findings { code relatedCertificate { name } } } } } }": 3,
+    "{ certificates(first: 100) { edges { node { chain { subject } findings { code } } } } }": 3,
+    # The related certificates are on the page, and are read with it.
+    "{ certificates(first: 100) { edges { node { findings { relatedCertificate { chain { subject } } } } } } }": 3,
+    "{ certificates(first: 100) { edges { node { createdBy { displayName } } } } }": 4,
+    "{ certificates(first: 100) { edges { node { createdBy { apiKey { name } } } } } }": 5,
+    "{ certificates(first: 100) { edges { node { auditEvents(first: 5) { edges { node { action } } } } } } }": 4,
+    "{ certificates(first: 100) { edges { node { auditEvents(last: 2) { totalCount edges { cursor } } } } } }": 5,
+    "{ auditEvents(first: 100) { edges { node { action actor { displayName } changes { field } } } } }": 3,
+    "{ auditEvents(first: 100) { totalCount edges { node { action } } } }": 4,
+    "{ auditEvents(filterBy: {action: [CERTIFICATE_UPLOAD]}) { edges { node { target { __typename } } } } }": 4,
+    "{ auditEvents(first: 100) { edges { node { actor { apiKey { name } } } } } }": 4,
+    "{ apiKeys(first: 100) { edges { node { name } } } }": 1,
+    "{ apiKeys(first: 100) { totalCount edges { node { name } } } }": 2,
+    "{ viewer { account { displayName certificateQuota { used } } actor { displayName } scopes } }": 1,
+    "{ health { status } }": 0,
+    "{ rateLimit { cost } }": 0,
+    '{ certificate(by: {name: "0"}) { name chain { subject } findings { code } } }': 3,
+}
+
+
+async def fill(caller: Caller, count: int) -> None:
+    """So many pairs of certificates of one CA each."""
+    for number in range(count):
+        for certificate in renewals(f"CA {number}"):
+            await caller.upload(f"{len(caller.statements)}{number}{certificate.parsed.serial}", certificate)
+    await caller.upload("0", *chain_of_three())
+
+
+@pytest.fixture
+async def few_and_many(house: House) -> tuple[Caller, Caller]:
+    """An account with one pair of certificates, and one with ten."""
+    few, many = await account(house, "few"), await account(house, "many")
+    await fill(few, 1)
+    await fill(many, 10)
+    return few, many
+
+
+async def test_what_a_document_costs_does_not_depend_on_how_much_there_is(few_and_many: tuple[Caller, Caller]) -> None:
+    for document, expected in COSTS.items():
+        for caller in few_and_many:
+            await caller(document)
+            assert len(caller.statements) == expected, (document, caller.statements)
+
+
+async def test_several_nodes_of_a_kind_are_one_statement(few_and_many: tuple[Caller, Caller]) -> None:
+    _, many = few_and_many
+    listed = await many("{ certificates(first: 100) { edges { node { id } } } }")
+    ids = [edge["node"]["id"] for edge in listed["certificates"]["edges"]]
+    data = await many(
+        "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Certificate { name chain { subject } } } }", ids=ids
+    )
+    assert [node["id"] for node in data["nodes"]] == ids
+    assert len(many.statements) == 2
+
+
+async def test_a_fragment_is_read_ahead_of_as_its_fields_are(few_and_many: tuple[Caller, Caller]) -> None:
+    document = """{ certificates(first: 100) { edges { ...Edge } } }
+      fragment Edge on CertificateEdge { node { ... on Certificate { ...Whole } } }
+      fragment Whole on Certificate { chain { subject } findings { code } }"""
+    for caller in few_and_many:
+        await caller(document)
+        assert len(caller.statements) == 3
+
+
+async def test_more_nodes_than_a_hundred_are_refused(admin: Caller) -> None:
+    ids = [f"crt_{'0' * 32}"] * 101
+    assert await admin.refusal("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids) == "BAD_USER_INPUT"

@@ -1,0 +1,127 @@
+"""An id of another account is answered exactly as one that nothing has: wherever the schema takes an id."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.house import House
+from tests.transport.graphql.callers import Caller, Data
+from tests.transport.graphql.documents import IdInput, everything, id_inputs, root
+from tests.transport.graphql.furnished import Furnished, furnish
+
+NOTHING = "0123456789abcdef0123456789abcdef"
+KINDS = ("certificate", "api_key", "event", "account")
+
+REST: Mapping[str, dict[str, Any]] = {
+    "setCertificateStatus": {"status": "INACTIVE"},
+    "updateCertificate": {"name": "mine"},
+}
+"""What an input needs beside the id."""
+
+OUTCOME = """{
+  errors { __typename ... on UserError { code message path } }
+  auditEntry { action outcome code targetName targetId target { __typename } changes { field } }
+}"""
+
+PLACES = [place for place in id_inputs() if place.operation != "Subscription"]
+
+
+def argument(place: IdInput, node_id: str) -> Any:
+    value: Any = [node_id] if place.is_list else node_id
+    for name in reversed(place.path[1:]):
+        value = {name: value}
+    return REST.get(place.field, {}) | value if isinstance(value, dict) else value
+
+
+async def answer(caller: Caller, place: IdInput, node_id: str) -> Data:
+    """What a caller is told about an id, with the id itself left out."""
+    field = root(place.operation)[place.field]
+    kind = field.args[place.path[0]].type
+    selection = OUTCOME if place.operation == "Mutation" else everything(field.type, 4)
+    document = f"{place.operation.lower()} Ask($value: {kind}) {{ {place.field}({place.path[0]}: $value) {selection} }}"
+    result = await caller.execute(document, value=argument(place, node_id))
+    errors = [(error.message, error.path, error.extensions) for error in result.errors or ()]
+    return json.dumps([result.data, errors], default=str).replace(json.dumps(node_id), '"ID"')
+
+
+def test_the_schema_takes_ids_where_this_test_asks() -> None:
+    assert {place.name for place in id_inputs()} == {
+        "node.id",
+        "nodes.ids",
+        "certificate.by.id",
+        "auditEvents.filterBy.targetIds",
+        "auditEvents.filterBy.actorIds",
+        "updateCertificate.input.id",
+        "setCertificateStatus.input.id",
+        "deleteCertificate.input.id",
+        "revokeApiKey.input.id",
+        "certificateChanged.ids",
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_anothers_id_is_answered_as_nothings(house: House, kind: str) -> None:
+    mine, others = await furnish(house, "acme"), await furnish(house, "umbrella")
+    theirs = str(getattr(others, kind))
+    nothing = f"{theirs[:4]}{NOTHING}"
+    before = await everything_of(others)
+    for place in PLACES:
+        assert await answer(mine.admin, place, theirs) == await answer(mine.admin, place, nothing), place.name
+    assert await everything_of(others) == before
+
+
+OWN = (
+    ("node.id", "certificate"),
+    ("node.id", "api_key"),
+    ("node.id", "event"),
+    ("node.id", "account"),
+    ("nodes.ids", "certificate"),
+    ("certificate.by.id", "certificate"),
+    ("auditEvents.filterBy.targetIds", "certificate"),
+    ("updateCertificate.input.id", "certificate"),
+    ("setCertificateStatus.input.id", "certificate"),
+    ("deleteCertificate.input.id", "certificate"),
+    ("revokeApiKey.input.id", "api_key"),
+)
+
+
+async def test_ones_own_id_is_answered_otherwise(house: House) -> None:
+    mine = await furnish(house, "acme")
+    for name, kind in OWN:
+        place = next(place for place in PLACES if place.name == name)
+        own = str(getattr(mine, kind))
+        assert await answer(mine.admin, place, own) != await answer(mine.admin, place, f"{own[:4]}{NOTHING}"), name
+
+
+MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.upper()}", "crt_\x00", "crt_\ud800")
+
+
+async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
+    for place in PLACES:
+        kind = "key" if place.field == "revokeApiKey" else "crt"
+        expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
+        for malformed in MALFORMED:
+            assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
+
+
+async def test_an_idempotency_key_of_another_account_is_ones_own(house: House) -> None:
+    mine, others = await furnish(house, "acme"), await furnish(house, "umbrella")
+    for caller in (mine, others):
+        made = await caller.admin.upload("same name", idempotencyKey="same key")
+        assert made["name"] == "same name"
+
+
+async def everything_of(furnished: Furnished) -> Data:
+    """What an account holds, asked without leaving a trace in it."""
+    selection = everything(root("Query")["certificates"].type, 3)
+    keys = "apiKeys { edges { node { id revokedAt } } }"
+    return await furnished.admin(f"{{ certificates {selection} {keys} }}")
+
+
+def _without_ids(text: str) -> str:
+    # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
+    for kind in ("crt", "key"):
+        text = text.replace(f"{kind}_{'0' * 32}", "ID")
+    return text
