@@ -155,7 +155,7 @@ async def ders(connection: Connection, account_id: str, fingerprints: Iterable[b
 
 async def _count(connection: Connection, table: str, account_id: str) -> int | None:
     row = await connection.fetch_one(
-        f"SELECT count(*) AS n FROM (SELECT 1 FROM {table} WHERE account_id = $1 LIMIT {COUNT_LIMIT + 1}) AS some",
+        f"SELECT count(*) AS n FROM (SELECT 1 FROM {table} WHERE account_id = $1 LIMIT {COUNT_LIMIT + 1}) AS counted",
         account_id,
     )
     count = 0 if row is None else int(row["n"])
