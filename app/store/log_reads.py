@@ -129,7 +129,7 @@ async def count_entries_of_targets(
     wanted = list(dict.fromkeys(target_ids))
     query = (
         "SELECT %s AS target_id, (SELECT count(*) FROM (SELECT 1 FROM audit_entry"
-        f" WHERE account_id = $1 AND target_id = %s LIMIT {COUNT_LIMIT + 1}) AS some) AS n"
+        f" WHERE account_id = $1 AND target_id = %s LIMIT {COUNT_LIMIT + 1}) AS counted) AS n"
     )
     found = await connection.fetch(_each(query, len(wanted), 2), account_id, *wanted)
     return {row["target_id"]: None if row["n"] > COUNT_LIMIT else int(row["n"]) for row in found}
