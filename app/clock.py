@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 Clock = Callable[[], datetime]
 """Answers the present instant, aware and in UTC."""
 
@@ -34,7 +36,10 @@ def from_micros(micros: int) -> datetime:
 
 def to_text(instant: datetime) -> str:
     """RFC 3339 in UTC with six decimals and a `Z`: the only spelling of time in the audit log."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    # A third of isoformat's time, and every entry holds several instants. It leaves out the decimals of a full second.
+    text = orjson.dumps(utc, option=orjson.OPT_UTC_Z)[1:-1].decode("ascii")
+    return text if text[-8] == "." else f"{text[:-1]}.000000Z"
 
 
 def from_text(text: str) -> datetime:

@@ -108,6 +108,8 @@ def create_app(
         middleware=[reception],
         lifespan=lambda _: _lifespan(parts, endpoint),
     )
+    # It would send a client to whatever host its request named.
+    application.router.redirect_slashes = False
     application.state.parts = parts
     return application
 

@@ -18,6 +18,7 @@ from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from tests.checks import check_log
 from tests.house import House
+from tests.serving import Served, serving
 from tests.store.cluster import Cluster
 
 ENGINE = Engine(os.environ.get("ANCHORAGE_TEST_ENGINE", "sqlite"))
@@ -101,6 +102,13 @@ async def house(database: Database) -> AsyncIterator[House]:
     """A door on a database of this test's own. Whatever the test did, the log must tell the state at its end."""
     yield House(database)
     await check_log(database)
+
+
+@pytest.fixture
+async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
+    """The real server after its first start, on an empty database of this test's own."""
+    async with serving(database_url, tmp_path / "data") as server:
+        yield server
 
 
 class _Migrated:

@@ -7,7 +7,8 @@ they can be erased, or withheld, and every hash still verifies.
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -106,7 +107,7 @@ class Sealed:
     """
 
     body: bytes
-    disclosures: Mapping[str, tuple[str, ...]]
+    disclosures: Mapping[str, Sequence[str]]
 
 
 def seal(act: Act, *, node: str, software: str, salt: Salt) -> Sealed:
@@ -190,17 +191,17 @@ def _change(act: Act) -> JsonValue:
     }
 
 
-def _disclose(act: Act, salt: Salt) -> dict[str, tuple[str, ...]]:
+def _disclose(act: Act, salt: Salt) -> Mapping[str, Sequence[str]]:
     about_actor = {"actor.name": act.actor.name, "client.address": act.origin.address, "client.agent": act.origin.agent}
     claims = [(act.actor.id or "", name, value) for name, value in about_actor.items()]
     for moment, state in (("before", act.before), ("after", act.after)):
         if state is not None:
             subject = state.target.id or ""
             claims += [(subject, f"change.{moment}.{name}", value) for name, value in state.personal().items()]
-    made: dict[str, tuple[str, ...]] = {}
+    made: dict[str, list[str]] = {}
     for subject, name, value in claims:
         if value is not None:
-            made[subject] = (*made.get(subject, ()), _disclosure(salt(), name, value))
+            made.setdefault(subject, []).append(_disclosure(salt(), name, value))
     return made
 
 
@@ -218,6 +219,9 @@ T = TypeVar("T", str, str | None)
 def _bounded(text: T) -> T:
     if text is None:
         return text
+    # Nearly every text is this short: in JSON a character of ASCII takes six bytes at most.
+    if text.isascii() and len(text) <= TEXT_LIMIT_BYTES // 6:
+        return text
     # Half of a surrogate pair is no character and cannot be written; JSON from outside may hold one all the same.
     clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     return clean if len(orjson.dumps(clean)) - 2 <= TEXT_LIMIT_BYTES else _sha256(text)
@@ -228,8 +232,14 @@ def _sha256(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
+    if len(text) <= TEXT_LIMIT_BYTES and text.isascii():
+        return text
     return text.encode("utf-8", "replace")[:TEXT_LIMIT_BYTES].decode("utf-8", "ignore")
 
 
 def _bounded_fields(fields: Json) -> Json:
+    with suppress(orjson.JSONEncodeError):
+        # Where all of them together are short enough, and can be written, so is each.
+        if len(orjson.dumps(fields)) <= TEXT_LIMIT_BYTES:
+            return fields
     return {name: _bounded(value) if isinstance(value, str) else value for name, value in fields.items()}

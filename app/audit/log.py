@@ -1,6 +1,7 @@
 """Appends entries in the caller's transaction: the only writer of the log's tables."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -109,6 +110,6 @@ async def append(transaction: Transaction, head: Head, act: Act, sealed: Sealed)
     return Appended(id=act.id, aseq=aseq, time=act.time)
 
 
-def _joined(disclosures: tuple[str, ...]) -> str:
+def _joined(disclosures: Sequence[str]) -> str:
     # RFC 9901 4: disclosures are written one after another with a tilde between them.
     return "~".join(disclosures)

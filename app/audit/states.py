@@ -3,8 +3,14 @@
 A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 Json = dict[str, JsonValue]
@@ -36,13 +42,17 @@ class State(Protocol):
         """The fields that are somebody's personal data: disclosed beside the body, never in it."""
 
 
-def _fields(state: object, *, without: frozenset[str] = frozenset()) -> Json:
-    values: Json = {}
-    for field in fields(state):  # type: ignore[arg-type]  # every state is a dataclass
-        if field.name not in without:
-            value = getattr(state, field.name)
-            values[field.name] = list(value) if isinstance(value, tuple) else value
-    return values
+def _fields(state: "DataclassInstance") -> Json:
+    names, values = _reader(type(state))
+    fields_read = zip(names, values(state), strict=True)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields_read}
+
+
+@cache
+def _reader(kind: "type[DataclassInstance]") -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
+    """The names of a state's fields, and what reads them all: a state is written with every entry."""
+    names = tuple(field.name for field in fields(kind))
+    return names, attrgetter(*names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +171,9 @@ class UserState:
 
     def public(self) -> Json:
         """Every field but the name."""
-        return _fields(self, without=frozenset({"name"}))
+        everything = _fields(self)
+        del everything["name"]
+        return everything
 
     def personal(self) -> dict[str, str]:
         """The name."""

@@ -5,7 +5,7 @@ anybody can write into a certificate, and are not looked at.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from app.errors import CertificateRejected
@@ -27,8 +27,8 @@ class Chain:
     """
 
     certificates: tuple[ParsedCertificate, ...]
-    positions: tuple[int, ...]
-    findings: tuple[Finding, ...] = ()
+    positions: tuple[int, ...] = field(compare=False)
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     @property
     def trusted_ca(self) -> ParsedCertificate:
@@ -63,11 +63,13 @@ def stored(ders: tuple[bytes, ...]) -> Chain:
 def order(certificates: Sequence[ParsedCertificate]) -> Chain:
     """Find the one path through all the certificates, whatever their order.
 
-    Raises CertificateRejected: LEAF_IN_CHAIN and NOT_A_CA, then CHAIN_INCOMPLETE and SIGNATURE_INVALID (or why a
-    signature cannot be verified), then CHAIN_MULTIPLE_ROOTS, CHAIN_AMBIGUOUS and CHAIN_BRANCHED. Indexes are
-    positions in `certificates`.
+    Raises CertificateRejected: INPUT_EMPTY, then LEAF_IN_CHAIN and NOT_A_CA, then CHAIN_INCOMPLETE and
+    SIGNATURE_INVALID (or why a signature cannot be verified), then CHAIN_MULTIPLE_ROOTS, CHAIN_AMBIGUOUS and
+    CHAIN_BRANCHED. Indexes are positions in `certificates`.
     """
     nodes, warnings = _without_duplicates(certificates)
+    if not nodes:
+        raise CertificateRejected((Finding(Severity.ERROR, FindingCode.INPUT_EMPTY, "There is no certificate."),))
     _stop(_not_cas(nodes), warnings)
     issuers, broken = _edges(nodes)
     _stop(broken, warnings)

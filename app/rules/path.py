@@ -8,7 +8,7 @@ same answer, and a pair's answer never changes, so that a search over many paths
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias, TypeVar
 
 from app.findings import Finding, FindingCode, Severity
@@ -233,9 +233,9 @@ def _uri(constraints: NameConstraints, names: Names) -> str | None:
 
 
 def _ip_within(name: Address | Network, tree: Address | Network) -> bool:
-    if isinstance(name, IPv4Network | IPv6Network) or not isinstance(tree, IPv4Network | IPv6Network):
+    if not isinstance(tree, IPv4Network | IPv6Network):
         return False
-    return name in tree
+    return isinstance(name, IPv4Address | IPv6Address) and name in tree
 
 
 def _ip(constraints: NameConstraints, names: Names) -> str | None:

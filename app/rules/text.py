@@ -1,17 +1,16 @@
 """Texts that people write: names, descriptions, reasons."""
 
-import re
 import unicodedata
 from collections.abc import Callable
 
 from app.errors import InvalidInput, PrivateKeyPresent
+from app.rules.pem import looks_like_private_key
 
 NAME_LIMIT = 100
 DESCRIPTION_LIMIT = 500
 REASON_LIMIT = 500
 IDEMPOTENCY_KEY_LIMIT = 100
 
-_PRIVATE_KEY = re.compile(r"PRIVATE[\s_-]*KEY", re.IGNORECASE)
 # Control, format, surrogate, private-use and unassigned characters, and line and paragraph separators: what a reader
 # cannot see, or what shows a text in another order than it is stored.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -78,14 +77,15 @@ def _quotable(text: str | None, require: Callable[[str], str | None]) -> str | N
 
 
 def _require_text(text: str, *, field: str, limit: int, allowed: frozenset[str]) -> str:
-    if _PRIVATE_KEY.search(text):
+    if looks_like_private_key(text):
         raise PrivateKeyPresent(
             f"The {field} holds what looks like a private key. It was dropped; treat that key as compromised.",
             path=(field,),
         )
     if len(text) > limit * 4:
         raise InvalidInput(f"A {field} has at most {limit} characters; this one has {len(text)}.", path=(field,))
-    for place, character in enumerate(text):
+    # What Python calls printable holds none of them.
+    for place, character in enumerate("" if text.isprintable() else text):
         if unicodedata.category(character) in _UNSEEN and character not in allowed:
             raise InvalidInput(
                 f"Character {place + 1} of the {field} is U+{ord(character):04X}, which cannot be shown: leave it out.",

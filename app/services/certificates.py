@@ -238,7 +238,7 @@ async def _require(tx: Tx, certificate_id: str, expected_version: int | None) ->
     record = await tx.certificates.with_id(certificate_id)
     if record is None:
         raise NotFound("The account has no certificate of this id.", path=("id",))
-    tx.target = states.certificate_state(record).target
+    tx.target = Target("certificate", record.id, record.name, record.version)
     lifecycle.require_version(target_id=record.id, current=record.version, expected=expected_version)
     return record
 

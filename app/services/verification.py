@@ -8,8 +8,10 @@ from app.audit.stored import Code, Finding, StoredEntry, StoredHead, StoredState
 from app.audit.verify import Progress, verify
 from app.clock import from_micros, to_text
 from app.store import evidence
-from app.store.connection import Connection, Row
+from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
+from app.store.schema import SchemaMismatch, pending, require_guards
+from app.store.snapshot import open_snapshot
 
 _SHA256_BYTES = 32
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
@@ -24,6 +26,24 @@ async def verify_database(database: Database, progress: Progress = lambda _done,
     """
     async with database.snapshot() as connection:
         return await verify(Evidence(connection), progress)
+
+
+async def verify_url(url: str, progress: Progress = lambda _done, _total: None) -> Verification:
+    """Check the log of a database that need not be fit to be served from: its guards may be gone.
+
+    Raises CannotOpen for one that is not this program's, and StoreUnavailable when it cannot be read to its end.
+    """
+    async with open_snapshot(url) as connection:
+        if await pending(_Reading(connection)):
+            raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
+        return await verify(Evidence(connection), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A snapshot as `app.store.schema.HasReads`."""
+
+    reads: Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,7 @@ class Evidence:
     async def strays(self) -> Sequence[Finding]:
         """See `Source.strays`."""
         return [
+            *await self._missing_guards(),
             *(
                 Finding(Code.STREAM_UNKNOWN, f"{count} entries stand in a stream that has no row.", stream)
                 for stream, count in (await evidence.stray_streams(self.connection)).items()
@@ -72,6 +93,13 @@ class Evidence:
                 for seq in await evidence.stray_disclosures(self.connection)
             ),
         ]
+
+    async def _missing_guards(self) -> list[Finding]:
+        try:
+            await require_guards(self.connection)
+        except SchemaMismatch as missing:
+            return [Finding(Code.GUARD_MISSING, str(missing))]
+        return []
 
 
 def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -> StoredEntry:

@@ -4,6 +4,7 @@ The commit, which waits for the disk or for other hosts, is what a write costs; 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from app.store.transaction import OpenTransaction
 
 MAX_BATCH = 64
 """So that one lost transaction, or one slow unit, costs a bounded number of callers."""
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Unit = Callable[[Transaction], Awaitable[T]]
@@ -91,24 +94,26 @@ class GroupCommit:
             # There is no await between the last look at the queue and this line: a unit can be left in it only when
             # the event loop is being torn down around this task.
             del self._queues[lane]
-            _answer(queue, AuditUnavailable("The service is stopping: nothing was done."))
+            _refuse(queue, AuditUnavailable("The service is stopping: nothing was done."))
 
     async def _run_batch(self, lane: str, queue: deque[_Waiting]) -> None:
         batch: list[_Waiting] = []
         try:
             transaction = await self._begin()
         except AuditUnavailable as refusal:
-            _answer(_take(queue), refusal)
+            _refuse(_take(queue), refusal)
             return
         try:
             # Taken after BEGIN, which may have waited, so that whatever came meanwhile shares the commit.
             batch = self._running[lane] = _take(queue)
-            _answer(batch, await self._run_units(transaction, batch))
+            refused = await self._run_units(transaction, batch)
+            if refused is None:
+                _answer(batch)
+            else:
+                _refuse(batch, refused)
         finally:
             self._running.pop(lane, None)
-            _answer(
-                batch, OutcomeUnknown("The service stopped in the middle: ask again with the same idempotency key.")
-            )
+            _refuse(batch, OutcomeUnknown("The service stopped: ask again with the same idempotency key."))
 
     async def _run_units(
         self, transaction: OpenTransaction, batch: Sequence[_Waiting]
@@ -145,17 +150,28 @@ def _take(queue: deque[_Waiting]) -> list[_Waiting]:
     return [queue.popleft() for _ in range(min(len(queue), MAX_BATCH))]
 
 
-def _answer(batch: Iterable[_Waiting], refusal: AuditUnavailable | OutcomeUnknown | None) -> None:
-    """Give each its own answer, or all of them the refusal; whoever has one already keeps it."""
+def _answer(batch: Iterable[_Waiting]) -> None:
+    """Give each unit its own answer."""
     for waiting in batch:
         if waiting.answer.done():
             continue
-        if refusal is not None:
-            # An exception of its own for each: a traceback grows with every raise.
-            own = type(refusal)(refusal.message)
-            own.__cause__ = waiting.error or refusal
-            waiting.answer.set_exception(own)
-        elif waiting.error is not None:
+        if waiting.error is not None:
             waiting.answer.set_exception(waiting.error)
         else:
             waiting.answer.set_result(waiting.value)
+
+
+def _refuse(batch: Iterable[_Waiting], refusal: AuditUnavailable | OutcomeUnknown) -> None:
+    """Give the refusal to all that have no answer yet."""
+    unanswered = [waiting for waiting in batch if not waiting.answer.done()]
+    if not unanswered:
+        return
+    errors = [waiting.error for waiting in unanswered] + [refusal.__cause__]
+    # Kinds and no texts: a database's message may quote the values of a row.
+    kinds = sorted({type(error).__name__ for error in errors if error is not None})
+    _log.error("%d units of work got %s after %s", len(unanswered), refusal.code, ", ".join(kinds) or "no error")
+    for waiting in unanswered:
+        # An exception of its own for each: a traceback grows with every raise.
+        own = type(refusal)(refusal.message)
+        own.__cause__ = waiting.error or refusal
+        waiting.answer.set_exception(own)

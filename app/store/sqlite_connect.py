@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
+import aiosqlite
+
 from app.store.connection import CannotOpen
 
 _PLACEHOLDER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)""")
@@ -65,6 +67,8 @@ _WRITER_PRAGMAS = {
     "recursive_triggers": "ON",
     "secure_delete": "ON",
     "journal_size_limit": str(64 * 1024 * 1024),
+    # In pages: the ends of the log's indexes change with every commit, and copying them back less often is less work.
+    "wal_autocheckpoint": "4000",
     # Waiting for another process would hold the event loop: the writer tries again by itself.
     "busy_timeout": "0",
 }
@@ -105,6 +109,17 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def in_thread(connection: sqlite3.Connection) -> aiosqlite.Connection:
+    """The connection with a thread of its own, once it is awaited.
+
+    It is opened before: aiosqlite's thread, when the opening failed in it, could answer after the event loop is gone.
+    """
+    threaded = aiosqlite.Connection(lambda: connection, 64)
+    # Else a program that ends by an exception, without closing its database, would never end.
+    threaded._thread.daemon = True  # noqa: SLF001 - aiosqlite has no setting for it
+    return threaded
 
 
 def open_for_migration(path: Path) -> sqlite3.Connection:

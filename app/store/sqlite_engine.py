@@ -15,9 +15,9 @@ import aiosqlite
 
 from app.errors import AuditUnavailable, OutcomeUnknown
 from app.store import sqlite_faults
-from app.store.connection import Engine, Row
+from app.store.connection import CannotOpen, Engine, Row
 from app.store.orm import SqliteOrm
-from app.store.sqlite_connect import native, open_writer
+from app.store.sqlite_connect import in_thread, native, open_writer
 from app.store.statements import Result
 from app.store.transaction import OpenTransaction
 
@@ -109,8 +109,7 @@ class SqliteWriter:
     async def open(self) -> None:
         """Raises sqlite3.Error, OSError or CannotOpen; it may then be tried again."""
         raw = await asyncio.to_thread(open_writer, self._path, self._extra_pragmas)
-        # Opened before it is aiosqlite's: its thread, when the opening fails in it, may outlive the event loop.
-        self._thread = await aiosqlite.Connection(lambda: raw, 64)
+        self._thread = await in_thread(raw)
         self._raw = raw
 
     async def close(self) -> None:
@@ -131,7 +130,7 @@ class SqliteWriter:
             except sqlite3.Error as error:
                 if not sqlite_faults.is_busy(error) or asyncio.get_running_loop().time() > deadline:
                     raise AuditUnavailable(_NOTHING_DONE) from error
-            except OSError as error:
+            except (OSError, CannotOpen) as error:
                 raise AuditUnavailable(_NOTHING_DONE) from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -9,13 +9,11 @@ from pathlib import Path
 from time import monotonic
 from typing import cast
 
-import aiosqlite
-
 from app.errors import StoreUnavailable
 from app.store import sqlite_faults
 from app.store.connection import Engine, Row
 from app.store.orm import SqliteOrm
-from app.store.sqlite_connect import native, open_reader
+from app.store.sqlite_connect import in_thread, native, open_reader
 from app.store.statements import Result, Statements
 
 READERS = 4
@@ -35,7 +33,7 @@ class _Reader:
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.deadline = 0.0
-        self.thread = aiosqlite.Connection(lambda: raw, 64)
+        self.thread = in_thread(raw)
         # Not `interrupt()`: that is lost when it comes before the first step or hits the next statement after the last.
         raw.set_progress_handler(lambda: monotonic() > self.deadline, _LOOK_EVERY)
 

@@ -16,6 +16,9 @@ from uvicorn.server import ServerState
 
 from app.transport.reception import API_HEADERS
 
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 4 * 1024 * 1024
+"""How long, and for how much, a client that was refused is still listened to, so that it can read why."""
 HOUSE = "house"
 """Where the application puts its `House` in the state of its lifespan."""
 
@@ -71,6 +74,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._field_bytes = 0
+        self._dropped = 0
+        self._is_refused = False
         self._malformed: _Malformed | None = None
         self._idle_since = self.loop.time()
 
@@ -88,6 +93,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and answer what it or the guard refuses."""
+        if self._is_refused:
+            self._drop(data)
+            return
         self._unset_keepalive_if_required()
         if self._in_head:
             # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
@@ -170,22 +178,41 @@ class GuardedProtocol(HttpToolsProtocol):
         self._clear_deadline()
         if self._house is not None:
             self._house.malformed(malformed.reason)
-        # An answer in the middle of another one would be read as a part of it, and one out of turn as another's.
-        if self._may_answer():
-            self.transport.write(_answer(malformed))
+        self._is_refused = True
         cycle = self._last_cycle
-        if not self._in_head and cycle is not None:
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self.transport.close()
+        if cycle is None or cycle.response_complete:
+            if self._in_head:
+                self._answer_and_leave(malformed)
+            else:
+                # Answered already; the rest of its body is what is not wanted.
+                self.transport.close()
+        elif self._in_head:
+            # What came before is in order and is answered; then the connection ends, without a word to this one.
+            cycle.keep_alive = False
+        else:
+            self._give_up(cycle, malformed)
 
-    def _may_answer(self) -> bool:
-        if self.pipeline:
-            return False
-        cycle = self._last_cycle
-        if self._in_head:
-            return cycle is None or cycle.response_complete
-        return cycle is not None and not cycle.response_started
+    def _give_up(self, cycle: RequestResponseCycle, malformed: _Malformed) -> None:
+        """End a request whose body does not come as it should; the application learns that its client is gone."""
+        cycle.disconnected = True
+        cycle.message_event.set()
+        # An answer in the middle of another one would be read as a part of it, and one out of turn as another's.
+        if self.pipeline or cycle.response_started:
+            self.transport.close()
+        else:
+            self._answer_and_leave(malformed)
+
+    def _answer_and_leave(self, malformed: _Malformed) -> None:
+        self.transport.write(_answer(malformed))
+        # Closed at once, with bytes of the client unread, the kernel resets the connection and the answer may be lost.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped += len(data)
+        if self._dropped > LINGER_BYTES:
+            self.transport.close()
 
     @property
     def _last_cycle(self) -> RequestResponseCycle | None:

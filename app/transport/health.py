@@ -50,6 +50,10 @@ class Readiness:
                 self._until = monotonic() + KEPT_SECONDS
         return {**self._seen, "draining": not self.draining}
 
+    def forget(self) -> None:
+        """Look again when asked next."""
+        self._until = 0.0
+
 
 async def _passes(check: Check) -> bool:
     try:

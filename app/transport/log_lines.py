@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -37,8 +37,10 @@ _WORDED_BY_THE_INTERPRETER = (
 _THIRD_PARTIES = ("strawberry", "graphql", "asyncio", "tortoise", "aiosqlite", "asyncpg")
 
 
-def configure(log_format: LogFormat) -> None:
-    """Write every line of this process in this form, those of libraries too."""
+def configure(log_format: LogFormat, stream: TextIO | None = None) -> None:
+    """Write every line of this process in this form, those of libraries too: to standard error, if to nothing else."""
+    # A handler that fails would print the line's arguments as they are.
+    logging.raiseExceptions = False
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -55,8 +57,10 @@ def configure(log_format: LogFormat) -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"line": formatter},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
-            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "handlers": {
+                "lines": {"class": "logging.StreamHandler", "formatter": "line", "stream": stream or sys.stderr}
+            },
+            "root": {"handlers": ["lines"], "level": "WARNING"},
             "loggers": {"anchorage": {"level": "INFO"}, "uvicorn.access": {"handlers": [], "propagate": False}},
         }
     )

@@ -10,6 +10,7 @@ from time import monotonic
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -81,6 +82,9 @@ class Reception:
                 await _busy(scope, receive, leaving)
             else:
                 await self.app(scope, receive, leaving)
+        except ClientDisconnect:
+            # Nobody is left to answer.
+            answer.status = answer.status or CLIENT_WENT_AWAY
         except Exception as bug:  # noqa: BLE001  # the outermost border: logged below, and answered without a word of it
             answer.bug = bug
             await self._apologise(answer, scope, receive, leaving)

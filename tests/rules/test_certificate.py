@@ -26,6 +26,7 @@ from tests.rules.authority import (
     rebuild,
     rsa_key,
     rsa_spki,
+    spki,
     tlv,
 )
 from tests.rules.flaws import explicit_curve
@@ -170,6 +171,8 @@ def test_names_are_escaped_for_display() -> None:
 ECDSA_SIGNATURE = parse(ROOT.der).signature
 WITH_UNUSED_BIT = ROOT.der[: -len(ECDSA_SIGNATURE) - 1] + b"\x01" + ECDSA_SIGNATURE[:-1] + b"\x00"
 
+STRINGS_FOR_A_KEY = spki(bytes.fromhex("300d06092a864886f70d0101010500"), tlv(0x30, tlv(0x04, b"1"), tlv(0x04, b"3")))
+
 UNREADABLE = {
     "nothing": b"",
     "text": b"hello, world",
@@ -200,6 +203,8 @@ UNREADABLE = {
         ROOT.key,
         extensions=extensions_of(tlv(0x30, bytes.fromhex("0603551d11"), tlv(0x04, tlv(0x30, tlv(0xA3, b""))))),
     ).der,
+    "no serial number": rebuild(ROOT, ROOT.key, serial=tlv(0x04, b"\x01")).der,
+    "an RSA key of two strings": rebuild(ROOT, ROOT.key, spki=STRINGS_FOR_A_KEY).der,
     "an RSA key that is no sequence": rebuild(ROOT, ROOT.key, spki=rsa_spki(5, 3)[:-8] + bytes(8)).der,
 }
 

@@ -225,9 +225,14 @@ def test_a_scheme_of_another_kind_than_the_key_is_no_signature() -> None:
     ]
 
 
+def test_no_certificates_are_no_chain() -> None:
+    assert errors() == [("INPUT_EMPTY", None)]
+
+
 def test_a_stored_chain_is_the_ordered_one() -> None:
     found = ordered(*chain_of_three())
 
+    assert chain.stored(found.ders) == found
     assert chain.stored(found.ders).certificates == found.certificates
     assert chain.stored(found.ders) is chain.stored(found.ders)
 

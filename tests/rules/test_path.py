@@ -40,13 +40,13 @@ def breach(root: Made, below: Made) -> FindingCode | None:
 DNS, MAIL, URI = x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier
 
 
+def IP(text: str) -> x509.IPAddress:  # noqa: N802 - reads as the other forms do
+    return x509.IPAddress(ip_network(text) if "/" in text else ip_address(text))
+
+
 def unchecked(text: str) -> x509.RFC822Name:
     """An address that the library reads and would not write."""
     return x509.RFC822Name._init_without_validation(text)  # noqa: SLF001
-
-
-def IP(text: str) -> x509.IPAddress:  # noqa: N802 - reads as the other forms do
-    return x509.IPAddress(ip_network(text) if "/" in text else ip_address(text))
 
 
 WITHIN: list[tuple[x509.GeneralName, x509.GeneralName]] = [
@@ -58,6 +58,8 @@ WITHIN: list[tuple[x509.GeneralName, x509.GeneralName]] = [
     (DNS("example.com"), DNS("_acme.example.com")),
     (DNS(""), DNS("anything.example")),
     (MAIL("example.com"), MAIL("a@example.com")),
+    (unchecked(""), MAIL("a@example.com")),
+    (URI(""), URI("https://example.com")),
     (MAIL("example.com"), MAIL("a@EXAMPLE.com")),
     (MAIL(".example.com"), MAIL("a@mail.example.com")),
     (MAIL("a@example.com"), MAIL("a@Example.com")),
@@ -172,6 +174,22 @@ def test_the_subject_counts_as_a_directory_name_and_its_e_mail_address_as_a_mail
 
     assert breach(allowing, named(allowing, subject="below")) is FindingCode.NAME_CONSTRAINT_VIOLATION
     assert breach(mail, named(mail, subject=subject)) is FindingCode.NAME_CONSTRAINT_VIOLATION
+
+
+def test_a_directory_name_of_bits_is_compared_as_it_is() -> None:
+    """An x500UniqueIdentifier is a BIT STRING, and no text that could be folded."""
+    bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00A", x509.name._ASN1Type.BitString)  # noqa: SLF001
+    other = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00a", x509.name._ASN1Type.BitString)  # noqa: SLF001
+    root = constrained(permitted=[x509.DirectoryName(x509.Name([bits]))])
+
+    assert breach(root, named(root, subject=x509.Name([bits]))) is None
+    assert breach(root, named(root, subject=x509.Name([other]))) is FindingCode.NAME_CONSTRAINT_VIOLATION
+
+
+def test_a_ca_without_constraints_allows_every_name() -> None:
+    root = make("Root CA")
+
+    assert path.name_breach(root.parsed, named(root, DNS("example.com")).parsed) is None
 
 
 def test_a_constraint_that_is_not_critical_binds_too() -> None:

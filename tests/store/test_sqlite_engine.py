@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sqlite3
 import stat
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.store import sqlite_engine
 from app.store.connection import CannotOpen, Transaction
 from app.store.database import Database, Role, open_database
 from app.store.migrate import migrate
-from app.store.schema import MIGRATIONS
+from app.store.schema import MIGRATIONS, SchemaMismatch
 from app.store.sqlite_backend import SqliteBackend
 from app.store.sqlite_reads import READERS
 
@@ -202,6 +203,19 @@ async def test_a_first_open_that_fails_says_so_and_may_be_tried_again(tmp_path: 
     await database.close()
 
 
+async def test_a_program_that_forgets_to_close_its_database_ends_all_the_same(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys; from app.store.database import open_database\n"
+        "async def main():\n await open_database(sys.argv[1], models=()).start()\n raise SystemExit(7)\n"
+        "asyncio.run(main())"
+    )
+    forgetful = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, f"sqlite://{tmp_path}/x.db", cwd=Path(__file__).parents[2]
+    )
+    async with asyncio.timeout(30):
+        assert await forgetful.wait() == 7
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "anchorage.db").write_text("This is not a database. " * 100, encoding="utf-8")
     with pytest.raises(CannotOpen, match="not a database"):
@@ -235,6 +249,28 @@ async def test_readers_that_are_all_busy_are_waited_for_only_so_long(
     for read in endless:
         read.cancel()
     await asyncio.gather(*endless, return_exceptions=True)
+
+
+async def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_point_at_it(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/anchorage.db"
+    (tmp_path / "0001_two.sqlite.sql").write_text(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE child (parent_id INTEGER REFERENCES parent (id) ON DELETE CASCADE);"
+        "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1);",
+        encoding="utf-8",
+    )
+    (tmp_path / "0002_rebuild.sqlite.sql").write_text(
+        "CREATE TABLE rebuilt (id INTEGER PRIMARY KEY, name TEXT);"
+        "INSERT INTO rebuilt (id) SELECT id FROM parent; DROP TABLE parent; ALTER TABLE rebuilt RENAME TO parent;",
+        encoding="utf-8",
+    )
+    (tmp_path / "0003_dangle.sqlite.sql").write_text("DELETE FROM parent;", encoding="utf-8")
+    with pytest.raises(SchemaMismatch, match="rows of child that point at nothing"):
+        await migrate(url, folder=tmp_path)
+    with sqlite3.connect(tmp_path / "anchorage.db") as file:
+        assert file.execute("SELECT parent_id FROM child").fetchall() == [(1,)]
+        assert file.execute("SELECT id, name FROM parent").fetchall() == [(1, None)]
+    file.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite://:memory:", "mysql://root@localhost/x", "anchorage.db"])

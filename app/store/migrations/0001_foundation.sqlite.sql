@@ -263,6 +263,15 @@ CREATE TABLE idempotency_key (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_key_expiry ON idempotency_key (account_id, expires_at);
 
+-- When an entry is written while a change waits for its own, SQLite looks through every table that may name it: with an
+-- index one step each, without one a scan of all that the installation holds.
+CREATE INDEX account_audit ON account (audit_id);
+CREATE INDEX certificate_audit ON certificate (audit_id);
+CREATE INDEX certificate_tombstone_audit ON certificate_tombstone (audit_id);
+CREATE INDEX api_key_audit ON api_key (audit_id);
+CREATE INDEX portal_user_audit ON portal_user (audit_id);
+CREATE INDEX idempotency_key_audit ON idempotency_key (audit_id);
+
 -- A change must name an entry that is not there yet, so that it cannot hide behind the entry of an earlier one.
 CREATE TRIGGER account_new BEFORE INSERT ON account BEGIN
     SELECT RAISE(ABORT, 'account_unrecorded')

@@ -1,106 +1,106 @@
-"""Plain values, the quick way: most fields of an answer are attributes that are there already.
+"""The seam behind which an operation is executed: graphql-core's executor now, compiled plans later."""
 
-graphql-core prepares a description of every field for its resolver, asks whether the result must be waited for, and
-walks through its type. For an attribute with a scalar value all of that finds nothing; a page has thousands of them.
-"""
-
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 from graphql import (
-    GraphQLEnumType,
-    GraphQLError,
-    GraphQLField,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLOutputType,
+    ExecutionResult,
     GraphQLSchema,
-    GraphQLString,
-    is_leaf_type,
+    OperationDefinitionNode,
+    create_source_event_stream,
+    execute,
+    execute_subscription_event,
+    map_source_to_response_event,
 )
-from graphql.pyutils import Path
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types.field import StrawberryField
+from graphql.execution import Executor as CoreExecution
+from graphql.pyutils import AwaitableOrValue
+from strawberry import Schema
+from strawberry.execution import optimized_is_awaitable
 
-_PLAIN = "anchorage-plain"
+from app.transport.graphql.documents import Document
 
-Write = Callable[[Any], object]
+OpenContext = Callable[[], object]
+"""Makes a fresh context."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """A field whose value is an attribute: its name, and how it is written into the answer."""
+class Operation:
+    """One operation of a valid document within its limits, and the variables as the caller sent them."""
 
-    attribute: str
-    write: Write
-    is_nullable: bool
-
-
-class PlainFirst(StrawberryGraphQLCoreExecutionContext):
-    """Answers plain fields itself, and leaves to graphql-core the others and whatever is wrong with one."""
-
-    def execute_field(  # noqa: D102  # graphql-core's own method
-        self,
-        parent_type: GraphQLObjectType,
-        source: Any,  # noqa: ANN401
-        field_details_list: Any,  # noqa: ANN401
-        path: Path,
-        position_context: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        field = parent_type.fields.get(field_details_list[0].node.name.value)
-        plain: Plain | None = None if field is None else field.extensions.get(_PLAIN)
-        if plain is not None and not (self.middleware_manager and self.middleware_manager.middlewares):
-            try:
-                value = getattr(source, plain.attribute)
-                if value is not None:
-                    return plain.write(value)
-                if plain.is_nullable:
-                    return None
-            except (AttributeError, GraphQLError, KeyError, TypeError, ValueError):
-                # A value that cannot be written is a bug of ours; graphql-core says where it is.
-                pass
-        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+    document: Document
+    definition: OperationDefinitionNode
+    variables: dict[str, Any]
+    hide_suggestions: bool
 
 
-def mark_plain_fields(schema: GraphQLSchema) -> None:
-    """Find the plain fields of a schema, once."""
-    for named in schema.type_map.values():
-        if isinstance(named, GraphQLObjectType) and not named.name.startswith("__"):
-            for field in named.fields.values():
-                plain = _plain(field)
-                if plain is not None:
-                    field.extensions[_PLAIN] = plain
+class Executor(Protocol):
+    """Executes what was found valid and affordable. Raises nothing: what goes wrong stands in the result."""
+
+    async def execute(self, operation: Operation, context: object) -> ExecutionResult:
+        """The result of a query or a mutation."""
+
+    async def subscribe(
+        self, operation: Operation, open_context: OpenContext
+    ) -> AsyncGenerator[ExecutionResult] | ExecutionResult:
+        """The results of a subscription, or the errors that kept it from starting.
+
+        The stream holds what the subscription's field holds: it must be closed (`aclose`) when it is no longer read.
+        Every event is executed in a context of its own: a loader would otherwise answer yesterday's rows.
+        """
 
 
-def _plain(field: GraphQLField) -> Plain | None:
-    definition = field.extensions.get("strawberry-definition")
-    if not isinstance(definition, StrawberryField) or not definition.is_basic_field:
-        return None
-    kind = field.type
-    write = _writer(kind.of_type if isinstance(kind, GraphQLNonNull) else kind)
-    if write is None:
-        return None
-    return Plain(definition.python_name, write, is_nullable=not isinstance(kind, GraphQLNonNull))
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    return optimized_is_awaitable(value)
 
 
-def _writer(kind: GraphQLOutputType) -> Write | None:
-    if isinstance(kind, GraphQLList):
-        inner = kind.of_type
-        item = _writer(inner.of_type) if isinstance(inner, GraphQLNonNull) else None
-        return None if item is None else _list_writer(item)
-    if isinstance(kind, GraphQLEnumType):
-        # Equal values have equal hashes, and a member of ours equals its value.
-        return {value.value: name for name, value in kind.values.items()}.__getitem__
-    if kind is GraphQLString:
-        return _write_text
-    return kind.coerce_output_value if is_leaf_type(kind) else None
+class CoreExecutor:
+    """graphql-core's executor over Strawberry's schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema: GraphQLSchema = schema._schema  # noqa: SLF001  # Strawberry offers no other way to its core
+        self._class = schema.execution_context_class
+
+    async def execute(self, operation: Operation, context: object) -> ExecutionResult:
+        """The result of a query or a mutation."""
+        result = execute(
+            self._schema,
+            operation.document.ast,
+            context_value=context,
+            variable_values=operation.variables,
+            operation_name=_name(operation),
+            executor_class=self._class,
+            is_awaitable=_is_awaitable,
+            hide_suggestions=operation.hide_suggestions,
+        )
+        return result if isinstance(result, ExecutionResult) else await result
+
+    async def subscribe(
+        self, operation: Operation, open_context: OpenContext
+    ) -> AsyncGenerator[ExecutionResult] | ExecutionResult:
+        """The results of a subscription, or the errors that kept it from starting."""
+        execution = self._class.build(
+            self._schema,
+            operation.document.ast,
+            context_value=open_context(),
+            raw_variable_values=operation.variables,
+            operation_name=_name(operation),
+            is_awaitable=_is_awaitable,
+            hide_suggestions=operation.hide_suggestions,
+        )
+        if isinstance(execution, list):
+            return ExecutionResult(None, errors=execution)
+        source = create_source_event_stream(execution)
+        stream = source if isinstance(source, ExecutionResult | AsyncIterable) else await source
+        if isinstance(stream, ExecutionResult):
+            return stream
+
+        def run(event: CoreExecution[Any]) -> AwaitableOrValue[ExecutionResult]:
+            event.context_value = open_context()
+            return execute_subscription_event(event)
+
+        return map_source_to_response_event(execution, stream, run)
 
 
-def _list_writer(item: Write) -> Write:
-    return lambda values: [item(value) for value in values]
-
-
-def _write_text(value: object) -> object:
-    return value if type(value) is str else GraphQLString.coerce_output_value(value)
+def _name(operation: Operation) -> str | None:
+    return operation.definition.name.value if operation.definition.name else None

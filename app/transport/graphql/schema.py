@@ -6,8 +6,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.errors import Refusal
-from app.transport.graphql.execution import PlainFirst, mark_plain_fields
 from app.transport.graphql.mutations import Mutation
+from app.transport.graphql.plain_fields import PlainFirst, mark_plain_fields
 from app.transport.graphql.queries import Query
 from app.transport.graphql.refusals import extensions_of
 from app.transport.graphql.scalars import SCALARS

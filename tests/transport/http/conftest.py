@@ -2,12 +2,22 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import LogFormat, Settings
+from app.transport.log_lines import configure
 from tests.transport.http.running import Running, make_account, make_key, serving, settings_for
+
+
+@pytest.fixture(autouse=True)
+def logged() -> StringIO:
+    """The log, written as the server writes it."""
+    stream = StringIO()
+    configure(LogFormat.JSON, stream)
+    return stream
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from uvicorn.server import Server
 
 from app.actor import Role, command_line
-from app.clock import system_clock
+from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.installation import Installation
 from app.main import Application, create_app, parts_of
@@ -68,7 +69,7 @@ class Running:
         finally:
             writer.close()
 
-    async def entries(self, code: str) -> list[dict[str, object]]:
+    async def entries(self, code: str) -> list[dict[str, Any]]:
         """The bodies of the entries with this code, oldest first."""
         rows = await self.installation.database.reads.fetch(
             "SELECT b.body FROM audit_entry AS e JOIN audit_body AS b ON b.seq = e.seq"
@@ -86,10 +87,12 @@ def settings_for(url: str, folder: Path, **given: object) -> Settings:
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, *, bounds: Bounds | None = None, web_build: Path | None = None
+    settings: Settings, *, bounds: Bounds | None = None, web_build: Path | None = None, clock: Clock = system_clock
 ) -> AsyncIterator[Running]:
     """Serve until the block ends, then drain."""
-    application = create_app(settings, api=StubApi, web_build=web_build or settings.data_dir / "no-web-build")
+    application = create_app(
+        settings, api=StubApi, clock=clock, web_build=web_build or settings.data_dir / "no-web-build"
+    )
     config = GuardedConfig(
         app=application,
         host="127.0.0.1",

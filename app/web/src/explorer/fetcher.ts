@@ -1,7 +1,10 @@
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
-import { type ExecutionResult, Kind, type OperationDefinitionNode, OperationTypeNode, parse } from "graphql";
+import { type ExecutionResult, GraphQLError, Kind, type OperationDefinitionNode, OperationTypeNode, parse } from "graphql";
 
 import { authorization, type RequestHeaders, sendable } from "./headers.ts";
+
+/** What GraphiQL calls the operation that asks for the schema. It asks at once, before a key can have been typed. */
+const INTROSPECTION = "IntrospectionQuery";
 
 type Seen = (result: ExecutionResult) => void;
 
@@ -14,6 +17,9 @@ type Seen = (result: ExecutionResult) => void;
 export function createFetcher(address: URL, seen: Seen): Fetcher {
   return async (params, options) => {
     const headers = sendable(options?.headers);
+    if (params.operationName === INTROSPECTION && authorization(headers) === undefined) {
+      return { errors: [new GraphQLError("The schema is shown to known callers: type your key below, under Headers.")] };
+    }
     const operation = chosenOperation(params);
     const request = operation === undefined ? params : { ...params, operationName: operation.name?.value ?? null };
     if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {

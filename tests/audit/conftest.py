@@ -1,0 +1,86 @@
+"""One account with a past for all tests that tamper with it: each in a transaction that is rolled back."""
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.audit.entry import account_stream
+from app.store.connection import Engine
+from app.store.database import open_database
+from app.store.migrate import migrate
+from tests.audit.history import World, live
+from tests.audit.owner import Owner, owning
+from tests.conftest import ENGINE, UrlOf
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lived_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a database in which an account has had a past."""
+    if ENGINE is Engine.SQLITE:
+        url = f"sqlite://{tmp_path_factory.mktemp('lived')}/anchorage.db"
+    else:
+        postgres: UrlOf = request.getfixturevalue("postgres")
+        name = f"anchorage_lived_{secrets.token_hex(4)}"
+        owner = await asyncpg.connect(postgres("postgres"))
+        await owner.execute(f"CREATE DATABASE {name}")
+        await owner.close()
+        url = postgres(name)
+    await migrate(url)
+    database = open_database(url)
+    await database.start()
+    await live(await World.open(database))
+    await database.close()
+    yield url
+
+
+@dataclass(frozen=True)
+class Lived:
+    """The database, and its owner in a transaction without guards. Entries are named by number in the account's stream.
+
+    `refusal` is an entry that changed nothing; `change` is one that did.
+    """
+
+    url: str
+    owner: Owner
+    account_id: str
+    stream: str
+    refusal: int
+    change: int
+
+    async def entry(self, sql: str, *args: object, aseq: int | None = None) -> None:
+        """Run a statement that ends in WHERE, on an entry; the refusal when none is named."""
+        await self.owner.execute(f"{sql} {self._place(aseq)}", *args)
+
+    async def body(self, aseq: int | None = None) -> bytes:
+        """An entry's body."""
+        (row,) = await self.owner.fetch(f"SELECT body FROM audit_body WHERE {self.seq_of(aseq)}")
+        return bytes(row["body"])
+
+    def seq_of(self, aseq: int | None = None) -> str:
+        """The condition that names an entry's rows in the tables beside it."""
+        return f"seq = (SELECT seq FROM audit_entry WHERE {self._place(aseq)})"
+
+    def _place(self, aseq: int | None) -> str:
+        return f"stream = '{self.stream}' AND aseq = {aseq or self.refusal}"
+
+
+@pytest.fixture
+async def lived(lived_url: str) -> AsyncIterator[Lived]:
+    """The past, and its owner, of whose deeds nothing is left afterwards."""
+    async with owning(lived_url) as owner:
+        (account,) = await owner.fetch("SELECT id FROM account")
+        stream = account_stream(account["id"])
+        (places,) = await owner.fetch(
+            "SELECT min(CASE WHEN action = 'certificate.upload' AND result = 'refused' THEN aseq END) AS refusal,"
+            " max(CASE WHEN action = 'account.set_feature' THEN aseq END) AS change"
+            " FROM audit_entry WHERE stream = $1",
+            stream,
+        )
+        await owner.execute("BEGIN")
+        await owner.take_guards_away()
+        yield Lived(lived_url, owner, account["id"], stream, places["refusal"], places["change"])
+        await owner.execute("ROLLBACK")

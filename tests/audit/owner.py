@@ -1,0 +1,149 @@
+"""The owner of a database, who can take the guards away, change what they like, and put the guards back."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from typing import Protocol, cast
+
+import asyncpg
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from app.store.connection import Engine, Row
+from app.store.sqlite_connect import native
+from app.store.url import sqlite_path
+
+TABLES = (
+    "audit_stream", "audit_entry", "audit_body", "audit_disclosure", "account", "certificate", "x509_certificate",
+    "certificate_tombstone", "api_key", "portal_user", "idempotency_key",
+)  # fmt: skip
+
+
+class Owner(Protocol):
+    """A connection that nothing refuses. It can be read as a `Connection` is, also what it has not committed."""
+
+    engine: Engine
+
+    @property
+    def orm(self) -> BaseDBAsyncClient:
+        """Not here."""
+
+    async def execute(self, sql: str, *args: object) -> None:
+        """Run one statement, with `$1, $2 …` placeholders."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """All rows."""
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """The first row, or None."""
+
+    async def take_guards_away(self) -> None:
+        """Every trigger."""
+
+    async def put_guards_back(self) -> None:
+        """What was taken away, as somebody would who hides what they did."""
+
+
+@asynccontextmanager
+async def owning(url: str) -> AsyncIterator[Owner]:
+    """A connection of the owner's."""
+    path = sqlite_path(url)
+    if path is not None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+            raw.row_factory = sqlite3.Row
+            yield SqliteOwner(raw)
+        return
+    connection = await asyncpg.connect(url)
+    try:
+        yield PostgresOwner(connection)
+    finally:
+        await connection.close()
+
+
+async def dump(owner: Owner) -> dict[str, list[str]]:
+    """Every row of every table, to see whether anything changed."""
+    return {
+        table: sorted(repr(tuple(dict(row).items())) for row in await owner.fetch(f"SELECT * FROM {table}"))
+        for table in TABLES
+    }
+
+
+class SqliteOwner:
+    """See `Owner`."""
+
+    engine = Engine.SQLITE
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+        self._guards: list[sqlite3.Row] = []
+
+    @property
+    def orm(self) -> BaseDBAsyncClient:
+        """See `Owner.orm`."""
+        raise NotImplementedError
+
+    async def execute(self, sql: str, *args: object) -> None:
+        """See `Owner.execute`."""
+        self._raw.execute(native(sql), args)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """See `Owner.fetch`."""
+        return cast("Sequence[Row]", self._raw.execute(native(sql), args).fetchall())
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """See `Owner.fetch_one`."""
+        return cast("Row | None", self._raw.execute(native(sql), args).fetchone())
+
+    async def take_guards_away(self) -> None:
+        """See `Owner.take_guards_away`."""
+        self._guards = self._raw.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for guard in self._guards:
+            self._raw.execute(f"DROP TRIGGER {guard['name']}")
+
+    async def put_guards_back(self) -> None:
+        """See `Owner.put_guards_back`."""
+        for guard in self._guards:
+            self._raw.execute(guard["sql"])
+
+
+class PostgresOwner:
+    """See `Owner`."""
+
+    engine = Engine.POSTGRES
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+        self._guards: list[asyncpg.Record] = []
+
+    @property
+    def orm(self) -> BaseDBAsyncClient:
+        """See `Owner.orm`."""
+        raise NotImplementedError
+
+    async def execute(self, sql: str, *args: object) -> None:
+        """See `Owner.execute`."""
+        await self._connection.execute(sql, *args)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """See `Owner.fetch`."""
+        return cast("Sequence[Row]", await self._connection.fetch(sql, *args))
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """See `Owner.fetch_one`."""
+        return cast("Row | None", await self._connection.fetchrow(sql, *args))
+
+    async def take_guards_away(self) -> None:
+        """See `Owner.take_guards_away`."""
+        self._guards = await self._connection.fetch(
+            "SELECT t.tgrelid::regclass::text AS relation, t.tgname AS name FROM pg_trigger AS t"
+            " JOIN pg_class AS c ON c.oid = t.tgrelid"
+            " WHERE t.tgenabled = 'A' AND t.tgparentid = 0 AND c.relnamespace = 'public'::regnamespace"
+        )
+        await self._switch("DISABLE")
+
+    async def put_guards_back(self) -> None:
+        """See `Owner.put_guards_back`."""
+        await self._switch("ENABLE ALWAYS")
+
+    async def _switch(self, how: str) -> None:
+        for guard in self._guards:
+            await self._connection.execute(f"ALTER TABLE {guard['relation']} {how} TRIGGER {guard['name']}")
