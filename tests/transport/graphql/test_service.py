@@ -12,11 +12,12 @@ from tests.transport.graphql.callers import Caller, anonymous
 HEALTH = "{ health { status release checks { name status latencyMs } } }"
 
 
-def answering(answer: bool) -> Check:
-    async def check() -> bool:
-        return answer
+async def well() -> bool:
+    return True
 
-    return check
+
+async def not_so_well() -> bool:
+    return False
 
 
 async def down() -> bool:
@@ -32,7 +33,7 @@ async def test_health_asks_the_database_and_needs_no_key(house: House) -> None:
 
 
 async def test_health_is_as_bad_as_its_worst_check(house: House) -> None:
-    checks = {"disk": answering(True), "writing": answering(False)}
+    checks: dict[str, Check] = {"disk": well, "writing": not_so_well}
     asker = replace(anonymous(house), checks=checks)
     health = (await asker(HEALTH))["health"]
     assert health["status"] == "DEGRADED"
