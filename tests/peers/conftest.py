@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from scripts.setup_environment import is_usable_node, node_version
 from tests.serving import Served, serving
@@ -88,8 +89,9 @@ def _node() -> Path:
     pytest.fail("Node.js 20.19 or later is needed. It comes with:  ./scripts/setup web")
 
 
-@pytest.fixture
-async def served(migrated_url: str, tmp_path: Path) -> AsyncIterator[Served]:
-    """The product, as a user starts it."""
-    async with serving(migrated_url, tmp_path / "data") as served:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The product, as a user starts it: one for all tests of a module, for each start takes seconds."""
+    place = tmp_path_factory.mktemp("served")
+    async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
         yield served

@@ -10,7 +10,7 @@ import pytest
 from tests.peers.conftest import Peers, Said
 from tests.serving import Served, serving
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.asyncio(loop_scope="module")]
 
 CREATE = (
     "mutation($name:String!){createApiKey(input:{name:$name,role:VIEWER}){apiKey{name} errors{...on UserError{code}}}}"
@@ -87,11 +87,9 @@ async def test_a_wrong_key_ends_the_socket_with_4403_and_the_stream_with_401(pee
 
 
 @pytest.mark.parametrize("kind", ["ws", "sse"])
-async def test_a_server_that_stops_ends_its_feeds_and_waits_for_none(
-    peers: Peers, migrated_url: str, tmp_path: Path, kind: str
-) -> None:
+async def test_a_server_that_stops_ends_its_feeds_and_waits_for_none(peers: Peers, tmp_path: Path, kind: str) -> None:
     # Longer than a test waits for the server's end.
-    async with serving(migrated_url, tmp_path / "data", drain_seconds="120") as served:
+    async with serving(f"sqlite://{tmp_path}/anchorage.db", tmp_path / "data", drain_seconds="120") as served:
         before = (await served.operate(NEWEST))["auditEvents"]["edges"][0]["cursor"]
         await served.operate(CREATE, {"name": "seen before the end"})
         variables = json.dumps({"after": before})
