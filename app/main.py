@@ -83,7 +83,9 @@ def create_app(
     """
     parts = _parts(settings, clock)
     gate = HouseGate(
-        services=Services(parts.installation.database, parts.installation.door, clock, settings),
+        services=Services(
+            parts.installation.database, parts.installation.door, clock, settings, checks=parts.readiness.checks
+        ),
         strangers=parts.strangers,
         key_uses=parts.key_uses,
         metrics=parts.metrics,

@@ -18,6 +18,7 @@ from graphql import GraphQLError
 from app.errors import Refusal
 from app.transport.graphql.errors import Code, FormattedError
 from app.transport.graphql.refusals import extensions_of
+from app.transport.graphql.wrong_input import BadUserInput
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ def _field_error(error: GraphQLError, request_id: str) -> FormattedError:
         cause = cause.original_error
     if isinstance(cause, Refusal):
         return _located(error, cause.message, extensions_of(cause))
+    if isinstance(cause, BadUserInput):
+        return _located(error, cause.message, cause.extensions or {})
     if isinstance(cause, GraphQLError | None) and _is_about_an_argument(cause or error):
         return _located(error, without_values(error.message), {"code": Code.BAD_USER_INPUT})
     note_bug(cause or error, request_id)
