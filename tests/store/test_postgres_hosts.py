@@ -54,7 +54,7 @@ async def test_whoever_is_cancelled_while_connecting_leaves_no_connection(
                 await answer.close()
     gc.collect()
     async with asyncio.timeout(10):
-        while await admin.fetchval(f"SELECT count(*) FROM ({BACKENDS}) AS left_over"):  # noqa: ASYNC110, S608
+        while await admin.fetchval(f"SELECT count(*) FROM ({BACKENDS}) AS left_over"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
