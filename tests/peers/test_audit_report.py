@@ -68,6 +68,11 @@ async def test_a_report_is_made_from_the_whole_log_or_a_half_open_range(
     assert {"field": "status", "before": "ACTIVE", "after": "INACTIVE"} in blacklisted["changes"]
     assert {row["code"] for row in rows if row["outcome"] == "refused"} >= {"NAME_TAKEN", "LEAF_IN_CHAIN"}
 
+    # The first of the things that are not audited: ordinary reads leave nothing, looks into the log an entry each.
+    await served.operate("query { certificates(first: 5) { edges { node { name } } } }", key=auditor)
+    later, _ = await rows_of(served, auditor)
+    assert {row["action"] for row in later[len(rows) :]} == {"audit.read"}
+
     bounds = ("--start", rows[2]["occurredAt"], "--end", rows[5]["occurredAt"])
     ranged = await script(served, "--format", "csv", *bounds, key=auditor)
 
