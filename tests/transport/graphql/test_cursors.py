@@ -1,4 +1,4 @@
-"""Cursors and pages that cannot be are refused as what they are, and a cursor tells nothing that is not its reader's."""
+"""Cursors and pages that cannot be are refused as what they are, and no cursor tells what is not its reader's."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
