@@ -149,6 +149,7 @@ def test_the_walk_is_linear_in_a_document_of_doubling_fragments() -> None:
             sys.setprofile(None)
         return counted["shape"]
 
+    assert calls(8) - calls(4) == calls(4) - calls(0)
     assert calls(80) - calls(40) == calls(40) - calls(0)
     assert calls(80) < 500
 
