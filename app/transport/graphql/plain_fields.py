@@ -99,7 +99,13 @@ def _writer(kind: GraphQLOutputType) -> Write | None:
 
 
 def _list_writer(item: Write) -> Write:
-    return lambda values: [item(value) for value in values]
+    def write(values: object) -> object:
+        if not isinstance(values, list | tuple):
+            # A text can be iterated too, and is no list.
+            raise TypeError("not a list")
+        return [item(value) for value in values]
+
+    return write
 
 
 def _write_text(value: object) -> object:
