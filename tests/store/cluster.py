@@ -38,9 +38,9 @@ class Cluster:
     port: int = field(default_factory=_free_port)
 
     @classmethod
-    def create(cls) -> "Cluster":
-        """Make the files of a server; it does not run yet."""
-        folder = Path(tempfile.mkdtemp(prefix="anchorage-postgres-"))
+    def create(cls, inside: Path | None = None) -> "Cluster":
+        """Make the files of a server, in a new folder inside the given one; it does not run yet."""
+        folder = Path(tempfile.mkdtemp(prefix="anchorage-postgres-", dir=inside))
         if os.geteuid() == 0:
             # initdb refuses to run as root.
             shutil.chown(folder, "postgres")
