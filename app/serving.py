@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import resource
 import socket
 import threading
@@ -109,6 +110,10 @@ class _Server(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # The schema and the modules stay until the end: a full collection would walk over all of it, and hold every
+        # request for as long.
+        gc.collect()
+        gc.freeze()
         self._ready()
 
 

@@ -57,7 +57,12 @@ class House:
 
     async def change(self, callers: int, seconds: float, *, accounts: int, door: Door | None = None) -> Rate:
         """`callers` at a time set statuses, for so many seconds, spread over so many accounts."""
-        commands = [self._changes(at % accounts, at // accounts) for at in range(callers)]
+        # Each has records of its own: one that has its status already is recorded and not changed.
+        share = -(-callers // accounts)
+        commands = [
+            self._changes(self.actors[at % accounts], self.records[at % accounts][at // accounts :: share])
+            for at in range(callers)
+        ]
         return await _load(door or self.door, commands, seconds)
 
     async def upload(self, callers: int, seconds: float, authorities: Iterator[Submission]) -> Rate:
@@ -65,11 +70,9 @@ class House:
         shared = self._uploads(authorities)
         return await _load(self.door, [shared] * callers, seconds)
 
-    def _changes(self, account: int, start: int) -> Iterator[tuple[Actor, SetCertificateStatus]]:
-        actor, records = self.actors[account], self.records[account]
-        turned = [*records[start % len(records) :], *records[: start % len(records)]]
+    def _changes(self, actor: Actor, records: Sequence[str]) -> Iterator[tuple[Actor, SetCertificateStatus]]:
         for status in cycle((Status.INACTIVE, Status.ACTIVE)):
-            for record in turned:
+            for record in records:
                 yield actor, SetCertificateStatus(record, status, "The plant's key left the building.")
 
     def _uploads(self, authorities: Iterator[Submission]) -> Iterator[tuple[Actor, UploadCertificate]]:
