@@ -26,7 +26,7 @@ from app.transport.graphql.masking import (
     note_bug,
     request_errors,
 )
-from app.transport.graphql.requests import GraphQLRequest, require_plain
+from app.transport.graphql.requests import GraphQLRequest, require_plain, require_texts
 
 Response = dict[str, Any]
 """A response of the GraphQL specification, section 7.1."""
@@ -118,6 +118,7 @@ class Operations:
         require_plain(request.variables)
         document = self._documents.ready(request.query, may_introspect=may_introspect)
         definition = document.operation(request.operation_name)
+        require_texts(self._rules.schema, definition, request.variables)
         _require_taken(definition.operation, transport)
         if caller.is_anonymous and self._needs_a_caller(document, definition):
             raise unauthenticated()

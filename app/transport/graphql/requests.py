@@ -5,12 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    is_input_type,
+    type_from_ast,
+)
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 
 from app.transport.graphql.errors import bad_request
 
 _DEEPEST_VARIABLE = 32
+_FILES = frozenset({"PEM"})
+"""Scalars that hold what somebody read from a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ def _map(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def require_plain(variables: dict[str, Any]) -> None:
-    """Refuse variables that no field of ours can mean: U+0000 in a string, or objects nested without end.
+    """Refuse variables that are nested without end.
 
     Raises RequestError with status 400.
     """
@@ -104,13 +116,36 @@ def require_plain(variables: dict[str, Any]) -> None:
         deeper: list[object] = []
         for value in layer:
             if isinstance(value, dict):
-                deeper.extend(value.keys())
                 deeper.extend(value.values())
             elif isinstance(value, list):
                 deeper.extend(value)
-            elif isinstance(value, str) and "\0" in value:
-                raise bad_request("A variable holds U+0000, which no field accepts.")
         if not deeper:
             return
         layer = deeper
     raise bad_request(f"The variables are nested more than {_DEEPEST_VARIABLE} deep.")
+
+
+def require_texts(schema: GraphQLSchema, definition: OperationDefinitionNode, variables: dict[str, Any]) -> None:
+    """Refuse U+0000 in a variable, which no text of ours holds and PostgreSQL cannot store.
+
+    A file's text is left to the rules for files: they name what is wrong with it, and the attempt stands in the
+    account's log. A variable that the operation does not declare is nobody's. Raises RequestError with status 400.
+    """
+    for declared in definition.variable_definitions or ():
+        kind = type_from_ast(schema, declared.type)
+        if is_input_type(kind):
+            _require_text(kind, variables.get(declared.variable.name.value))
+
+
+def _require_text(kind: GraphQLInputType, value: object) -> None:
+    if isinstance(kind, GraphQLNonNull):
+        _require_text(kind.of_type, value)
+    elif isinstance(kind, GraphQLList):
+        for item in value if isinstance(value, list) else [value]:
+            _require_text(kind.of_type, item)
+    elif isinstance(kind, GraphQLInputObjectType):
+        for name, given in value.items() if isinstance(value, dict) else ():
+            if name in kind.fields:
+                _require_text(kind.fields[name].type, given)
+    elif isinstance(value, str) and "\0" in value and kind.name not in _FILES:
+        raise bad_request("A variable holds U+0000, which no text may.")

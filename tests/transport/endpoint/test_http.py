@@ -101,8 +101,7 @@ async def test_a_body_that_is_not_declared_as_plain_json_is_415(house: SmallHous
         b'\xef\xbb\xbf{"query":"{hello}"}',
         b"[" * 100_000 + b"]" * 100_000,
         b'{"query":"{hello}","variables":{"a":' + b"[" * 500 + b"]" * 500 + b"}}",
-        b'{"query":"{hello}","variables":{"a":"\\u0000"}}',
-        b'{"query":"{hello}","variables":{"a":[{"\\u0000":1}]}}',
+        b'{"query":"query($a:String!){hello(name:$a)}","variables":{"a":"\\u0000"}}',
         b'{"query":"{hello}","variables":{"a":NaN}}',
     ],
 )
