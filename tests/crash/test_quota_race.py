@@ -1,7 +1,8 @@
 """T3: fifty writers at quota minus one. Exactly one is let in, and everybody has an entry.
 
-Seen to fail with `require_room` reading the counter before the stream's head is locked and the CHECK removed: with four
-processes on PostgreSQL a round let in up to three.
+Seen to fail without `require_room` (the table's CHECK stops the writers instead, as a fault of ours), and on PostgreSQL
+with four processes where the stream's head is read without its lock (entries no longer follow the head, and writers end
+in AUDIT_UNAVAILABLE).
 """
 
 import asyncio
