@@ -1,4 +1,7 @@
-"""The database itself refuses to change the log, and to change the state without it, whatever code asks."""
+"""T13: the database itself refuses to change the log, and to change the state without it, whatever code asks.
+
+Seen to fail with the trigger `audit_entry_no_update` left out of the migration.
+"""
 
 from datetime import timedelta
 

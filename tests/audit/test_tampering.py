@@ -1,4 +1,7 @@
-"""What the owner of a database changes behind the log is found, by its name, also when the guards are back in place."""
+"""T13: what the owner of a database changes behind the log is found, by its name, also with the guards back in place.
+
+Seen to fail with `prev` not compared with the hash of the entry before.
+"""
 
 import pytest
 

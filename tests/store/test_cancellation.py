@@ -1,4 +1,7 @@
-"""Callers come and go at any moment; the engine stays whole."""
+"""T1: callers come and go at any moment; the engine stays whole.
+
+The planted bug is Tortoise's own engine, which the last test puts through the same: it hangs or leaks.
+"""
 
 import asyncio
 import subprocess

@@ -1,4 +1,7 @@
-"""An id of another account is answered exactly as one that nothing has: wherever the schema takes an id."""
+"""T9: an id of another account is answered exactly as one that nothing has, wherever the schema takes an id.
+
+Seen to fail with the account left out of the query that reads records by their ids.
+"""
 
 import json
 from collections.abc import Mapping
