@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +25,9 @@ from app.transport import health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
+from app.transport.graphql.limits import Limits
+from app.transport.graphql.schema import schema
+from app.transport.graphql.view import GraphQLEndpoint
 from app.transport.guard import HOUSE
 from app.transport.health import Readiness
 from app.transport.metrics import Metrics
@@ -55,12 +57,14 @@ BuildApi = Callable[[Settings, Gate, Path | None], Api]
 
 def graphql_api(settings: Settings, gate: Gate, explorer: Path | None) -> Api:
     """The API that this program serves."""
-    schema = import_module("app.transport.graphql.schema").schema
-    view = import_module("app.transport.graphql.view")
-    endpoint: Api = view.GraphQLEndpoint(
-        schema, gate, view.Limits.of(settings), explorer, introspection=settings.introspection
+    return GraphQLEndpoint(
+        schema,
+        gate,
+        Limits.of(settings),
+        explorer,
+        introspection=settings.introspection,
+        public_url=settings.public_url,
     )
-    return endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def create_app(
     """
     parts = _parts(settings, clock)
     gate = HouseGate(
-        services=Services(parts.installation.database, parts.installation.door, clock, settings),
+        services=Services(
+            parts.installation.database, parts.installation.door, clock, settings, checks=parts.readiness.checks
+        ),
         strangers=parts.strangers,
         key_uses=parts.key_uses,
         metrics=parts.metrics,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 from uvicorn.server import Server
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -36,7 +37,7 @@ Listening = Callable[[str], None]
 """Hears the address once requests are answered there."""
 Build = Callable[[Settings], Starlette]
 
-_log = structlog.stdlib.get_logger(SERVER)
+_log: FilteringBoundLogger = structlog.get_logger(SERVER)
 
 
 class CannotServe(Exception):

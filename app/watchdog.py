@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from app.transport.log_lines import SERVER
 
@@ -24,7 +25,7 @@ EXIT_STATUS = 70
 
 End = Callable[[str], object]
 
-_log = structlog.stdlib.get_logger(SERVER)
+_log: FilteringBoundLogger = structlog.get_logger(SERVER)
 
 
 def end_process(reason: str) -> NoReturn:

@@ -21,9 +21,7 @@ SUFFIXES = {".py", ".ts", ".tsx"}
 NOT_OURS = {"node_modules", "dist", "__pycache__"}
 
 # A file's path, or `path:function`, and why it is better as it is.
-EXCEPTIONS: dict[str, str] = {
-    "tests/store/test_transactions.py": "one contract of transactions, a test for each of its clauses",
-}
+EXCEPTIONS: dict[str, str] = {}
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

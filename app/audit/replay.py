@@ -84,16 +84,12 @@ class Replay:
             self._compare(state, known, known.state)
             if state.type == "account":
                 self._compare_counters(state, known)
-        # An account's entries lie in streams of its own; of what is known now only other accounts are not its.
-        self._require_present(lambda key: key[0] != "account" or key[1] == account_id)
+        self._require_present(account_id)
         self._present = {}
 
-    def end(self) -> None:
-        """What the log says is there, and of which no account has been looked at."""
-        self._require_present(lambda _: True)
-
-    def _require_present(self, among: Callable[[_Key], bool]) -> None:
-        for key in [key for key in self._known if among(key)]:
+    def _require_present(self, account_id: str) -> None:
+        # An account's entries lie in streams of its own; of what is known now only other accounts are not its.
+        for key in [key for key in self._known if key[0] != "account" or key[1] == account_id]:
             known = self._known.pop(key)
             if known.state is not None:
                 message = f"The log says that this {key[0]} is there, and it is not."

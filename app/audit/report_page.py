@@ -136,8 +136,8 @@ def _changes(summary: Summary) -> Iterator[str]:
     if not summary.changes:
         yield "<p class=soft>None.</p>\n"
         return
-    yield "<table>\n<tr><th class=n>No.</th><th>When (UTC)</th><th>What</th><th>Certificate</th><th>Who</th><th>Why, and what"
-    yield " changed</th></tr>\n"
+    yield "<table>\n<tr><th class=n>No.</th><th>When (UTC)</th><th>What</th><th>Certificate</th><th>Who</th>"
+    yield "<th>Why, and what changed</th></tr>\n"
     for record in summary.changes:
         yield from _change(record)
     yield "</table>\n"

@@ -41,7 +41,6 @@ async def verify(source: Source, progress: Progress = lambda _done, _total: None
     everyone = by_account.keys() | set(await source.accounts()) | set(check.replay.accounts())
     for account_id in sorted(one for one in everyone if one is not None):
         await check.account(account_id, by_account.get(account_id, []))
-    check.replay.end()
     for stray in await source.strays():
         check.findings.add(stray)
     progress(check.done, check.total)

@@ -79,10 +79,12 @@ class HouseGate:
 
     def open(self, caller: Caller, operation_name: str | None) -> Context:
         """See the protocol."""
+        budget = None
         if isinstance(caller, _Arrived):
             caller.arrival.operation = operation_name
+            budget = caller.arrival.budget
         origin = replace(caller.origin, operation=operation_name)
-        return Context(self.services, caller.actor, origin, self.services.clock())
+        return Context(self.services, caller.actor, origin, self.services.clock(), budget=budget)
 
     def _require_patience(self, network: str, authorization: str | None) -> None:
         if authorization is None or not self.wrong_keys.is_spent(network):

@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 from app.actor import ANONYMOUS
 from app.clock import Clock
@@ -37,7 +38,7 @@ API_HEADERS = {
 """Of every answer that does not say otherwise."""
 TRANSPORT_SECURITY = "max-age=31536000"
 
-_log = structlog.stdlib.get_logger(REQUESTS)
+_log: FilteringBoundLogger = structlog.get_logger(REQUESTS)
 
 
 @dataclass(slots=True)

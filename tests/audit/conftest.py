@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.audit.entry import account_stream
 from app.store.connection import Engine
-from app.store.database import open_database
+from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from tests.audit.history import World, live
 from tests.audit.owner import Owner, owning
@@ -84,3 +84,12 @@ async def lived(lived_url: str) -> AsyncIterator[Lived]:
         await owner.take_guards_away()
         yield Lived(lived_url, owner, account["id"], stream, places["refusal"], places["change"])
         await owner.execute("ROLLBACK")
+
+
+@pytest.fixture
+async def lived_database(lived_url: str) -> AsyncIterator[Database]:
+    """The application's own connections to a database with a past."""
+    database = open_database(lived_url)
+    await database.start()
+    yield database
+    await database.close()

@@ -1,14 +1,18 @@
 """The owner of a database, who can take the guards away, change what they like, and put the guards back."""
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Protocol, cast
 
 import asyncpg
+import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from app.store.connection import Engine, Row
+from app.errors import AuditUnavailable
+from app.store.connection import Engine, IntegrityViolation, Row, Transaction
+from app.store.database import Database
 from app.store.sqlite_connect import native
 from app.store.url import sqlite_path
 
@@ -16,6 +20,10 @@ TABLES = (
     "audit_stream", "audit_entry", "audit_body", "audit_disclosure", "account", "certificate", "x509_certificate",
     "certificate_tombstone", "api_key", "portal_user", "idempotency_key",
 )  # fmt: skip
+
+
+REFUSED = (IntegrityViolation, AuditUnavailable, sqlite3.Error, asyncpg.PostgresError)
+"""How a database, or our own code before it, says no."""
 
 
 class Owner(Protocol):
@@ -65,6 +73,22 @@ async def dump(owner: Owner) -> dict[str, list[str]]:
         table: sorted(repr(tuple(dict(row).items())) for row in await owner.fetch(f"SELECT * FROM {table}"))
         for table in TABLES
     }
+
+
+async def require_refused(database: Database, url: str, *statements: str) -> None:
+    """Run statements in one transaction, as code of ours would: it must be refused, and nothing may have changed."""
+
+    async def unit(transaction: Transaction) -> None:
+        async with transaction.savepoint():
+            for statement in statements:
+                await transaction.execute(statement)
+
+    async with owning(url) as owner:
+        before = await dump(owner)
+        with pytest.raises(REFUSED) as refusal:
+            await database.write("tampering", unit)
+        assert not re.search("syntax|no such|does not exist|undefined", str(refusal.value)), "it was not understood"
+        assert await dump(owner) == before
 
 
 class SqliteOwner:

@@ -3,6 +3,8 @@
 import asyncio
 
 from app.audit.stored import Verdict
+from app.services.accounts import SetAccountLimit
+from app.services.certificates import DeleteCertificate
 from app.services.verification import verify_database
 from app.store.database import Database
 from tests.audit.history import World, live
@@ -31,6 +33,19 @@ async def test_accounts_do_not_mix(database: Database) -> None:
         await live_apart(await World.open(database, name=name))
 
     await check_log(database)
+
+
+async def test_what_a_lowered_limit_found_is_counted_as_the_database_counts_it(database: Database) -> None:
+    world = await World.open(database)
+    records = [await world.upload(f"Plant {number}") for number in range(4)]
+    await world.act(SetAccountLimit(world.account.id, 1), world.operator)
+    await check_log(database)
+    await world.act(DeleteCertificate(records[0].id))
+    await check_log(database)
+
+    row = await database.reads.fetch_one("SELECT certificate_used, certificate_kept FROM account")
+    assert row is not None
+    assert (row["certificate_used"], row["certificate_kept"]) == (3, 3)
 
 
 async def test_reading_while_others_write_finds_nothing(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from app.errors import StoreUnavailable
 from app.store import postgres_engine
 from app.store.connection import CannotOpen, Transaction
 from app.store.database import open_database
-from tests.store.cluster import Cluster, until
+from app.store.postgres_connect import ServerConnection, connect
+from tests.store.cluster import BACKENDS, Cluster, until
 
 
 @contextlib.contextmanager
@@ -38,6 +40,22 @@ async def test_hosts_are_asked_one_after_another_and_a_frozen_one_costs_a_second
             await database.start()
             await database.probe()
         await database.close()
+
+
+async def test_whoever_is_cancelled_while_connecting_leaves_no_connection(
+    cluster: Cluster, admin: asyncpg.Connection
+) -> None:
+    for moment in range(60):
+        connecting = asyncio.create_task(connect([cluster.url("subject")]))
+        await asyncio.sleep(moment * 0.0005)
+        connecting.cancel()
+        for answer in await asyncio.gather(connecting, return_exceptions=True):
+            if isinstance(answer, ServerConnection):
+                await answer.close()
+    gc.collect()
+    async with asyncio.timeout(10):
+        while await admin.fetchval(f"SELECT count(*) FROM ({BACKENDS}) AS left_over"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_no_host_at_all_is_said_within_the_time_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

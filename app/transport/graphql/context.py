@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import strawberry
 
+from app import __version__
 from app.actor import Actor, Origin
 from app.clock import Clock
 from app.services.audit_log import ReadAuditLog
@@ -33,7 +34,7 @@ class Services:
     door: Door
     clock: Clock
     settings: Settings
-    release: str = "0"
+    release: str = __version__
     checks: Mapping[str, Check] = field(default_factory=dict)
 
 

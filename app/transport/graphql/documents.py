@@ -28,7 +28,7 @@ from app.transport.graphql.errors import Code, RequestError, formatted
 from app.transport.graphql.limits import Limits, require_within
 from app.transport.graphql.masking import request_errors
 
-_KEPT_CHARACTERS = 1_000_000
+_KEPT_CHARACTERS = 500_000
 """A parsed document takes some hundred times the memory of its text."""
 _KEPT_LITERAL = 256
 """A longer string in a document is no constant of a program: it may be a key, and it will not come twice."""

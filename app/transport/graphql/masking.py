@@ -3,21 +3,20 @@
 A refusal says its sentence and its code. What graphql-core says about a document or a variable is kept, without the
 values that it quotes: a private key that was pasted into the wrong place must not come back, nor reach a log. Anything
 else is a bug of ours: the caller learns the request id and no more, the log learns the exception's type and where it
-was raised. Neither `str(error)` nor the traceback module is used on an exception here: graphql-core prints the document
-into the first, drivers put parameters into messages, and both end up in the second.
+was raised. `str(error)` is never used here: graphql-core prints the document into it, and drivers put parameters there.
 """
 
 import logging
 import re
-import traceback
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from graphql import GraphQLError
 
 from app.errors import Refusal
 from app.transport.graphql.errors import Code, FormattedError
 from app.transport.graphql.refusals import extensions_of
+from app.transport.graphql.wrong_input import BadUserInput
+from app.transport.log_lines import safe_traceback
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +25,6 @@ _SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|$)", re.DOTALL)
 _NAME = re.compile(r"[\w.!\[\]@$:]{1,64}")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{41,}")
 _ELIDED = "…"
-_FRAMES = 5
-"""The innermost frames tell the place; those further out are the executor's."""
 _LONGEST_MESSAGE = 300
 """A list of numbers is printed whole by graphql-core."""
 
@@ -67,6 +64,8 @@ def _field_error(error: GraphQLError, request_id: str) -> FormattedError:
         cause = cause.original_error
     if isinstance(cause, Refusal):
         return _located(error, cause.message, extensions_of(cause))
+    if isinstance(cause, BadUserInput):
+        return _located(error, cause.message, cause.extensions or {})
     if isinstance(cause, GraphQLError | None) and _is_about_an_argument(cause or error):
         return _located(error, without_values(error.message), {"code": Code.BAD_USER_INPUT})
     note_bug(cause or error, request_id)
@@ -92,18 +91,7 @@ def internal_extensions(request_id: str) -> dict[str, object]:
 
 def note_bug(error: BaseException, request_id: str) -> None:
     """Log an unexpected exception: its type, the types of its causes, and where each was raised."""
-    chain: list[str] = []
-    current: BaseException | None = error
-    while current is not None and len(chain) < 5:
-        frames = traceback.extract_tb(current.__traceback__)[-_FRAMES:]
-        places = " < ".join(map(_place, reversed(frames)))
-        chain.append(f"{type(current).__qualname__} at {places or 'no frame'}")
-        current = current.__cause__ or current.__context__
-    log.error("request %s failed: %s", request_id, " | from ".join(chain))
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
+    log.error("request %s failed: %s", request_id, " | ".join(line.strip() for line in safe_traceback(error)))
 
 
 def _located(error: GraphQLError, message: str, extensions: dict[str, object]) -> FormattedError:

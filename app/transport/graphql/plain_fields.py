@@ -26,6 +26,9 @@ from strawberry.types.field import StrawberryField
 
 _PLAIN = "anchorage-plain"
 
+# A value that cannot be written is a bug of ours; graphql-core then says which, and where.
+_CANNOT_BE_WRITTEN = (AttributeError, GraphQLError, KeyError, TypeError, ValueError)
+
 Write = Callable[[Any], object]
 
 
@@ -37,9 +40,53 @@ class Plain:
     write: Write
     is_nullable: bool
 
+    def of(self, source: object) -> object:
+        """The field's value in the answer. Raises one of `_CANNOT_BE_WRITTEN`."""
+        value = getattr(source, self.attribute)
+        if value is not None:
+            return self.write(value)
+        if self.is_nullable:
+            return None
+        raise TypeError("a field that is never null is null")
+
+
+_PlainSet = list[tuple[str, Plain]]
+
 
 class PlainFirst(StrawberryGraphQLCoreExecutionContext):
     """Answers plain fields itself, and leaves to graphql-core the others and whatever is wrong with one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # graphql-core's own arguments
+        super().__init__(*args, **kwargs)
+        self._wholly_plain: dict[tuple[int, str], tuple[object, _PlainSet | None]] = {}
+        self._is_watched = bool(self.middleware_manager and self.middleware_manager.middlewares)
+
+    def execute_fields(  # noqa: D102  # graphql-core's own method
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,  # noqa: ANN401
+        path: Path | None,
+        grouped_field_set: Any,  # noqa: ANN401
+        position_context: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        key = (id(grouped_field_set), parent_type.name)
+        if key not in self._wholly_plain:
+            found = None if self._is_watched else _plain_set(parent_type, grouped_field_set)
+            # Kept with the selection itself: while it lives, no other can have its identity.
+            self._wholly_plain[key] = grouped_field_set, found
+        _, plain = self._wholly_plain[key]
+        if plain is not None:
+            try:
+                return {name: field.of(source_value) for name, field in plain}
+            except _CANNOT_BE_WRITTEN:
+                pass
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+
+    def build_per_event_executor(self, payload: Any) -> Any:  # noqa: ANN401, D102  # graphql-core's own method
+        executor: Any = super().build_per_event_executor(payload)
+        # Every event collects its selections anew; what was found for one is of no use to the next, and would pile up.
+        executor._wholly_plain = {}  # noqa: SLF001  # it is a copy of this one
+        return executor
 
     def execute_field(  # noqa: D102  # graphql-core's own method
         self,
@@ -49,19 +96,33 @@ class PlainFirst(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         position_context: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        field = parent_type.fields.get(field_details_list[0].node.name.value)
-        plain: Plain | None = None if field is None else field.extensions.get(_PLAIN)
-        if plain is not None and not (self.middleware_manager and self.middleware_manager.middlewares):
+        plain = None if self._is_watched else _plain_field(parent_type, field_details_list)
+        if plain is not None:
             try:
-                value = getattr(source, plain.attribute)
-                if value is not None:
-                    return plain.write(value)
-                if plain.is_nullable:
-                    return None
-            except (AttributeError, GraphQLError, KeyError, TypeError, ValueError):
-                # A value that cannot be written is a bug of ours; graphql-core says where it is.
+                return plain.of(source)
+            except _CANNOT_BE_WRITTEN:
                 pass
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+
+def _plain_field(parent_type: GraphQLObjectType, field_details_list: Any) -> Plain | None:  # noqa: ANN401
+    name = field_details_list[0].node.name.value
+    if name == "__typename":
+        return Plain("__class__", lambda _: parent_type.name, is_nullable=False)
+    field = parent_type.fields.get(name)
+    found: Plain | None = None if field is None else field.extensions.get(_PLAIN)
+    return found
+
+
+def _plain_set(parent_type: GraphQLObjectType, grouped_field_set: Any) -> _PlainSet | None:  # noqa: ANN401
+    """The fields of a selection, if all of them are plain."""
+    found: _PlainSet = []
+    for name, field_details_list in grouped_field_set.items():
+        plain = _plain_field(parent_type, field_details_list)
+        if plain is None:
+            return None
+        found.append((name, plain))
+    return found
 
 
 def mark_plain_fields(schema: GraphQLSchema) -> None:
@@ -99,7 +160,13 @@ def _writer(kind: GraphQLOutputType) -> Write | None:
 
 
 def _list_writer(item: Write) -> Write:
-    return lambda values: [item(value) for value in values]
+    def write(values: object) -> object:
+        if not isinstance(values, list | tuple):
+            # A text can be iterated too, and is no list.
+            raise TypeError("not a list")
+        return [item(value) for value in values]
+
+    return write
 
 
 def _write_text(value: object) -> object:

@@ -132,7 +132,7 @@ async def served_house(
     )
     config = uvicorn.Config(
         Starlette(routes=endpoint.routes()),
-        log_level="error",
+        log_config=None,
         ws_max_size=65536,
         timeout_graceful_shutdown=5,
         lifespan="off",

@@ -58,6 +58,11 @@ NOTE = 'note(text:"")'
     [
         (nested(15), nested(16), "QUERY_TOO_DEEP"),
         ("{...f}fragment f on Query" + nested(15), "{...f}fragment f on Query" + nested(16), "QUERY_TOO_DEEP"),
+        (
+            "{thing{...f}}fragment f on Thing" + nested(14),
+            "{thing{...f}}fragment f on Thing" + nested(15),
+            "QUERY_TOO_DEEP",
+        ),
         ("{...{..." + nested(15) + "}}", "{...{..." + nested(16) + "}}", "QUERY_TOO_DEEP"),
         (aliased("hello", 30), aliased("hello", 31), "TOO_MANY_ALIASES"),
         (in_three_things(9), in_three_things(10), "TOO_MANY_ALIASES"),
@@ -75,6 +80,11 @@ NOTE = 'note(text:"")'
         # The n-th field of one name is compared with the n - 1 before it.
         ("{" + "hello " * 77 + "}", "{" + "hello " * 78 + "}", "TOO_MANY_COMPARISONS"),
         ("{" + "...{hello}" * 77 + "}", "{" + "...{hello}" * 78 + "}", "TOO_MANY_COMPARISONS"),
+        (
+            "{a:thing{" + "name " * 55 + "}b:thing{" + "name " * 55 + "}}",
+            "{a:thing{" + "name " * 55 + "}b:thing{" + "name " * 56 + "}}",
+            "TOO_MANY_COMPARISONS",
+        ),
         (
             "{" + "...f " * 77 + "}fragment f on Query{hello}",
             "{" + "...f " * 78 + "}fragment f on Query{hello}",
@@ -149,6 +159,7 @@ def test_the_walk_is_linear_in_a_document_of_doubling_fragments() -> None:
             sys.setprofile(None)
         return counted["shape"]
 
+    assert calls(8) - calls(4) == calls(4) - calls(0)
     assert calls(80) - calls(40) == calls(40) - calls(0)
     assert calls(80) < 500
 

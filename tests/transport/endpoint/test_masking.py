@@ -4,9 +4,11 @@ import json
 import logging
 
 import pytest
+from graphql import located_error
 
 from app.settings import Introspection
-from app.transport.graphql.masking import without_values
+from app.transport.graphql.masking import field_errors, without_values
+from app.transport.graphql.wrong_input import BadUserInput
 from tests.transport.endpoint.small_house import RIGHT, SmallHouse, small_house
 from tests.transport.endpoint.small_schema import SECRET_OF_A_BUG
 
@@ -54,6 +56,18 @@ async def test_a_refusal_keeps_its_code_its_sentence_and_its_path(
             "extensions": {"code": "NOT_FOUND"},
         }
         for column, path in ((2, "missing"), (10, "a"))
+    ]
+    assert caplog.records == []
+
+
+def test_what_a_resolver_calls_the_callers_mistake_is_told_as_that(caplog: pytest.LogCaptureFixture) -> None:
+    error = located_error(BadUserInput("A page has 1 to 100 items."), None, ["certificates"])
+    assert field_errors([error], "request-0") == [
+        {
+            "message": "A page has 1 to 100 items.",
+            "path": ["certificates"],
+            "extensions": {"code": "BAD_USER_INPUT"},
+        }
     ]
     assert caplog.records == []
 

@@ -1,6 +1,7 @@
 """What holds of the schema as a whole, whatever it contains."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -68,6 +69,11 @@ def test_the_exported_text_is_a_schema_of_the_same_types() -> None:
     assert validate_schema(exported) == []
     assert set(exported.type_map) == set(SCHEMA.type_map)
     assert exported.description == SCHEMA.description
+
+
+def test_the_exported_file_is_current() -> None:
+    exported = Path(__file__).parents[3] / "schema.graphql"
+    assert exported.read_text(encoding="utf-8") == as_text(), "run scripts/export_schema.py"
 
 
 def test_no_optional_input_has_a_default_of_null() -> None:

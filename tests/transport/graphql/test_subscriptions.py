@@ -10,7 +10,10 @@ from strawberry.types import ExecutionResult
 
 from app.actor import Role, command_line
 from app.services.keys import RevokeApiKey
+from app.store.rows import EntryRow
 from app.store.wakes import Watch
+from app.transport.graphql import live
+from app.transport.graphql.live import Feed
 from tests.house import House
 from tests.rules.authority import make
 from tests.transport.graphql import furnished
@@ -119,8 +122,12 @@ async def test_whoever_comes_back_with_the_last_cursor_misses_nothing(admin: Cal
     assert sequences(everything) == seen
 
 
-async def test_nothing_is_lost_or_repeated_while_many_write(admin: Caller) -> None:
+@pytest.mark.parametrize("batch", [3, live.BATCH])
+async def test_nothing_is_lost_or_repeated_while_many_write(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     """Writers write all the while; each feed is cut off again and again, and goes on from its last cursor."""
+    monkeypatch.setattr(live, "BATCH", batch)
     start, feeds, writers, each = await beginning(admin), 3, 8, 6
 
     async def write(writer: int) -> None:
@@ -153,20 +160,21 @@ async def test_news_that_come_between_the_look_and_the_wait_are_not_waited_for(
     admin: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is committed after a feed has looked, and before it waits, ends the wait at once."""
-    wait, waited = Watch.wait, list[str]()
+    look, wait, looks = Feed._next, Watch.wait, list[int]()  # noqa: SLF001  # the instant lies inside the feed
 
-    async def wait_late(watch: Watch, timeout_seconds: float) -> None:
-        del timeout_seconds
-        waited.append("waiting")
-        if len(waited) == 1:
+    async def look_and_be_overtaken(feed: Feed) -> list[EntryRow]:
+        found = await look(feed)
+        looks.append(len(found))
+        if len(looks) == 1:
             await admin.upload("in between")
-        await wait(watch, 3600)
+        return found
 
-    monkeypatch.setattr(Watch, "wait", wait_late)
+    monkeypatch.setattr(Feed, "_next", look_and_be_overtaken)
+    monkeypatch.setattr(Watch, "wait", lambda watch, _: wait(watch, 3600))
     async with aclosing(await admin.subscribe(FEED, filterBy={"action": ["CERTIFICATE_UPLOAD"]})) as events:
         (event,) = await take(events, 1)
     assert event["node"]["targetName"] == "in between"
-    assert waited == ["waiting"]
+    assert looks == [0, 1]
 
 
 async def test_a_feed_tells_nothing_of_other_accounts(admin: Caller, stranger: Caller) -> None:

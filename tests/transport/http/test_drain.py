@@ -100,8 +100,9 @@ def test_a_request_in_flight_is_answered_and_the_process_ends(migrated_url: str,
 
 async def test_what_was_counted_is_written_at_the_end(migrated_url: str, tmp_path: Path) -> None:
     with served(migrated_url, tmp_path) as server:
-        for _ in range(25):
-            httpx.post(f"{server.url}/graphql", headers={"authorization": "Bearer wrong"})
+        async with httpx.AsyncClient() as client:
+            for _ in range(25):
+                await client.post(f"{server.url}/graphql", headers={"authorization": "Bearer wrong"})
         server.stop()
     database = open_database(migrated_url)
     await database.start()

@@ -117,8 +117,14 @@ def test_only_messages_of_the_interpreter_and_ours_are_repeated() -> None:
     ]
 
 
+async def test_a_request_does_not_fail_for_a_log_that_cannot_be_written(running: Running, logged: StringIO) -> None:
+    logged.close()
+    assert (await running.operate()).status_code == 200
+    assert (await running.operate(operationName="Bug")).status_code == 500
+
+
 def test_a_key_is_taken_out_of_whatever_is_logged(logged: StringIO) -> None:
-    structlog.stdlib.get_logger(SERVER).warning("told ak_0123abc", reason="ak_4567def was sent")
+    structlog.get_logger(SERVER).warning("told ak_0123abc", reason="ak_4567def was sent")
     text = logged.getvalue()
     assert "0123abc" not in text
     assert "4567def" not in text

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Self
 
 from app.errors import StoreUnavailable
+from app.store.connection import CannotOpen
 from app.transport.graphql.context import Check, Services
 from app.transport.graphql.described import attribute, enumeration, object_type
 from app.transport.graphql.gate import Budget
@@ -93,5 +94,5 @@ async def _condition(answer: Awaitable[bool]) -> Condition:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return Condition.OK if await answer else Condition.DEGRADED
-    except (StoreUnavailable, TimeoutError, OSError):
+    except (StoreUnavailable, CannotOpen, TimeoutError, OSError):
         return Condition.DOWN

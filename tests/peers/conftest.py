@@ -1,0 +1,97 @@
+"""Node.js, and other people's GraphQL in it."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from scripts.setup_environment import is_usable_node, node_version
+from tests.serving import Served, serving
+
+ROOT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parent / "node"
+
+Said = dict[str, Any]
+"""One line of a script: what happened, and what there is to say about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The scripts of `tests/peers/node`, each run in a process of its own."""
+
+    programs: Path
+    """The directory of `node` and `npm`."""
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of node's to its end, from the top of the checkout."""
+        command = [str(self.programs / "node"), *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+    def answers(self, script: str, *arguments: str) -> list[Said]:
+        """What a script says, line by line. Raises AssertionError where it fails."""
+        done = self.run(str(PROJECT / script), *arguments)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @asynccontextmanager
+    async def saying(self, script: str, *arguments: str) -> AsyncIterator[AsyncIterator[Said]]:
+        """A script at work, and what it says as it says it."""
+        process = await asyncio.create_subprocess_exec(
+            self.programs / "node", PROJECT / script, *arguments, stdout=asyncio.subprocess.PIPE
+        )
+
+        async def lines() -> AsyncIterator[Said]:
+            assert process.stdout is not None
+            async with asyncio.timeout(60):
+                async for line in process.stdout:
+                    yield json.loads(line)
+
+        try:
+            yield lines()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    """The packages that the lock names, installed when they are not."""
+    programs = _node()
+    stamp = PROJECT / "node_modules" / ".installed"
+    key = hashlib.sha256((PROJECT / "package-lock.json").read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:
+        environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+        # Packages' own install scripts are not run: none of these needs one.
+        command = [str(programs / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"npm ci failed in tests/peers/node: {done.stderr}"
+        stamp.write_text(key, encoding="utf-8")
+    return Peers(programs)
+
+
+def _node() -> Path:
+    """Where `node` and `npm` are: on PATH, or where `scripts/setup web` puts them."""
+    for found in (shutil.which("node"), Path(sys.prefix) / "bin" / "node"):
+        if found is not None and is_usable_node(node_version(str(found))) and Path(found).with_name("npm").exists():
+            return Path(found).parent
+    pytest.fail("Node.js 20.19 or later is needed. It comes with:  ./scripts/setup web")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The product, as a user starts it: one for all tests of a module, for each start takes seconds."""
+    place = tmp_path_factory.mktemp("served")
+    async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
+        yield served
