@@ -6,7 +6,7 @@ they can be erased, or withheld, and every hash still verifies.
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ ID_LIMIT = 64
 """Longer than any id of ours, and short enough for what a caller names instead of one."""
 
 SYSTEM_STREAMS = 16
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 Salt = Callable[[], bytes]
 """Answers 16 fresh random bytes at every call: without them a digest of a name could be guessed."""
@@ -210,7 +212,7 @@ def _disclosure(salt: bytes, name: str, value: str) -> str:
 
 
 def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 T = TypeVar("T", str, str | None)

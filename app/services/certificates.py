@@ -185,7 +185,10 @@ class SetCertificateStatus:
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Both statuses may follow each other for as long as the record is there."""
         record = await _require(tx, self.certificate_id, self.expected_version)
-        after = await _store(tx, record, replace(record, status=self.status))
+        after = record
+        if self.status is not record.status:
+            after = replace(record, status=self.status, version=record.version + 1, updated_at=tx.now)
+            await tx.certificates.update(after)
         return Done(after, CertificateStatusSet(states.certificate_state(record), states.certificate_state(after)))
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
