@@ -55,6 +55,7 @@ class GroupCommit:
         self._running: dict[str, Sequence[_Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._refused_at: float | None = None
 
     async def submit(self, key: str, unit: Unit[T]) -> T:
         """The unit's own value or exception, once it is committed.
@@ -80,6 +81,10 @@ class GroupCommit:
         waiting += [batch[0] for batch in self._running.values()]
         return max((monotonic() - one.since for one in waiting), default=0.0)
 
+    def refuses(self, within_seconds: float) -> bool:
+        """Whether the last transaction to end was refused, so recently: it need not be so any more."""
+        return self._refused_at is not None and monotonic() - self._refused_at < within_seconds
+
     async def drain(self) -> None:
         """Take nothing new, and finish what is queued."""
         self._closing = True
@@ -101,12 +106,14 @@ class GroupCommit:
         try:
             transaction = await self._begin()
         except AuditUnavailable as refusal:
+            self._refused_at = monotonic()
             _refuse(_take(queue), refusal)
             return
         try:
             # Taken after BEGIN, which may have waited, so that whatever came meanwhile shares the commit.
             batch = self._running[lane] = _take(queue)
             refused = await self._run_units(transaction, batch)
+            self._refused_at = None if refused is None else monotonic()
             if refused is None:
                 _answer(batch)
             else:

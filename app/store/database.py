@@ -122,6 +122,10 @@ class Database:
         """For how long the oldest unit of work has been queued or running: what a watchdog looks at."""
         return self._commits.oldest_wait_seconds()
 
+    def refuses_writes(self, within_seconds: float) -> bool:
+        """Whether the last transaction could not be written, so recently: a full disk, a server that is gone."""
+        return self._commits.refuses(within_seconds)
+
 
 def open_database(
     url: str,

@@ -27,6 +27,8 @@ KEPT_SECONDS = 1.0
 CHECK_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 """A unit of work that waits so long means that writing does not go on; the watchdog waits longer."""
+REFUSED_SECONDS = 5.0
+"""How long a refused transaction counts, where no other follows: without requests nobody would find out otherwise."""
 FREE_BYTES = 32 * 1024 * 1024
 
 Check = Callable[[], Awaitable[bool]]
@@ -79,7 +81,7 @@ def checks_of(database: Database, store_url: str) -> dict[str, Check]:
         return True
 
     async def writes_go_on() -> bool:
-        return database.oldest_wait_seconds() < STALLED_SECONDS
+        return database.oldest_wait_seconds() < STALLED_SECONDS and not database.refuses_writes(REFUSED_SECONDS)
 
     async def has_room() -> bool:
         return path is None or _free_bytes(path) >= FREE_BYTES
