@@ -34,12 +34,14 @@ async def test_every_command_of_the_readme_answers_as_it_shows(served: Served) -
     steps = _steps()
     assert len(steps) >= 10
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
-    script = (
-        script.replace("http://127.0.0.1:8000", served.url)
-        .replace("var/", f"{served.data_dir}/")
-        .replace(".venv/bin/anchorage", f"{sys.executable} -m app")
-        .replace(".venv/bin/python", sys.executable)
-    )
+    here = {
+        "http://127.0.0.1:8000": served.url,
+        "var/": f"{served.data_dir}/",
+        ".venv/bin/anchorage": f"{sys.executable} -m app",
+        ".venv/bin/python": sys.executable,
+    }
+    # In one pass: what a word becomes may hold another.
+    script = re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], script)
     shell = await asyncio.create_subprocess_exec(
         "bash",
         stdin=asyncio.subprocess.PIPE,
