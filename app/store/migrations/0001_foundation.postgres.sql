@@ -223,8 +223,8 @@ CREATE TABLE certificate (
 );
 CREATE UNIQUE INDEX certificate_trusted_ca ON certificate (account_id, service, fingerprint);
 CREATE UNIQUE INDEX certificate_name ON certificate (account_id, name);
+-- None for updated_at: sorting an account's records costs less than an index that every change of one must touch.
 CREATE INDEX certificate_created ON certificate (account_id, created_at, id);
-CREATE INDEX certificate_updated ON certificate (account_id, updated_at, id);
 CREATE INDEX certificate_expires ON certificate (account_id, expires_at, id);
 CREATE INDEX certificate_subject_key ON certificate (account_id, subject_key_sha256);
 
