@@ -31,6 +31,8 @@ _NOTHING_DONE = "The database cannot be written now: nothing was done."
 _UNAVAILABLE = "The database cannot be read now: try again in a moment."
 _UNKNOWN = "The answer to the commit was lost: ask again with the same idempotency key."
 _NOT_REPLICATED = "The commit was not replicated, and may be lost: ask again with the same idempotency key."
+_STUCK = (TimeoutError, asyncpg.InternalClientError)
+"""After these the connection may look as if it were at rest, and must meet no other question."""
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -97,7 +99,7 @@ class PostgresReads(Statements):
             try:
                 rows, tag = await connection.run(sql, values, CLIENT_SECONDS)
             except _ERRORS as error:
-                if isinstance(error, TimeoutError):
+                if isinstance(error, _STUCK):
                     connection.terminate()
                 if postgres_faults.is_unavailable(error):
                     raise StoreUnavailable(_UNAVAILABLE) from error
@@ -148,7 +150,7 @@ class PostgresSnapshot(Statements):
         try:
             rows, tag = await self._connection.run(sql, values, SNAPSHOT_STATEMENT_SECONDS)
         except _ERRORS as error:
-            if isinstance(error, TimeoutError):
+            if isinstance(error, _STUCK):
                 self._connection.terminate()
             if postgres_faults.is_unavailable(error):
                 raise StoreUnavailable(_UNAVAILABLE) from error
