@@ -56,23 +56,17 @@ def _reader(kind: "type[DataclassInstance]") -> tuple[tuple[str, ...], Callable[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
-    """An account as the log knows it. Instants are `clock.to_text`'s."""
+class _Named:
+    """A state whose name is nobody's personal data: it names the target, and every field stands in the body."""
 
-    type: ClassVar[str] = "account"
+    type: ClassVar[str]
     id: str
     version: int
     name: str
-    tier: str
-    limit_override: int | None
-    certificate_limit: int
-    require_possession: bool
-    created_at: str
-    updated_at: str
 
     @property
     def target(self) -> Target:
-        """The account as the target of an act."""
+        """The object as the target of an act."""
         return Target(self.type, self.id, self.name, self.version)
 
     def public(self) -> Json:
@@ -80,21 +74,33 @@ class AccountState:
         return _fields(self)
 
     def personal(self) -> dict[str, str]:
-        """Nothing: an account is an organisation's."""
+        """Nothing."""
         return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateState:
+class AccountState(_Named):
+    """An account as the log knows it: an organisation's. Instants are `clock.to_text`'s."""
+
+    type: ClassVar[str] = "account"
+    tier: str
+    limit_override: int | None
+    certificate_limit: int
+    require_possession: bool
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateState(_Named):
     """A record as the log knows it. Fingerprints are hexadecimal; `chain` runs from the trusted CA to the root.
+
+    A CA's name is published in every certificate that it signs.
 
     `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
     """
 
     type: ClassVar[str] = "certificate"
-    id: str
-    version: int
-    name: str
     description: str | None
     status: str
     service: str
@@ -109,47 +115,18 @@ class CertificateState:
     created_by_id: str | None
     created_by_entry: str
 
-    @property
-    def target(self) -> Target:
-        """The record as the target of an act."""
-        return Target(self.type, self.id, self.name, self.version)
-
-    def public(self) -> Json:
-        """Every field."""
-        return _fields(self)
-
-    def personal(self) -> dict[str, str]:
-        """Nothing: a CA's name is published in every certificate that it signs."""
-        return {}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKeyState:
-    """A key as the log knows it: never its secret, nor the secret's hash."""
+class ApiKeyState(_Named):
+    """A key as the log knows it, a program's: never its secret, nor the secret's hash."""
 
     type: ClassVar[str] = "api_key"
-    id: str
-    version: int
-    name: str
     role: str
     client_cert: str | None
     hint: str
     created_at: str
     expires_at: str | None
     revoked_at: str | None
-
-    @property
-    def target(self) -> Target:
-        """The key as the target of an act."""
-        return Target(self.type, self.id, self.name, self.version)
-
-    def public(self) -> Json:
-        """Every field."""
-        return _fields(self)
-
-    def personal(self) -> dict[str, str]:
-        """Nothing: a key is a program's."""
-        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
