@@ -25,6 +25,8 @@ from app.transport.graphql.wrong_input import BadUserInput
 T = TypeVar("T")
 
 TEXT_LIMIT = 200
+CODE_LIMIT = 64
+"""No code of an entry is longer; the store takes no longer one to look for."""
 INLINE_LIMIT = 4096
 """A larger chain is examined in a thread, so that the other requests do not wait for its signatures."""
 
@@ -105,7 +107,9 @@ class AuditEventFilter:
         return EntryFilter(
             actions=_words(self.action),
             results=_words(self.outcome),
-            codes=None if codes is None else frozenset(search_text(code) or "" for code in few(codes)),
+            codes=None
+            if codes is None
+            else frozenset(code for code in map(search_text, few(codes)) if code and len(code) <= CODE_LIMIT),
             target_ids=_ids(self.target_ids),
             actor_ids=_ids(self.actor_ids),
             start=given(occurred.start),
