@@ -15,11 +15,15 @@ from starlette.types import Scope
 
 from app.actor import Actor, Origin
 from app.ids import new_id
+from app.rules.pem import looks_like_private_key
 from app.settings import Network
 from app.transport.graphql.gate import Budget
+from app.transport.long_runs import without_long_runs
 
 KEY = "anchorage.arrival"
 AGENT_LIMIT = 200
+WITHHELD = "withheld"
+"""Stands for an agent that holds what looks like a private key."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,127}")
 # W3C Trace Context 3.2: version 00, and neither id all zeros.
@@ -52,13 +56,19 @@ def arrive(scope: Scope, trusted: Sequence[Network], now: datetime) -> Arrival:
     trace = headers.get("traceparent", "")
     agent = headers.get("user-agent")
     arrival = Arrival(
-        request_id=asked if _REQUEST_ID.fullmatch(asked) else new_id(now),
+        request_id=asked if _REQUEST_ID.fullmatch(asked) and not looks_like_private_key(asked) else new_id(now),
         address=_client(scope, headers, trusted),
-        agent=None if agent is None else _UNPRINTABLE.sub("?", agent[:AGENT_LIMIT]),
+        agent=None if agent is None else _agent(agent),
         traceparent=trace if _TRACEPARENT.fullmatch(trace) else None,
     )
     scope[KEY] = arrival
     return arrival
+
+
+def _agent(text: str) -> str:
+    if looks_like_private_key(text):
+        return WITHHELD
+    return _UNPRINTABLE.sub("?", without_long_runs(text)[:AGENT_LIMIT])
 
 
 def arrival_of(connection: HTTPConnection) -> Arrival:

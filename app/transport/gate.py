@@ -13,6 +13,7 @@ from app.services.strangers import Strangers
 from app.transport.arrival import Arrival, arrival_of
 from app.transport.graphql.context import Context, Services
 from app.transport.graphql.gate import Budget, Caller
+from app.transport.long_runs import without_long_runs
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates, network_of
 from app.transport.sign_in import bearer, sign_in
@@ -83,7 +84,8 @@ class HouseGate:
         if isinstance(caller, _Arrived):
             caller.arrival.operation = operation_name
             budget = caller.arrival.budget
-        origin = replace(caller.origin, operation=operation_name)
+        named = None if operation_name is None else without_long_runs(operation_name)
+        origin = replace(caller.origin, operation=named)
         return Context(self.services, caller.actor, origin, self.services.clock(), budget=budget)
 
     def _require_patience(self, network: str, authorization: str | None) -> None:

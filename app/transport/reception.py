@@ -19,13 +19,15 @@ from app.clock import Clock
 from app.settings import Network
 from app.transport.arrival import Arrival, arrive
 from app.transport.log_lines import REQUESTS
+from app.transport.long_runs import without_long_runs
 from app.transport.metrics import Metrics
 
 PROBES = frozenset({"/livez", "/readyz"})
 CLIENT_WENT_AWAY = 499
 """What nginx writes for it; no answer carries it."""
 PATH_LIMIT = 200
-NAME_LIMIT = 100
+NAME_LIMIT = 63
+"""No line of a key in PEM is so short, unless it is its last."""
 
 API_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -153,7 +155,7 @@ class Reception:
             request_id=answer.arrival.request_id,
             method=method,
             # As it was sent: percent-encoded, so that it cannot pretend to be another line.
-            path=scope.get("raw_path", b"").decode("ascii", "replace")[:PATH_LIMIT],
+            path=without_long_runs(scope.get("raw_path", b"").decode("ascii", "replace"))[:PATH_LIMIT],
             status=status,
             milliseconds=round(seconds * 1000, 1),
             actor_type=actor.type.value,

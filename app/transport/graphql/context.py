@@ -18,6 +18,7 @@ from app.store.connection import Connection
 from app.store.database import Database
 from app.transport.graphql.gate import Budget
 from app.transport.graphql.loaders import Loaders
+from app.transport.long_runs import without_long_runs
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class Context:
 
     def origin_at(self, path: str) -> Origin:
         """The origin of one field: two aliases of a document are two acts."""
-        return replace(self.origin, path=path)
+        return replace(self.origin, path=without_long_runs(path))
 
     async def perform(self, command: Repeatable[T], path: str, idempotency_key: str | None) -> Recorded[T]:
         """Perform a command through the door. Raises its Refusal, recorded."""
