@@ -11,7 +11,8 @@ from app.actor import Actor, Origin, command_line
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.services.door import Door, Observer, nobody
-from app.settings import Settings
+from app.settings import PREFIX, Settings
+from app.store.connection import CannotOpen
 from app.store.database import Database, Role, open_database
 
 DATA_DIR_MODE = 0o700
@@ -64,11 +65,17 @@ async def opened(settings: Settings, *, role: Role, clock: Clock = system_clock)
 def ensure_data_dir(settings: Settings) -> None:
     """Make the data directory for its owner alone.
 
-    Raises OSError.
+    Raises CannotOpen.
     """
-    settings.data_dir.mkdir(mode=DATA_DIR_MODE, parents=True, exist_ok=True)
-    # mkdir's mode is cut by the umask, and a directory that was there keeps what it had.
-    os.chmod(settings.data_dir, DATA_DIR_MODE)  # noqa: PTH101  # the name of the system call is the promise
+    try:
+        settings.data_dir.mkdir(mode=DATA_DIR_MODE, parents=True, exist_ok=True)
+        # mkdir's mode is cut by the umask, and a directory that was there keeps what it had.
+        os.chmod(settings.data_dir, DATA_DIR_MODE)  # noqa: PTH101  # the name of the system call is the promise
+    except OSError as error:
+        raise CannotOpen(
+            f"{PREFIX}DATA_DIR is {str(settings.data_dir)!r}: it cannot be made a directory of this user's alone"
+            f" ({error.strerror})."
+        ) from error
 
 
 def _user_name() -> str | None:

@@ -22,6 +22,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"
 """A name that stands in log lines and entries: 1 to 100 characters, none of them a control character."""
 
 _STORE_URL = re.compile(r"(sqlite|postgres|postgresql)://.+")
+_STORE_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
 
 
 class BadSetting(Exception):
@@ -65,6 +66,13 @@ def _networks(value: object) -> object:
         ) from None
 
 
+def _has_well_formed_hosts(url: str) -> bool:
+    """Whether a PostgreSQL URL's ports are numbers; a file's URL has no hosts."""
+    scheme, _, rest = url.partition("://")
+    hosts = rest.partition("/")[0].rpartition("@")[2].split(",")
+    return scheme == "sqlite" or all(_STORE_HOST.fullmatch(host) for host in hosts)
+
+
 class Settings(BaseSettings):
     """Every setting, with its default."""
 
@@ -99,10 +107,18 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics.LOOPBACK
     metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        # The empty path is the current directory, which would be closed to everyone else.
+        if value == "":
+            raise PydanticCustomError("data_dir", "a directory is allowed")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _names_an_engine(cls, value: str) -> str:
-        if value and not _STORE_URL.fullmatch(value):
+        if value and not (_STORE_URL.fullmatch(value) and _has_well_formed_hosts(value)):
             raise PydanticCustomError(
                 "database_url", "sqlite://path/to/file and postgres://user:password@host:5432/name are allowed"
             )

@@ -12,6 +12,7 @@ BAD = [
     ("PORT", "http", "'http'", "integer"),
     ("PORT", "65536", "'65536'", "less than or equal to 65535"),
     ("PORT", "-1", "'-1'", "greater than or equal to 0"),
+    ("DATA_DIR", "", "''", "a directory is allowed"),
     ("HOST", "", "''", "at least 1 character"),
     ("WORKERS", "0", "'0'", "greater than or equal to 1"),
     ("WORKERS", "65", "'65'", "less than or equal to 64"),
@@ -65,6 +66,7 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     ("name", "value", "allowed"),
     [
         ("DATABASE_URL", "mysql://user:hunter2@host/db", "postgres://user:password@host:5432/name"),
+        ("DATABASE_URL", "postgres://user:hunter2@host:port/db", "postgres://user:password@host:5432/name"),
         ("DATABASE_URL", "hunter2", "sqlite://path/to/file"),
         ("METRICS_TOKEN", "hunter2", "at least 16"),
     ],

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import asyncpg
@@ -66,9 +67,9 @@ class Canary:
         """The forms that a field of text may hold."""
         return self.pem, self.one_line, self.base64
 
-    @property
+    @cached_property
     def pieces(self) -> frozenset[bytes]:
-        """What must be found nowhere: as bytes, as hexadecimal digits, and as Base64 in one piece or in lines."""
+        """What must be found nowhere: as bytes, as hexadecimal digits, as Base64, and either in Base64."""
         secret = range(_alike(self.der, _der(self.twin)), len(self.der) - WINDOW, WINDOW)
         found = {self.der[start : start + WINDOW] for start in secret}
         found |= {piece.hex().encode() for piece in found}
@@ -77,7 +78,16 @@ class Canary:
             found.add(body[start : start + WINDOW])
         for line in self.pem.encode().splitlines()[2:-1]:
             found |= {line[start : start + WINDOW] for start in range(0, len(line) - WINDOW, WINDOW)}
-        return frozenset(found)
+        # Disclosures of an entry are stored as Base64 of what they say, at whatever place of its groups of three.
+        return frozenset(found.union(*(_encoded(piece) for piece in found)))
+
+
+def _encoded(piece: bytes) -> set[bytes]:
+    """What the Base64 of anything that holds the piece must hold."""
+    digits = [base64.b64encode(bytes(before) + piece) for before in range(3)]
+    # What the bytes before and after decide in part is left out.
+    inside = {each[-(-8 * before // 6) : 8 * (before + len(piece)) // 6] for before, each in enumerate(digits)}
+    return inside | {each.translate(bytes.maketrans(b"+/", b"-_")) for each in inside}
 
 
 def _alike(one: bytes, other: bytes) -> int:

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 from starlette.types import Scope
 
-from app.transport.arrival import AGENT_LIMIT, Arrival, arrive
+from app.transport.arrival import AGENT_LIMIT, WITHHELD, Arrival, arrive
 from tests.transport.http.running import Running
 
 pytestmark = pytest.mark.once
@@ -57,8 +57,17 @@ def test_only_a_valid_traceparent_is_kept(trace: str) -> None:
 
 def test_a_user_agent_is_shortened_and_printable() -> None:
     assert arrived(("user-agent", "curl/8.0\x1b[31m")).agent == "curl/8.0?[31m"
-    assert arrived(("user-agent", "x" * 10_000)).agent == "x" * AGENT_LIMIT
+    assert arrived(("user-agent", "x y " * 10_000)).agent == "x y " * (AGENT_LIMIT // 4)
     assert arrived().agent is None
+
+
+def test_what_could_be_a_key_or_a_line_of_one_is_not_kept() -> None:
+    line = "q" * 64
+    assert arrived(("user-agent", f"curl/8.0 {line} ({line[:63]})")).agent == f"curl/8.0 ... ({line[:63]})"
+    assert arrived(("user-agent", "-----BEGIN PRIVATE KEY----- MC4CAQAw")).agent == WITHHELD
+    assert arrived(("x-request-id", line)).request_id == line
+    key = "MC4CAQAwBQYDK2VwBCIEI" + "A" * 43
+    assert arrived(("x-request-id", key)).request_id != key
 
 
 def test_nobody_is_believed_about_another_address_unless_named() -> None:

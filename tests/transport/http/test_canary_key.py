@@ -1,7 +1,7 @@
 """T11: a private key that is sent in the wrong place is refused, and remains nowhere.
 
-Seen to fail with a User-Agent that the log kept as it came, a request id and a path that were a key, a reason that the
-entry of a refusal quoted, and a name that was looked at only after it was stored.
+Seen to fail with a User-Agent, a request id, an operation's name and a path that were kept as they came, with a reason
+that the entry of a refusal quoted, and with graphql-core's sentences handed on with the values that they quote.
 """
 
 import json
