@@ -5,12 +5,13 @@ on with the same secret the next time, so nobody is ever locked out of a databas
 """
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.actor import Role
 from app.installation import Installation
-from app.passwords import fresh_password, hash_password
+from app.passwords import MINIMUM_LENGTH, fresh_password, hash_password
 from app.rules import credential
 from app.rules.credential import Credential
 from app.services.accounts import CreateAccount
@@ -59,13 +60,20 @@ async def first_start(installation: Installation) -> FirstSecrets | None:
     if await reads.count_api_keys(installation.database.reads, account.id) != 0:
         return None
     operator = installation.operator(account.id)
-    password = _kept(password_file, fresh_password())
+    password = _password(password_file)
     if not await reads.users(installation.database.reads, account.id):
         user = CreateUser(USER_NAME, Role.ADMIN, hash_password(password))
         await installation.door.perform(operator, user, origin)
     key = _credential(key_file, fresh_credential(installation.clock()))
     await installation.door.perform(operator, CreateApiKey(KEY_NAME, Role.ADMIN, key), origin)
     return FirstSecrets(key.text, key_file, password, password_file)
+
+
+def _password(path: Path) -> str:
+    kept = _kept(path, fresh_password())
+    if len(kept) < MINIMUM_LENGTH:
+        raise UnusableSecretFile(f"{path} does not hold a password: delete it, and start again.")
+    return kept
 
 
 def _credential(path: Path, fresh: Credential) -> Credential:
@@ -76,13 +84,18 @@ def _credential(path: Path, fresh: Credential) -> Credential:
 
 
 def _kept(path: Path, fresh: str) -> str:
-    """What the file holds, or the fresh secret, which it then holds."""
+    """What the file holds, or the fresh secret, which it then holds. It is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{fresh}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # Not a renaming, which would replace the file of another start.
+        path.hardlink_to(unfinished)
     except FileExistsError:
         return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{fresh}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        unfinished.unlink()
     return fresh
