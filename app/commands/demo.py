@@ -8,7 +8,7 @@ from app import demo as story_of_a_fleet
 from app.actor import Actor, Origin
 from app.commands.running import AsJson, answer, object_id, run, say
 from app.demo import Upload
-from app.errors import InvalidInput, Refusal
+from app.errors import InvalidInput, NotFound, Refusal
 from app.first_start import ACCOUNT_NAME
 from app.installation import Installation
 from app.services.certificates import SetCertificateStatus, UploadCertificate
@@ -60,7 +60,10 @@ async def _upload(installation: Installation, upload: Upload, operator: Actor, o
 
 async def _account_id(installation: Installation, given: str | None) -> str:
     if given is not None:
-        return object_id(given)
+        account_id = object_id(given)
+        if await reads.account(installation.database.reads, account_id) is None:
+            raise NotFound("There is no account of this id.", path=("account",))
+        return account_id
     for account in await reads.accounts(installation.database.reads):
         if account.name == ACCOUNT_NAME:
             return account.id

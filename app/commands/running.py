@@ -23,6 +23,7 @@ from app.store.schema import SchemaMismatch, pending
 T = TypeVar("T")
 Shown = Mapping[str, str | int | bool | None]
 
+WIDEST = 1_000
 REFUSED = 1
 UNUSABLE = 2
 
@@ -93,7 +94,8 @@ def answer_list(results: Sequence[Shown], *, as_json: bool, columns: Sequence[st
         table.add_column(column.replace("_", " ").upper())
     for result in results:
         table.add_row(*(_cell(result[column]) for column in columns))
-    Console(highlight=False, soft_wrap=True).print(table)
+    # As wide as its content: an id that is cut off, for a narrow terminal or a pipe, is no id.
+    Console(highlight=False, soft_wrap=True, width=WIDEST).print(table)
 
 
 def object_id(text: str) -> str:

@@ -70,6 +70,8 @@ class CreateApiKey:
             raise InvalidInput("The key would have expired already.", path=("expiresAt",))
         if self.client_cert is not None and self.role is not Role.GATEWAY:
             raise InvalidInput("Only a gateway's key names a form of client certificate.", path=("clientCert",))
+        if await tx.accounts.with_id(tx.account_id) is None:
+            raise NotFound("There is no account of this id.")
         made = self.credential
         form = self.client_cert or (ClientCertForm.RFC9440 if self.role is Role.GATEWAY else None)
         key = ApiKeyRow(

@@ -35,6 +35,8 @@ class CreateUser:
         name = text.require_name(self.name)
         if self.role is Role.GATEWAY:
             raise InvalidInput("A gateway is a program: make it a key.", path=("role",))
+        if await tx.accounts.with_id(tx.account_id) is None:
+            raise NotFound("There is no account of this id.")
         if await tx.users.with_name(name) is not None:
             raise NameTaken("There is a user of this name already: names are unique.", path=("name",))
         user = UserRow(

@@ -48,7 +48,12 @@ async def anchorage(environment: Mapping[str, str], *words: str, typed: str = ""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", *words, env=environment, stdin=pipe, stdout=pipe, stderr=pipe
     )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(typed.encode())
+    try:
+        async with asyncio.timeout(60):
+            out, err = await process.communicate(typed.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Said(process.returncode, out.decode(), err.decode())
