@@ -114,9 +114,8 @@ async def test_keys(operator: Operator) -> None:
     assert (gateway["name"], gateway["client_cert"]) == ("door 7", "xfcc")
     assert gateway["expires_at"].startswith("2099-01-31T00:00:00")
 
-    assert (await operator("key", "revoke", *chosen, spelled.key_id, "--reason", "Lost.")).out == (
-        f"revoked {spelled.key_id}\n"
-    )
+    revoked = await operator("key", "revoke", *chosen, spelled.key_id, "--reason", "Lost.")
+    assert revoked.out == f"revoked {spelled.key_id}\n"
     assert (await operator("key", "revoke", *chosen, gateway["id"], "--json")).json["revoked_at"] is not None
     listing = await operator("key", "list", *chosen, "--json")
     assert [each["id"] for each in listing.json] == [gateway["id"], spelled.key_id]
