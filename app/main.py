@@ -188,6 +188,5 @@ async def _flush_now_and_then(parts: Application) -> None:
 async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:
     if not applied:
         return
-    version = max(int(name.partition("_")[0]) for name in applied)
     origin = Origin(request_id=new_id(installation.clock()), operation="start of the server")
-    await installation.door.perform(SERVER, RecordMigration(version), origin)
+    await installation.door.perform(SERVER, RecordMigration.of(applied), origin)

@@ -66,9 +66,8 @@ async def _migrated(settings: Settings) -> list[str]:
 
 
 async def _recorded(installation: Installation, applied: list[str]) -> None:
-    version = max(int(name.partition("_")[0]) for name in applied)
     origin = installation.origin("anchorage migrate")
-    await installation.door.perform(installation.operator(None), RecordMigration(version), origin)
+    await installation.door.perform(installation.operator(None), RecordMigration.of(applied), origin)
 
 
 def _welcome(settings: Settings, url: str, secrets: FirstSecrets | None) -> None:

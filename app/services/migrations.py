@@ -1,5 +1,6 @@
 """That the database was brought to a version is an act like any other, and is recorded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +18,11 @@ class RecordMigration:
     scope: ClassVar[Scope] = Scope.OPERATE
     version: int
     reason: None = None
+
+    @classmethod
+    def of(cls, applied: Sequence[str]) -> "RecordMigration":
+        """The record of migrations by their names, which begin with their numbers; there is at least one."""
+        return cls(max(int(name.partition("_")[0]) for name in applied))
 
     @property
     def target(self) -> Target:
