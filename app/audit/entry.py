@@ -167,6 +167,11 @@ def entry_hash(stream: str, aseq: int, prev: bytes, body_sha256: bytes) -> bytes
     return hashlib.sha256(text.encode()).digest()
 
 
+def leaf(chained: bytes) -> bytes:
+    """What stands for an entry in the Merkle tree: its hash and nothing else, so that it may be seen by everybody."""
+    return b'{"entry":"sha256:%s","v":1}' % chained.hex().encode()
+
+
 def digest(disclosure: str) -> str:
     """The digest of a disclosure, as it stands in `_sd` (RFC 9901 4.2.3)."""
     return _base64url(hashlib.sha256(disclosure.encode("ascii")).digest())
