@@ -1,4 +1,4 @@
-"""Receipts: a leaf's place in the tree, the way to the root, and the signed checkpoint, in one text (C2SP tlog-proof)."""
+"""Receipts: where a leaf stands, the way from it to the root, and the signed checkpoint, in one text (C2SP tlog-proof)."""
 
 import re
 from base64 import b64decode, b64encode
