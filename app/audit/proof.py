@@ -1,4 +1,4 @@
-"""Receipts: where a leaf stands, the way from it to the root, and the signed checkpoint, in one text (C2SP tlog-proof)."""
+"""Receipts: a leaf, the way from it to the root, and the signed checkpoint, in one text (C2SP tlog-proof)."""
 
 import re
 from base64 import b64decode, b64encode
