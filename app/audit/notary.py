@@ -160,8 +160,7 @@ class Notary:
         self, transaction: Transaction, tree: Tree, streams: Sequence[Behind], found: Sequence[PendingEntry]
     ) -> SignedTree | None:
         ends = chained(streams, found)
-        # The first entry of a later generation has its leaf already, before those that came before it in its stream.
-        placed = [entry for entry in found if entry.seq != tree.first_seq]
+        placed = await _placed(transaction, tree, found)
         edge = await _edge(transaction, tree)
         await trees.insert_leaves(transaction, tree.generation, tree.size, [entry.seq for entry in placed])
         await trees.mark_sequenced(transaction, tree.generation, ends)
@@ -220,6 +219,17 @@ def chained(streams: Sequence[Behind], found: Sequence[PendingEntry]) -> dict[st
             )
         reached[entry.stream] = (entry.aseq, entry.hash)
     return reached
+
+
+async def _placed(connection: Connection, tree: Tree, found: Sequence[PendingEntry]) -> list[PendingEntry]:
+    """What gets a leaf. A later generation begins with the entry that says why, which then is not placed again."""
+    placed = [entry for entry in found if entry.id != tree.first_entry_id]
+    if tree.first_entry_id is None or tree.size:
+        return placed
+    first = await trees.entry_with_id(connection, tree.first_entry_id)
+    if first is None:
+        raise CannotSign(Reason.LOG_DAMAGED, f"The entry that the log {tree.origin} begins with is gone.")
+    return [first, *placed]
 
 
 async def require_continues(connection: Connection, tree: Tree, places: Sequence[KeptCheckpoint]) -> None:

@@ -15,12 +15,12 @@ PIECES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The newest generation of the tree. `first_seq` is the entry that a later generation begins with."""
+    """The newest generation of the tree. `first_entry_id` is the entry that a later one begins with."""
 
     generation: int
     origin: str
     vkey: str
-    first_seq: int | None
+    first_entry_id: str | None
     size: int
     root: bytes
     epoch: int
@@ -53,6 +53,7 @@ class PendingEntry:
     """An entry that the tree does not hold yet, as far as its chain."""
 
     seq: int
+    id: str
     stream: str
     aseq: int
     prev: bytes
@@ -63,7 +64,7 @@ class PendingEntry:
 _TREE = "SELECT * FROM audit_tree ORDER BY generation DESC LIMIT 1"
 _TREE_LOCKED = f"{_TREE} FOR UPDATE"
 _BEGIN = (
-    "INSERT INTO audit_tree (generation, origin, vkey, first_seq, size, root, epoch, published)"
+    "INSERT INTO audit_tree (generation, origin, vkey, first_entry_id, size, root, epoch, published)"
     " VALUES ($1, $2, $3, $4, 0, $5, 0, 0)"
 )
 _CLAIM = "UPDATE audit_tree SET epoch = epoch + 1 WHERE generation = $1 AND epoch = $2"
@@ -81,9 +82,10 @@ _OLDEST_PENDING = (
     " WHERE s.aseq > coalesce(q.aseq, 0)"
 )
 _PENDING = (
-    "SELECT * FROM (SELECT seq, stream, aseq, prev, body_sha256, hash FROM audit_entry"
+    "SELECT * FROM (SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry"
     " WHERE stream = ${0} AND aseq > ${1} AND aseq <= ${2} ORDER BY aseq LIMIT {3}) AS pending"
 )
+_ENTRY = "SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry WHERE id = $1"
 _INSERT_LEAVES = {
     Engine.SQLITE: "INSERT INTO audit_leaf (generation, leaf_index, seq) SELECT $1, $2 + key, value FROM json_each($3)",
     Engine.POSTGRES: (
@@ -123,9 +125,9 @@ async def newest_locked(transaction: Transaction) -> Tree | None:
     return _tree(await transaction.fetch_one(_TREE if transaction.engine is Engine.SQLITE else _TREE_LOCKED))
 
 
-async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_seq: int | None) -> None:
+async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_entry_id: str | None) -> None:
     """Begin a generation, with an empty tree."""
-    await transaction.execute(_BEGIN, generation, origin, vkey, first_seq, EMPTY_ROOT)
+    await transaction.execute(_BEGIN, generation, origin, vkey, first_entry_id, EMPTY_ROOT)
 
 
 async def claim(transaction: Transaction, tree: Tree) -> bool:
@@ -167,21 +169,17 @@ async def pending(connection: Connection, streams: Sequence[Behind], limit: int)
             pieces.append(_PENDING.format(3 * at + 1, 3 * at + 2, 3 * at + 3, limit))
             values += [one.stream, one.sequenced, one.aseq]
         rows = await connection.fetch(" UNION ALL ".join(pieces), *values)
-        found += [
-            PendingEntry(
-                row["seq"],
-                row["stream"],
-                row["aseq"],
-                bytes(row["prev"]),
-                bytes(row["body_sha256"]),
-                bytes(row["hash"]),
-            )
-            for row in rows
-        ]
+        found += [_pending(row) for row in rows]
         if len(found) >= limit:
             break
     # The pieces come in any order; each is sorted in itself.
     return sorted(found, key=lambda entry: (entry.stream, entry.aseq))[:limit]
+
+
+async def entry_with_id(connection: Connection, entry_id: str) -> PendingEntry | None:
+    """One entry, wherever it stands."""
+    row = await connection.fetch_one(_ENTRY, entry_id)
+    return None if row is None else _pending(row)
 
 
 async def insert_leaves(transaction: Transaction, generation: int, first_index: int, seqs: Sequence[int]) -> None:
@@ -264,11 +262,23 @@ def _tree(row: Row | None) -> Tree | None:
         generation=row["generation"],
         origin=row["origin"],
         vkey=row["vkey"],
-        first_seq=row["first_seq"],
+        first_entry_id=row["first_entry_id"],
         size=row["size"],
         root=bytes(row["root"]),
         epoch=row["epoch"],
         published=row["published"],
+    )
+
+
+def _pending(row: Row) -> PendingEntry:
+    return PendingEntry(
+        row["seq"],
+        row["id"],
+        row["stream"],
+        row["aseq"],
+        bytes(row["prev"]),
+        bytes(row["body_sha256"]),
+        bytes(row["hash"]),
     )
 
 
