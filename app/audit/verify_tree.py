@@ -2,8 +2,8 @@
 
 It builds the tree anew from the entries' hashes, in the order in which the leaves name them, and compares tiles, roots
 and signatures with what is stored. It shares with the notary how a leaf is spelled and how a note is signed, and not
-how a tree is built. A checkpoint that was kept elsewhere proves what the database alone cannot: that the log, its tree and
-its checkpoints were not rolled back or written anew together.
+how a tree is built. A checkpoint that was kept elsewhere proves what the database alone cannot: that the log, its tree
+and its checkpoints were not rolled back or written anew together.
 """
 
 import hashlib

@@ -8,8 +8,8 @@ BATCH = 4_096
 
 _TREES = "SELECT generation, origin, vkey, first_entry_id, size, root, published FROM audit_tree ORDER BY generation"
 _LEAVES = (
-    "SELECT l.leaf_index, coalesce(e.stream, '') AS stream, coalesce(e.aseq, 0) AS aseq, coalesce(e.id, '') AS id, e.hash"
-    " FROM audit_leaf AS l LEFT JOIN audit_entry AS e ON e.seq = l.seq"
+    "SELECT l.leaf_index, coalesce(e.stream, '') AS stream, coalesce(e.aseq, 0) AS aseq, coalesce(e.id, '') AS id,"
+    " e.hash FROM audit_leaf AS l LEFT JOIN audit_entry AS e ON e.seq = l.seq"
     f" WHERE l.generation = $1 AND l.leaf_index > $2 ORDER BY l.leaf_index LIMIT {BATCH}"
 )
 _COUNT_TILES = "SELECT count(*) AS n FROM audit_tile WHERE generation = $1"
