@@ -67,6 +67,9 @@ BEGIN
     ELSIF NEW.generation = OLD.generation AND NEW.origin = OLD.origin AND NEW.vkey = OLD.vkey
           AND NEW.first_entry_id IS NOT DISTINCT FROM OLD.first_entry_id AND NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch
           AND NEW.published >= OLD.published AND (NEW.size > OLD.size OR NEW.root = OLD.root)
+          AND (NEW.published = OLD.published OR EXISTS (
+            SELECT 1 FROM audit_checkpoint WHERE generation = NEW.generation AND size = NEW.published
+          ))
           AND NOT EXISTS (SELECT 1 FROM audit_tree WHERE generation > OLD.generation) THEN
         RETURN NEW;
     END IF;
