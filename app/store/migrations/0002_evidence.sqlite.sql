@@ -72,8 +72,9 @@ END;
 CREATE TRIGGER audit_tree_forward BEFORE UPDATE ON audit_tree BEGIN
     SELECT RAISE(ABORT, 'audit_tree_append_only')
     WHERE NEW.generation <> OLD.generation OR NEW.origin <> OLD.origin OR NEW.vkey <> OLD.vkey
-       OR NEW.first_entry_id IS NOT OLD.first_entry_id OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch
-       OR NEW.published < OLD.published OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
+       OR NEW.first_entry_id IS NOT OLD.first_entry_id
+       OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch OR NEW.published < OLD.published
+       OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
        OR (NEW.published > OLD.published AND NOT EXISTS (
             SELECT 1 FROM audit_checkpoint WHERE generation = NEW.generation AND size = NEW.published
        ))
