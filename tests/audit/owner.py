@@ -189,6 +189,8 @@ class PostgresOwner:
 
     async def put_guards_back(self) -> None:
         """See `Owner.put_guards_back`."""
+        # Deferred checks of what was changed meanwhile stand in the way of ALTER TABLE.
+        await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         await self._switch("ENABLE ALWAYS")
 
     async def _switch(self, how: str) -> None:

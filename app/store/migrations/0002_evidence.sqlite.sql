@@ -124,7 +124,8 @@ END;
 CREATE TRIGGER audit_tile_forward BEFORE UPDATE ON audit_tile BEGIN
     SELECT RAISE(ABORT, 'audit_tile_append_only')
     WHERE NEW.generation <> OLD.generation OR NEW.level <> OLD.level OR NEW.number <> OLD.number
-       OR NEW.rowid <> OLD.rowid OR length(NEW.hashes) <= length(OLD.hashes) OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes;
+       OR NEW.rowid <> OLD.rowid OR length(NEW.hashes) <= length(OLD.hashes)
+       OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes;
 END;
 CREATE TRIGGER audit_tile_no_delete BEFORE DELETE ON audit_tile BEGIN
     SELECT RAISE(ABORT, 'audit_tile_append_only');
