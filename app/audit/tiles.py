@@ -14,7 +14,9 @@ MAX_LEVEL = 63
 MAX_LEAF_BYTES = 65_535
 MAX_NUMBER = 2**63 - 1
 
-_PATH = re.compile(r"(?P<level>[0-9]{1,2}|entries)/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?")
+_PATH = re.compile(
+    r"(?P<level>[0-9]{1,2}|entries)/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?"
+)
 
 
 class NotATile(ValueError):
@@ -76,7 +78,10 @@ def parse_path(text: str) -> TilePath:
     """
     found = _PATH.fullmatch(text)
     if found is None:
-        raise NotATile("A tile's path is <level>/<number> or entries/<number>, in groups of three digits: 0/x001/234.")
+        raise NotATile(
+            "A tile's path is <level>/<number> or entries/<number>, the number in at most seven groups of three digits: "
+            "0/x001/234."
+        )
     level = None if found["level"] == "entries" else int(found["level"])
     number = int(re.sub(r"[x/]", "", found["number"]))
     width = WIDTH if found["width"] is None else int(found["width"])
