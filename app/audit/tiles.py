@@ -79,8 +79,8 @@ def parse_path(text: str) -> TilePath:
     found = _PATH.fullmatch(text)
     if found is None:
         raise NotATile(
-            "A tile's path is <level>/<number> or entries/<number>, the number in at most seven groups of three digits: "
-            "0/x001/234."
+            "A tile's path is <level>/<number> or entries/<number>, with the number in groups of three digits, at most "
+            "seven: 0/x001/234."
         )
     level = None if found["level"] == "entries" else int(found["level"])
     number = int(re.sub(r"[x/]", "", found["number"]))
@@ -117,7 +117,7 @@ def unbundle(packed: bytes) -> list[bytes]:
     at = 0
     while at < len(packed):
         end = at + 2 + int.from_bytes(packed[at : at + 2], "big")
-        if at + 2 > len(packed) or end > len(packed):
+        if end > len(packed):
             raise NotATile(f"The bundle is truncated after {len(leaves)} entries.")
         leaves.append(packed[at + 2 : end])
         at = end

@@ -33,9 +33,10 @@ def flipped(one: bytes, bit: int = 0) -> bytes:
 
 
 def shorter(proof: list[bytes]) -> Iterator[list[bytes]]:
-    """The proof without one of its hashes."""
+    """The proof without one of its hashes, and without all of them from one place on."""
     for at in range(len(proof)):
         yield proof[:at] + proof[at + 1 :]
+        yield proof[:at]
 
 
 def longer(proof: list[bytes]) -> Iterator[list[bytes]]:

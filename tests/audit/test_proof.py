@@ -121,7 +121,8 @@ NO_BASE64 = "This is not Base64"
         (TEXT.replace("index 6", "index +6"), PLACE),
         (TEXT.replace("index 6", "index  6"), PLACE),
         (TEXT.replace("index 6", "index 6 "), PLACE),
-        (TEXT.replace("index 6", "index ٦"), PLACE),
+        (TEXT.replace("index 6", "index \u0666"), PLACE),
+        (TEXT.replace("index 6", "index 6\u0666"), PLACE),
         (TEXT.replace("index 6", "index six"), PLACE),
         (TEXT.replace("index 6", "Index 6"), PLACE),
         (TEXT.replace("index 6", f"index {10**19}"), PLACE),
@@ -201,7 +202,7 @@ def test_a_receipt_of_another_log_is_refused() -> None:
     other = receipt(name="log.example/2")
 
     other.require_proves(LEAF, [signer("log.example/2").vkey])
-    with pytest.raises(NoteInvalid, match="of the origin 'log.example/2'"):
+    with pytest.raises(NoteInvalid, match="of the origin"):
         other.require_proves(LEAF, [LOG])
 
 

@@ -160,7 +160,7 @@ def test_what_is_no_path_or_a_second_spelling_is_refused_with_the_reason(path: s
 def widths(size: int, level: int) -> list[int]:
     """How many hashes each tile of a level holds."""
     count = 0
-    while width_of(level, count, size):
+    while width_of(level, count, size) > 0:
         count += 1
     return [width_of(level, number, size) for number in range(count)]
 
