@@ -53,14 +53,14 @@ def _is_simple(text: bytes, value: Json) -> bool:
 
 
 def _has_float(values: Iterable[object]) -> bool:
-    # Nearly every value is a text, so that is asked first: this looks at all values of all entries.
+    # Nearly every value is a text, so that is asked first, and by the type: this looks at all values of all entries.
     for value in values:
-        if isinstance(value, str):
+        if type(value) is str or value is None:
             continue
-        if isinstance(value, dict):
+        if type(value) is dict:
             if _has_float(value.values()):
                 return True
-        elif isinstance(value, float) or (isinstance(value, list) and _has_float(value)):
+        elif type(value) is float or (type(value) is list and _has_float(value)):
             return True
     return False
 

@@ -4,8 +4,8 @@ What a stretch cannot decide alone, because it takes what came before, it hands 
 """
 
 import hashlib
-from base64 import urlsafe_b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -22,6 +22,8 @@ _COLUMNS = (
     "target.type", "target.id",
 )  # fmt: skip
 _NOTHING: Json = {}
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the alphabet of base64url to the one of base64."""
 
 
 @dataclass(slots=True)
@@ -103,18 +105,23 @@ class Examination:
 
     def _disclosed(self, entry: StoredEntry, body: Json) -> Mapping[str, str]:
         """The personal data about the state that the entry discloses, once every disclosure of it was looked at."""
-        listed = body.get("_sd")
-        expected = {str(one) for one in listed} if isinstance(listed, list) else set()
-        found: set[str] = set()
+        listed = _listed(body.get("_sd"))
+        missing = {str(one) for one in listed}
+        actor, target = _inside(body.get("actor")).get("id") or "", _inside(body.get("target")).get("id") or ""
         about: dict[str, str] = {}
-        for subject, disclosure in _each(entry):
-            digest, (name, value) = _digest(disclosure), _claim(disclosure)
-            self._note(_misfiled(entry, body, subject, name, known=digest in expected and digest not in found))
-            found.add(digest)
-            if name.startswith("change."):
-                about[name] = value
-        if expected != found:
-            self._note(_undisclosed(entry, expected, found))
+        for subject, joined in entry.disclosures.items():
+            for disclosure in joined.split("~"):
+                digest, (name, value) = _digest(disclosure), _claim(disclosure)
+                is_about_state = name.startswith("change.")
+                if digest not in missing:
+                    self._note(_unknown(entry))
+                elif subject != (target if is_about_state else actor):
+                    self._note(_misfiled(entry, name))
+                missing.discard(digest)
+                if is_about_state:
+                    about[name] = value
+        if missing:
+            self._note(_undisclosed(entry, len(missing), of=len(listed)))
         return about
 
 
@@ -151,7 +158,8 @@ def _read(entry: StoredEntry) -> tuple[Json | None, Finding | None]:
 
 
 def _differing_columns(entry: StoredEntry, body: Json) -> Finding | None:
-    account, actor, outcome, target = body.get("account"), *map(_inside, map(body.get, ("actor", "outcome", "target")))
+    account, actor = body.get("account"), _inside(body.get("actor"))
+    outcome, target = _inside(body.get("outcome")), _inside(body.get("target"))
     said = (
         body.get("id"), account, account, body.get("time"), actor.get("type"), actor.get("id"), body.get("action"),
         outcome.get("result"), outcome.get("code"), target.get("type"), target.get("id"),
@@ -167,29 +175,18 @@ def _differing_columns(entry: StoredEntry, body: Json) -> Finding | None:
     return Finding.at(Code.BODY_FIELDS_DIFFER, entry, message)
 
 
-def _misfiled(entry: StoredEntry, body: Json, subject: str, name: str, *, known: bool) -> Finding | None:
-    if not known:
-        message = "A disclosure is not one that the body holds the digest of."
-        return Finding.at(Code.DISCLOSURE_UNKNOWN, entry, message)
-    of_whom = _inside(body.get("target" if name.startswith("change.") else "actor")).get("id")
-    if subject == (of_whom or ""):
-        return None
+def _unknown(entry: StoredEntry) -> Finding:
+    return Finding.at(Code.DISCLOSURE_UNKNOWN, entry, "A disclosure is not one that the body holds the digest of.")
+
+
+def _misfiled(entry: StoredEntry, name: str) -> Finding:
     message = f"The disclosure of {name} is filed under somebody else."
     return Finding.at(Code.DISCLOSURE_SUBJECT_DIFFERS, entry, message)
 
 
-def _undisclosed(entry: StoredEntry, expected: set[str], found: set[str]) -> Finding | None:
-    missing = len(expected - found)
-    if not missing:
-        return None
-    message = f"{missing} of {len(expected)} disclosures are gone, and no entry says that they were erased."
+def _undisclosed(entry: StoredEntry, missing: int, *, of: int) -> Finding:
+    message = f"{missing} of {of} disclosures are gone, and no entry says that they were erased."
     return Finding.at(Code.DISCLOSURE_MISSING, entry, message)
-
-
-def _each(entry: StoredEntry) -> Iterator[tuple[str, str]]:
-    for subject, joined in entry.disclosures.items():
-        for disclosure in joined.split("~"):
-            yield subject, disclosure
 
 
 def _digest(disclosure: str) -> str:
@@ -199,14 +196,20 @@ def _digest(disclosure: str) -> str:
 def _claim(disclosure: str) -> tuple[str, str]:
     """The name and the value of a disclosure; empty if it is none."""
     try:
-        salt, name, value = orjson.loads(urlsafe_b64decode(disclosure + "=" * (-len(disclosure) % 4)))
+        salt, name, value = orjson.loads(a2b_base64(disclosure.encode().translate(_STANDARD) + b"=="))
     except (ValueError, TypeError):
         return "", ""
-    return (name, value) if all(isinstance(part, str) for part in (salt, name, value)) else ("", "")
+    if isinstance(name, str) and isinstance(value, str) and isinstance(salt, str):
+        return name, value
+    return "", ""
 
 
 def _inside(part: JsonValue) -> Json:
     return part if isinstance(part, dict) else _NOTHING
+
+
+def _listed(part: JsonValue) -> Sequence[JsonValue]:
+    return part if isinstance(part, list) else ()
 
 
 def _instant(micros: int) -> object:

@@ -1,21 +1,26 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
 from app.audit.stored import Beside, Code, Finding, StoredEntry, StoredHead, StoredState, Stretch, Verification
 from app.audit.verify import Progress, verify
 from app.clock import from_micros, to_text
+from app.services.verification_workers import Workers, processors
 from app.store import evidence
 from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
+from app.store.instants import share_instant
 from app.store.schema import SchemaMismatch, pending, require_guards
 from app.store.snapshot import open_snapshot
 
 STRETCH = 10_000
 """After how many entries a stream is cut: so many that a cut costs nothing, and few enough to share them out."""
+
+WORTH_SHARING = 100_000
+"""Below, one process is done before others have started."""
 
 _SHA256_BYTES = 32
 _TEXT = {str}
@@ -24,8 +29,17 @@ _PERSONAL = {"user": ("name",)}
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a long log is shared out: to so many processes, from so many entries on, so many entries at a time."""
+
+    processes: int = field(default_factory=processors)
+    worth: int = WORTH_SHARING
+    stretch: int = STRETCH
+
+
 async def verify_database(database: Database, progress: Progress = lambda _done, _total: None) -> Verification:
-    """Check the whole log of an open database, and that the state is what the log says.
+    """Check the whole log of an open database, and that the state is what the log says, in this process alone.
 
     Raises StoreUnavailable when it cannot be read to its end.
     """
@@ -33,15 +47,25 @@ async def verify_database(database: Database, progress: Progress = lambda _done,
         return await verify(Evidence(connection), progress)
 
 
-async def verify_url(url: str, progress: Progress = lambda _done, _total: None) -> Verification:
+async def verify_url(
+    url: str, progress: Progress = lambda _done, _total: None, sharing: Sharing | None = None
+) -> Verification:
     """Check the log of a database that need not be fit to be served from: its guards may be gone.
 
-    Raises CannotOpen for one that is not this program's, and StoreUnavailable when it cannot be read to its end.
+    A long log is shared out to a process for each processor, all of which read as of one instant. Raises CannotOpen for
+    a database that is not this program's, and StoreUnavailable when it cannot be read to its end.
     """
+    sharing = sharing or Sharing()
     async with open_snapshot(url) as connection:
         if await pending(_Reading(connection)):
             raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
-        return await verify(Evidence(connection), progress)
+        evidence_of = Evidence(connection, sharing.stretch)
+        length = sum(head.aseq for head in await evidence_of.heads())
+        if sharing.processes > 1 and length >= sharing.worth:
+            async with Workers.started(url, sharing.processes) as workers:
+                if await share_instant(connection, workers.follow):
+                    return await verify(evidence_of, progress, workers.examined)
+        return await verify(evidence_of, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +200,9 @@ def stored_state(kind: str, row: Row) -> StoredState:
     """
     personal = _PERSONAL.get(kind, ())
     public = {
-        field.name: _spelled(field.name, row[_COLUMNS.get(field.name, field.name)])
-        for field in fields(_STATES[kind])
-        if field.name not in personal
+        one.name: _spelled(one.name, row[_COLUMNS.get(one.name, one.name)])
+        for one in fields(_STATES[kind])
+        if one.name not in personal
     }
     is_account = kind == "account"
     return StoredState(
