@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from app.audit.states import Json
@@ -110,6 +111,7 @@ class Stretch:
         return owner(self.stream)
 
 
+@lru_cache(maxsize=64)
 def owner(stream: str) -> str | None:
     """The account whose stream this is, by its name; None for the installation's own."""
     name = stream.rpartition("/")[0]

@@ -104,7 +104,7 @@ class Evidence:
     async def entries(self, stretch: Stretch) -> AsyncIterator[list[StoredEntry]]:
         """See `Entries.entries`."""
         async for some in evidence.entries(self.connection, stretch.stream, stretch.after, stretch.upto):
-            yield [_as_stored(columns, disclosures) for columns, disclosures in some]
+            yield [_as_stored(StoredEntry._make(row)) for row in some]
 
     async def beside(self, account_id: str | None) -> Beside:
         """See `Entries.beside`."""
@@ -172,14 +172,13 @@ def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -
     )
 
 
-def _as_stored(columns: Sequence[object], disclosures: Mapping[str, str]) -> StoredEntry:
-    entry = StoredEntry._make((*columns, disclosures))
+def _as_stored(entry: StoredEntry) -> StoredEntry:
     # SQLite stores whatever it is given, and nearly always it is what belongs there.
     if (
         type(entry.aseq) is type(entry.time) is int
         and type(entry.prev) is type(entry.body_sha256) is type(entry.hash) is bytes
         and (type(entry.body) is bytes or entry.body is None)
-        and {*map(type, disclosures.values())} <= _TEXT
+        and {*map(type, entry.disclosures.values())} <= _TEXT
     ):
         return entry
     return entry._replace(
@@ -189,7 +188,7 @@ def _as_stored(columns: Sequence[object], disclosures: Mapping[str, str]) -> Sto
         body_sha256=_bytes(entry.body_sha256),
         hash=_bytes(entry.hash),
         body=None if entry.body is None else _bytes(entry.body),
-        disclosures={str(subject): str(joined) for subject, joined in disclosures.items()},
+        disclosures={str(subject): str(joined) for subject, joined in entry.disclosures.items()},
     )
 
 

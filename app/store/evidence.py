@@ -12,8 +12,8 @@ BATCH = 500
 STREAM_BATCH = 1_000
 DER_BATCH = 100
 STRAYS_LIMIT = 100
-Whole = tuple[Sequence[Any], dict[str, str]]
-"""An entry's columns and its body, in the order of `app.audit.stored.StoredEntry`, and its disclosures by subject."""
+Whole = tuple[Any, ...]
+"""An entry's columns, its body, and its disclosures by subject, in the order of `app.audit.stored.StoredEntry`."""
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
@@ -121,7 +121,7 @@ async def entries(
     bounds = () if upto is None else (upto,)
     while found := await whole(connection, stream, last, *bounds):
         yield found
-        last = found[-1][0][_ASEQ]
+        last = found[-1][_ASEQ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +195,10 @@ async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]
         subject, disclosures = row[_SUBJECT:]
         if row[_SEQ] != seq:
             seq = row[_SEQ]
-            found.append((row[:_SEQ], {} if disclosures is None else {subject: disclosures}))
+            found.append((*row[:_SEQ], {} if disclosures is None else {subject: disclosures}))
         else:
             # An entry has a row for each of the subjects that it is about.
-            found[-1][1][subject] = disclosures
+            found[-1][-1][subject] = disclosures
     return found
 
 
@@ -215,7 +215,7 @@ async def _whole_in_turn(connection: Connection, *bounds: object) -> list[Whole]
     disclosures = dict[int, dict[str, str]]()
     for seq, subject, joined in _values(await connection.fetch(_DISCLOSURES, seqs)):
         disclosures.setdefault(seq, {})[subject] = joined
-    return [((*row[:-1], bodies.get(row[-1])), disclosures.get(row[-1], {})) for row in rows]
+    return [(*row[:-1], bodies.get(row[-1]), disclosures.get(row[-1], {})) for row in rows]
 
 
 def _values(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
