@@ -19,7 +19,7 @@ from app.transport.graphql.connections import PAGE_LIMIT
 from app.transport.graphql.described import attribute, input_type, one_of
 from app.transport.graphql.enums import AuditOutcome, CertificateOrderField, OrderDirection
 from app.transport.graphql.ids import Kind, decode, decode_any
-from app.transport.graphql.scalars import PEM, Base64, Sha256
+from app.transport.graphql.scalars import PEM, Base64, SafeInt, Sha256
 from app.transport.graphql.wrong_input import BadUserInput
 
 T = TypeVar("T")
@@ -37,6 +37,29 @@ class DateTimeRange:
 
     start: datetime | None = attribute("The first instant that matches; open when absent.", default=UNSET)
     end: datetime | None = attribute("The first instant that no longer matches; open when absent.", default=UNSET)
+
+
+@one_of
+class AsOf:
+    """A point of the log, as exactly one of these. Showing the past needs the scope `AUDIT_READ` and is recorded.
+
+    The past is rebuilt from the log alone. A point that the log has not reached, and one whose entries were archived,
+    end with `extensions.code = "HISTORY_UNAVAILABLE"`. Objects have the ids that they have now: keep them out of a
+    cache that goes by ids.
+    """
+
+    time: datetime | None = attribute(
+        "An instant, not later than now: everything up to the last entry that was made by then.", default=UNSET
+    )
+    tree_size: SafeInt | None = attribute(
+        "The size of the tree, not larger than that of the newest checkpoint: everything among so many first entries.",
+        default=UNSET,
+    )
+
+    def require_sensible(self) -> None:
+        """Raises BadUserInput for a size below zero."""
+        if (given(self.tree_size) or 0) < 0:
+            raise BadUserInput("The size of a tree is not below zero.")
 
 
 @one_of

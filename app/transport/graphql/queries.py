@@ -11,7 +11,9 @@ from app.transport.graphql.connections import After, Before, First, Last, asked
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
+from app.transport.graphql.history import past_account, past_certificates
 from app.transport.graphql.inputs import (
+    AsOf,
     AuditEventFilter,
     CertificateFilter,
     CertificateLookup,
@@ -40,6 +42,10 @@ Directed = Annotated[
     OrderDirection,
     strawberry.argument(description="Newest first (`DESC`), or oldest first to read along (`ASC`)."),
 ]
+Past = Annotated[
+    AsOf | None,
+    strawberry.argument(description="How it was at a point of the log, instead of now; needs `AUDIT_READ` as well."),
+]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -51,6 +57,12 @@ class Query:
     async def viewer(self, info: Info) -> Viewer | None:
         """Who is asking, in which account, with which scopes."""
         return Viewer.of(info.context.actor, Account.of(await own_account(info.context)))
+
+    @field(SIGNED_IN)
+    async def account(self, info: Info, as_of: Past = UNSET) -> Account | None:
+        """The caller's account; null where there was none yet."""
+        point = given(as_of)
+        return Account.of(await own_account(info.context)) if point is None else await past_account(info, point)
 
     @field(SIGNED_IN)
     async def node(
@@ -86,9 +98,13 @@ class Query:
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
+        as_of: Past = UNSET,
     ) -> CertificateConnection | None:
-        """The certificates the account trusts."""
-        return await certificates_page(info, given(filter_by), order_by, asked(first, after, last, before))
+        """The certificates the account trusts, or trusted."""
+        narrowed, page, point = given(filter_by), asked(first, after, last, before), given(as_of)
+        if point is not None:
+            return await past_certificates(info, point, narrowed, order_by, page)
+        return await certificates_page(info, narrowed, order_by, page)
 
     @field(needs(Scope.CERTIFICATES_READ), cost=10)
     async def preview_certificate(
