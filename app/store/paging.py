@@ -27,13 +27,14 @@ class Page(Generic[T]):
     """Some rows in the list's order, and whether there are more on either side.
 
     `reached` is set where a search gave up before it had filled the page: the last row that it looked at, from which
-    the next page goes on.
+    the next page goes on, in the direction that `is_backward` says.
     """
 
     rows: list[T]
     has_next: bool
     has_previous: bool
     reached: T | None = None
+    is_backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from app.store.paging import page_among
 from app.store.reads import CertificateFilter as Wanted
 from app.transport.graphql.connections import Asked
 from app.transport.graphql.context import Context, Info, path_of
-from app.transport.graphql.inputs import AsOf, CertificateFilter, CertificateOrder, given
+from app.transport.graphql.inputs import AsOf, CertificateFilter, CertificateOrder
 from app.transport.graphql.selection import names_below
 from app.transport.graphql.types.accounts import Account
 from app.transport.graphql.types.certificates import CertificateConnection, place_of
@@ -15,9 +15,9 @@ from app.transport.graphql.types.history import HistoryPoint
 
 async def past_account(info: Info, as_of: AsOf) -> Account | None:
     """The caller's account as it was; None where it was not there yet."""
-    as_of.require_sensible()
+    size = as_of.size()
     await info.context.record_log_read("account.asOf", path_of(info))
-    point = await _point(info.context, as_of)
+    point = await _point(info.context, as_of, size)
     row = await history.account(info.context.connection, point)
     return None if row is None else Account.of(row, HistoryPoint.of(point))
 
@@ -27,10 +27,10 @@ async def past_certificates(
 ) -> CertificateConnection:
     """A page of the records that the account had."""
     context = info.context
-    as_of.require_sensible()
+    size = as_of.size()
     wanted, window = Wanted() if narrowed is None else narrowed.wanted(), asked.window(ordered.field.value)
     await context.record_log_read("certificates.asOf", path_of(info))
-    point = await _point(context, as_of)
+    point = await _point(context, as_of, size)
     trusted = await history.trusted(context.connection, point)
     admitted = [record for record in trusted.records if wanted.admits(record)]
     page = page_among(admitted, ordered.order(), window, lambda record: place_of(record, ordered.field))
@@ -43,8 +43,8 @@ async def past_certificates(
     return CertificateConnection.of(page, ordered.field, count, past, HistoryPoint.of(point))
 
 
-async def _point(context: Context, as_of: AsOf) -> Point:
-    time, tree_size = given(as_of.time), given(as_of.tree_size)
+async def _point(context: Context, as_of: AsOf, size: int) -> Point:
+    time = as_of.instant(context.now)
     if time is not None:
         return await history.point_in_time(context.connection, context.account_id, time, now=context.now)
-    return await history.point_in_tree(context.connection, context.account_id, tree_size or 0)
+    return await history.point_in_tree(context.connection, context.account_id, size)

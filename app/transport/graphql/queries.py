@@ -19,9 +19,9 @@ from app.transport.graphql.inputs import (
     CertificateLookup,
     CertificateOrder,
     PreviewCertificateInput,
-    entry_filter,
     few,
     given,
+    log_search,
 )
 from app.transport.graphql.log_lists import account_log
 from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
@@ -129,9 +129,9 @@ class Query:
         before: Before = UNSET,
     ) -> AuditEventConnection | None:
         """The account's log, newest first. Looking is recorded, in the log itself."""
-        wanted, page = entry_filter(filter_by), asked(first, after, last, before)
+        search, page = log_search(filter_by), asked(first, after, last, before)
         await info.context.record_log_read("auditEvents", path_of(info))
-        return await account_log(info.context, wanted, page, descending=direction is OrderDirection.DESC)
+        return await account_log(info.context, search, page, descending=direction is OrderDirection.DESC)
 
     @field(needs(Scope.API_KEYS_READ))
     async def api_keys(
