@@ -21,7 +21,9 @@ from app.audit.events import (
     CertificateUpdated,
     CertificateUploaded,
 )
+from app.audit.receipts import cosigned_note
 from app.audit.states import Json
+from app.clock import from_micros
 from app.errors import HistoryUnavailable
 from app.rules import chain as chains
 from app.rules.chain import Chain
@@ -29,9 +31,10 @@ from app.services import states
 from app.services.certificates import search_text
 from app.services.submission import authority
 from app.store import history, log_reads, reads
+from app.store import tree as trees
 from app.store.connection import Connection
-from app.store.history import CheckpointRow, Tree
 from app.store.rows import AccountRow, CertificateRow, EntryRow
+from app.store.tree import SignedTree, Tree
 
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
 CERTIFICATE_MADE = CertificateUploaded.kind
@@ -53,7 +56,7 @@ class Point:
     exists: bool
     time: datetime
     tree_size: int | None
-    checkpoint: CheckpointRow | None
+    checkpoint: SignedTree | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,11 @@ async def point_in_time(connection: Connection, account_id: str, instant: dateti
     if place is None:
         opened = await history.creation(connection, account_id)
         last = 0 if opened is None or opened.time > instant else opened.seq
-    tree = await history.tree(connection) if last else None
-    leaf = None if tree is None else await history.leaf_index(connection, tree, last)
+    tree = await trees.newest(connection) if last else None
+    leaf = None if tree is None else await trees.leaf_index(connection, tree.generation, last)
     if tree is None or leaf is None:
         return Point(account_id, seq, last > 0, instant, None, None)
-    checkpoint = await history.checkpoint_covering(connection, tree, leaf + 1)
+    checkpoint = await _checkpoint(connection, tree, leaf + 1)
     return Point(account_id, seq, exists=True, time=instant, tree_size=leaf + 1, checkpoint=checkpoint)
 
 
@@ -90,17 +93,18 @@ async def point_in_tree(connection: Connection, account_id: str, size: int) -> P
 
     Raises HistoryUnavailable for a size that no checkpoint covers yet.
     """
-    tree = await history.tree(connection)
-    checkpoint = None if tree is None else await history.checkpoint_covering(connection, tree, size)
+    tree = await trees.newest(connection)
+    checkpoint = None if tree is None else await _checkpoint(connection, tree, size)
     if tree is None or checkpoint is None:
         covered = 0 if tree is None else tree.published
         raise HistoryUnavailable(f"No checkpoint covers {size:,} entries: the newest covers {covered:,}.")
+    signed_at = from_micros(checkpoint.signed_at)
     place = await history.last_within(connection, account_stream(account_id), tree, size)
     if place is None:
         exists = await _opened_within(connection, account_id, tree, size)
-        return Point(account_id, 0, exists, checkpoint.signed_at, size, checkpoint)
+        return Point(account_id, 0, exists, signed_at, size, checkpoint)
     # The clock of whoever signed may be behind that of whoever acted.
-    time = max(checkpoint.signed_at, place.time)
+    time = max(signed_at, place.time)
     return Point(account_id, place.seq, exists=True, time=time, tree_size=size, checkpoint=checkpoint)
 
 
@@ -136,9 +140,14 @@ async def _last(connection: Connection, point: Point) -> history.Rows:
     )
 
 
+async def _checkpoint(connection: Connection, tree: Tree, size: int) -> SignedTree | None:
+    signed = await history.checkpoint_covering(connection, tree, size)
+    return None if signed is None else replace(signed, note=await cosigned_note(connection, signed))
+
+
 async def _opened_within(connection: Connection, account_id: str, tree: Tree, size: int) -> bool:
     opened = await history.creation(connection, account_id)
-    leaf = None if opened is None else await history.leaf_index(connection, tree, opened.seq)
+    leaf = None if opened is None else await trees.leaf_index(connection, tree.generation, opened.seq)
     return leaf is not None and leaf < size
 
 

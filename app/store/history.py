@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.clock import from_micros, to_micros
+from app.store import tree as trees
 from app.store.connection import Connection, Row
 from app.store.log_reads import whole
 from app.store.rows import EntryRow, columns
+from app.store.tree import SignedTree, Tree
 
 Rows = Sequence[Row]
 """Rows of `audit_entry`, for `log_reads.whole`."""
@@ -55,11 +57,8 @@ _TARGETS = (
     " FROM target WHERE target.id IS NOT NULL)"
 )
 _CREATION = f"SELECT {_ENTRY} FROM audit_entry WHERE account_id IS NULL AND target_id = $1 AND {_DONE}"
-_TREE = "SELECT generation, published FROM audit_tree ORDER BY generation DESC LIMIT 1"
-_LEAF = "SELECT leaf_index FROM audit_leaf WHERE generation = $1 AND seq = $2"
-_CHECKPOINT = (
-    "SELECT size, root, note, signed_at FROM audit_checkpoint"
-    " WHERE generation = $1 AND size >= $2 AND size <= $3 ORDER BY size LIMIT 1"
+_COVERING = (
+    "SELECT size FROM audit_checkpoint WHERE generation = $1 AND size >= $2 AND size <= $3 ORDER BY size LIMIT 1"
 )
 
 
@@ -69,24 +68,6 @@ class Place:
 
     seq: int
     time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The Merkle tree that grows now: its generation, and the size of the newest checkpoint that may be shown."""
-
-    generation: int
-    published: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointRow:
-    """A signed checkpoint: how many leaves it covers, the root over them, the signed note, and when it was signed."""
-
-    size: int
-    root: bytes
-    note: str
-    signed_at: datetime
 
 
 async def last_by(connection: Connection, account_id: str, stream: str, instant: datetime) -> Place | None:
@@ -150,24 +131,10 @@ async def last_of_objects(
     return await connection.fetch(query, account_id, seq, ended, made, *changed)
 
 
-async def tree(connection: Connection) -> Tree | None:
-    """The tree that grows now; None before the first leaf."""
-    row = await connection.fetch_one(_TREE)
-    return None if row is None else Tree(row["generation"], row["published"])
-
-
-async def leaf_index(connection: Connection, tree: Tree, seq: int) -> int | None:
-    """The place of an entry in the tree; None while it waits for one."""
-    row = await connection.fetch_one(_LEAF, tree.generation, seq)
-    return None if row is None else int(row["leaf_index"])
-
-
-async def checkpoint_covering(connection: Connection, tree: Tree, size: int) -> CheckpointRow | None:
-    """The first checkpoint that covers so many leaves; None while there is none that may be shown."""
-    row = await connection.fetch_one(_CHECKPOINT, tree.generation, size, tree.published)
-    if row is None:
-        return None
-    return CheckpointRow(row["size"], bytes(row["root"]), row["note"], from_micros(row["signed_at"]))
+async def checkpoint_covering(connection: Connection, tree: Tree, size: int) -> SignedTree | None:
+    """The first checkpoint that covers so many leaves and may be shown; None while there is none."""
+    row = await connection.fetch_one(_COVERING, tree.generation, size, tree.published)
+    return None if row is None else await trees.checkpoint_at(connection, tree.generation, row["size"])
 
 
 def _place(row: Row | None) -> Place | None:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Self
 
+from app.clock import from_micros
 from app.services.history import Point
-from app.store.history import CheckpointRow
+from app.store.tree import SignedTree
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.scalars import SafeInt, Sha256
 
@@ -16,12 +17,19 @@ class AuditCheckpoint:
     tree_size: SafeInt = attribute("How many entries it covers.")
     root_hash: Sha256 = attribute("The Merkle root over them (RFC 9162 2.1).")
     signed_at: datetime = attribute("When it was signed.")
-    note: str = attribute("The signed note, byte for byte: origin, size, root and signatures.")
+    note: str = attribute(
+        "The signed note, byte for byte: origin, size, root, and the signatures of the log and of witnesses."
+    )
 
     @classmethod
-    def of(cls, row: CheckpointRow) -> Self:
-        """The checkpoint of a row."""
-        return cls(tree_size=SafeInt(row.size), root_hash=Sha256(row.root), signed_at=row.signed_at, note=row.note)
+    def of(cls, signed: SignedTree) -> Self:
+        """As the schema shows it."""
+        return cls(
+            tree_size=SafeInt(signed.size),
+            root_hash=Sha256(signed.root),
+            signed_at=from_micros(signed.signed_at),
+            note=signed.note,
+        )
 
 
 @object_type
