@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.actor import ANONYMOUS, Actor, command_line
@@ -135,8 +135,8 @@ class Life:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ("upload", "upload", "repeat", "rename", "describe", "blacklist", "enable", "delete", "stale", "read", "tier",
-             "limit", "feature", "others", "forth", "back", "sign")
+            ("upload", "upload", "repeat", "rename", "describe", "blacklist", "enable", "delete", "stale", "read",
+             "tier", "limit", "feature", "others", "forth", "back", "sign")
         ),
         st.integers(0, 5),
     ),
@@ -146,6 +146,8 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
+@example(steps=[("repeat", 1), ("repeat", 1)])
+@example(steps=[("upload", 1), ("forth", 5), ("delete", 0), ("back", 3), ("upload", 2), ("sign", 0)])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_any_past_is_what_the_state_was(house: House, steps: list[tuple[str, int]]) -> None:
     life = await Life.begin(house)
