@@ -13,6 +13,7 @@ import orjson
 
 from app.audit.entry import account_stream
 from app.audit.events import (
+    AccountCreated,
     AccountFeatureSet,
     AccountLimitSet,
     AccountTierSet,
@@ -36,6 +37,7 @@ from app.store.connection import Connection
 from app.store.rows import AccountRow, CertificateRow, EntryRow
 from app.store.tree import SignedTree, Tree
 
+ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
 CERTIFICATE_MADE = CertificateUploaded.kind
 CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind)
@@ -78,7 +80,7 @@ async def point_in_time(connection: Connection, account_id: str, instant: dateti
     seq = 0 if place is None else place.seq
     last = seq
     if place is None:
-        opened = await history.creation(connection, account_id)
+        opened = await history.creation(connection, account_id, ACCOUNT_MADE)
         last = 0 if opened is None or opened.time > instant else opened.seq
     tree = await trees.newest(connection) if last else None
     leaf = None if tree is None else await trees.leaf_index(connection, tree.generation, last)
@@ -114,7 +116,7 @@ async def account(connection: Connection, point: Point) -> AccountRow | None:
         return None
     account_id = point.account_id
     spoke = await history.last_of_actions(connection, account_id, ACCOUNT_CHANGES, point.seq)
-    spoke = spoke or await history.creation(connection, account_id)
+    spoke = spoke or await history.creation(connection, account_id, ACCOUNT_MADE)
     return None if spoke is None else states.account_row(_became(spoke), len(await _last(connection, point)))
 
 
@@ -146,7 +148,7 @@ async def _checkpoint(connection: Connection, tree: Tree, size: int) -> SignedTr
 
 
 async def _opened_within(connection: Connection, account_id: str, tree: Tree, size: int) -> bool:
-    opened = await history.creation(connection, account_id)
+    opened = await history.creation(connection, account_id, ACCOUNT_MADE)
     leaf = None if opened is None else await trees.leaf_index(connection, tree.generation, opened.seq)
     return leaf is not None and leaf < size
 

@@ -56,7 +56,7 @@ _TARGETS = (
     " SELECT (SELECT min(target_id) FROM audit_entry WHERE account_id = $1 AND target_id > target.id)"
     " FROM target WHERE target.id IS NOT NULL)"
 )
-_CREATION = f"SELECT {_ENTRY} FROM audit_entry WHERE account_id IS NULL AND target_id = $1 AND {_DONE}"
+_CREATION = f"SELECT {_ENTRY} FROM audit_entry WHERE account_id IS NULL AND target_id = $1 AND action = $2 AND {_DONE}"
 _COVERING = (
     "SELECT size FROM audit_checkpoint WHERE generation = $1 AND size >= $2 AND size <= $3 ORDER BY size LIMIT 1"
 )
@@ -92,9 +92,9 @@ async def last_within(connection: Connection, stream: str, tree: Tree, size: int
     return _place(await connection.fetch_one(_WITHIN_TREE, stream, tree.generation, size))
 
 
-async def creation(connection: Connection, account_id: str) -> EntryRow | None:
-    """The entry that opened the account, which stands in the installation's own log; None where there is none."""
-    found = await whole(connection, await connection.fetch(_CREATION, account_id))
+async def creation(connection: Connection, account_id: str, action: str) -> EntryRow | None:
+    """The entry of this action that opened the account, which stands in the installation's own log, or None."""
+    found = await whole(connection, await connection.fetch(_CREATION, account_id, action))
     return found[0] if found else None
 
 
