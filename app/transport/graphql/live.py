@@ -32,6 +32,8 @@ class Feed:
     context: Context
     search: Search
     _seen: int = 0
+    _is_behind: bool = False
+    """Whether a look ended before the end of the log: the next is not to wait for news."""
     _trusted_until: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Feed:
                     await self._require_trust()
                     self._renew()
                     yield entry
-                if not found:
+                if not found and not self._is_behind:
                     await watch.wait(LOOK_SECONDS)
 
     async def _start(self, after: str | None) -> int:
@@ -64,11 +66,13 @@ class Feed:
         connection, account_id = self.context.connection, self.context.account_id
         # Asked first: where nothing matches, the next look begins here and not at the beginning.
         end = await log_reads.last_seq(connection, account_id)
+        self._is_behind = False
         if end <= self._seen:
             return []
         window = Window(BATCH, after=(self._seen, self._seen))
         page = await audit_search.entries_page(connection, account_id, self.search, window, descending=False)
         seen = [entry.seq for entry in (*page.rows, page.reached) if entry is not None]
+        self._is_behind = page.has_next
         self._seen = max(seen if page.has_next else [end, *seen])
         return page.rows
 
