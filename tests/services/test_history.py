@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.actor import ANONYMOUS, Actor, command_line
+from app.audit import events
 from app.audit.entry import account_stream
 from app.audit.events import CertificateDeleted, CertificateUploaded
 from app.audit.notary import Notary
@@ -105,8 +106,8 @@ class Life:
                 SetAccountFeature(self.account.id, Feature.REQUIRE_POSSESSION, enabled=bool(number % 2)), operator
             ),
             "others": lambda: self.others(number),
-            "forth": lambda: self.wait(timedelta(minutes=number)),
-            "back": lambda: self.wait(-timedelta(minutes=number)),
+            "forth": lambda: self.wait(number),
+            "back": lambda: self.wait(-number),
             "sign": lambda: sign_all(self.notary),
         }
         await acts[what]()
@@ -117,8 +118,8 @@ class Life:
         with pytest.raises(Refusal):
             await self.house.perform(ANONYMOUS, upload_of(authority(number)))
 
-    async def wait(self, step: timedelta) -> None:
-        self.house.clock.advance(step)
+    async def wait(self, minutes: int) -> None:
+        self.house.clock.advance(timedelta(minutes=minutes))
 
     async def times(self) -> list[datetime]:
         """When each of the account's own entries was made."""
@@ -263,8 +264,7 @@ async def test_what_was_archived_or_changed_is_refused_and_not_guessed(
         await life.step(what, number)
     connection, account_id = database.reads, life.account.id
     point = await history.point_in_time(connection, account_id, FUTURE, now=FUTURE)
-    entries = await house.log_of(account_id)
-    args = (b"{}",) if "$1" in change else ()
+    entries, args = await house.log_of(account_id), (b"{}",) if "$1" in change else ()
     # What was deleted is gone, whatever became of what the log said of it.
     gone, kept, tier = (next(seq for seq in seqs if seq) for seqs in (
         [e.seq for e in entries if e.action == CertificateDeleted.kind],
@@ -293,9 +293,6 @@ async def test_the_rows_of_state_are_not_looked_at(database: Any, migrated_url: 
 
 
 def test_every_action_that_changes_these_objects_is_known() -> None:
-    """A new event about accounts or certificates must be added to what the past is rebuilt from."""
-    from app.audit import events
-
     kinds = [getattr(event, "kind", "") for event in vars(events).values()]
     about = {kind for kind in kinds if isinstance(kind, str) and kind.partition(".")[0] in {"account", "certificate"}}
     known = {history.ACCOUNT_MADE, *history.ACCOUNT_CHANGES, *history.CERTIFICATE_CHANGES}

@@ -21,6 +21,7 @@ from app.transport.graphql.described import attribute, input_type, one_of
 from app.transport.graphql.enums import AuditOutcome, CertificateOrderField, OrderDirection
 from app.transport.graphql.ids import Kind, decode, decode_any, kind_of
 from app.transport.graphql.scalars import PEM, Base64, SafeInt, Sha256
+from app.transport.graphql.scopes import Cost
 from app.transport.graphql.wrong_input import BadUserInput
 
 T = TypeVar("T")
@@ -141,6 +142,7 @@ class AuditEventFilter:
         " most 200 characters. A page looks at 10,000 entries that match the rest, and may find few or none while"
         " `hasNextPage` (with `last`, `hasPreviousPage`) is true: go on from its `endCursor` (`startCursor`).",
         default=UNSET,
+        directives=[Cost(weight="200")],
     )
 
     def wanted(self) -> Search:

@@ -25,7 +25,7 @@ from app.transport.graphql.inputs import (
 )
 from app.transport.graphql.log_lists import account_log
 from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
-from app.transport.graphql.scopes import OPEN, SIGNED_IN, by_the_door, field, needs
+from app.transport.graphql.scopes import OPEN, SIGNED_IN, Cost, by_the_door, field, needs
 from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
@@ -44,7 +44,10 @@ Directed = Annotated[
 ]
 Past = Annotated[
     AsOf | None,
-    strawberry.argument(description="How it was at a point of the log, instead of now; needs `AUDIT_READ` as well."),
+    strawberry.argument(
+        description="How it was at a point of the log, instead of now; needs `AUDIT_READ` as well.",
+        directives=[Cost(weight="20")],
+    ),
 ]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
