@@ -11,6 +11,7 @@ from datetime import datetime
 
 import orjson
 
+from app.audit.checkpoint import VerifierKey
 from app.audit.entry import account_stream
 from app.audit.events import (
     AccountCreated,
@@ -22,7 +23,7 @@ from app.audit.events import (
     CertificateUpdated,
     CertificateUploaded,
 )
-from app.audit.receipts import cosigned_note
+from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
 from app.clock import from_micros
 from app.errors import HistoryUnavailable
@@ -35,7 +36,7 @@ from app.store import history, log_reads, reads
 from app.store import tree as trees
 from app.store.connection import Connection
 from app.store.rows import AccountRow, CertificateRow, EntryRow
-from app.store.tree import SignedTree, Tree
+from app.store.tree import Tree
 
 ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
@@ -58,7 +59,7 @@ class Point:
     exists: bool
     time: datetime
     tree_size: int | None
-    checkpoint: SignedTree | None
+    checkpoint: Published | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ async def point_in_time(connection: Connection, account_id: str, instant: dateti
         opened = await history.creation(connection, account_id, ACCOUNT_MADE)
         last = 0 if opened is None or opened.time > instant else opened.seq
     tree = await trees.newest(connection) if last else None
-    leaf = None if tree is None else await trees.leaf_index(connection, tree.generation, last)
+    leaf = None if tree is None else await _leaf_index(connection, tree, last)
     if tree is None or leaf is None:
         return Point(account_id, seq, last > 0, instant, None, None)
     checkpoint = await _checkpoint(connection, tree, leaf + 1)
@@ -100,7 +101,7 @@ async def point_in_tree(connection: Connection, account_id: str, size: int) -> P
     if tree is None or checkpoint is None:
         covered = 0 if tree is None else tree.published
         raise HistoryUnavailable(f"No checkpoint covers {size:,} entries: the newest covers {covered:,}.")
-    signed_at = from_micros(checkpoint.signed_at)
+    signed_at = from_micros(checkpoint.signed.signed_at)
     place = await history.last_within(connection, account_stream(account_id), tree, size)
     if place is None:
         exists = await _opened_within(connection, account_id, tree, size)
@@ -142,14 +143,20 @@ async def _last(connection: Connection, point: Point) -> history.Rows:
     )
 
 
-async def _checkpoint(connection: Connection, tree: Tree, size: int) -> SignedTree | None:
+async def _leaf_index(connection: Connection, tree: Tree, seq: int) -> int | None:
+    return (await trees.leaf_indexes(connection, tree.generation, [seq])).get(seq)
+
+
+async def _checkpoint(connection: Connection, tree: Tree, size: int) -> Published | None:
     signed = await history.checkpoint_covering(connection, tree, size)
-    return None if signed is None else replace(signed, note=await cosigned_note(connection, signed))
+    if signed is None:
+        return None
+    return Published(signed, tree.origin, VerifierKey.parse(tree.vkey), await cosigned_note(connection, signed))
 
 
 async def _opened_within(connection: Connection, account_id: str, tree: Tree, size: int) -> bool:
     opened = await history.creation(connection, account_id, ACCOUNT_MADE)
-    leaf = None if opened is None else await trees.leaf_index(connection, tree.generation, opened.seq)
+    leaf = None if opened is None else await _leaf_index(connection, tree, opened.seq)
     return leaf is not None and leaf < size
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +27,9 @@ from app.services.history import Point
 from app.store import models, reads
 from app.store.rows import AccountRow, CertificateRow
 from app.terms import Status, Tier
+from tests.audit.notaries import sign_all, started
 from tests.audit.owner import owning
 from tests.house import ORIGIN, House, actor_of, upload_of
-from tests.notaries import notary_of, sign_all
 from tests.rules.authority import AT, Made, make
 
 FUTURE = AT + timedelta(days=36_500)
@@ -67,9 +68,9 @@ class Life:
     """What the account was after so many entries of its own; the first is what it was opened as."""
 
     @classmethod
-    async def begin(cls, house: House) -> "Life":
+    async def begin(cls, house: House, folder: Path) -> "Life":
         account = await house.account()
-        life = cls(house, account, actor_of(account), await notary_of(house.database, house.clock))
+        life = cls(house, account, actor_of(account), await started(house.database, folder))
         life.snapshots.append(await present(house, account.id))
         return life
 
@@ -90,7 +91,7 @@ class Life:
         records = list(self.snapshots[-1][1].values())
         chosen = records[number % len(records)].id if records else "f" * 32
         operator = command_line(self.account.id, "root")
-        acts: dict[str, Callable[[], Awaitable[None]]] = {
+        acts: dict[str, Callable[[], Awaitable[object]]] = {
             "upload": lambda: self.act(upload_of(authority(number), name=f"CA {number}")),
             "repeat": lambda: self.repeat(number),
             "rename": lambda: self.act(UpdateCertificate(chosen, name=f"Renamed {number}")),
@@ -150,8 +151,8 @@ STEPS = st.lists(
 @example(steps=[("repeat", 1), ("repeat", 1)])
 @example(steps=[("upload", 1), ("forth", 5), ("delete", 0), ("back", 3), ("upload", 2), ("sign", 0)])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-async def test_any_past_is_what_the_state_was(house: House, steps: list[tuple[str, int]]) -> None:
-    life = await Life.begin(house)
+async def test_any_past_is_what_the_state_was(house: House, tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    life = await Life.begin(house, tmp_path)
     for what, number in steps:
         await life.step(what, number)
     connection, account_id = house.database.reads, life.account.id
@@ -188,8 +189,8 @@ async def require_every_size(life: Life) -> None:
         assert point.checkpoint.size >= size
 
 
-async def test_a_point_in_time_names_the_first_checkpoint_that_covers_it(house: House) -> None:
-    life = await Life.begin(house)
+async def test_a_point_in_time_names_the_first_checkpoint_that_covers_it(house: House, tmp_path: Path) -> None:
+    life = await Life.begin(house, tmp_path)
     connection, account_id = house.database.reads, life.account.id
 
     async def point(at: datetime) -> tuple[int | None, int | None]:
@@ -214,8 +215,8 @@ async def test_a_point_in_time_names_the_first_checkpoint_that_covers_it(house: 
     assert await point(opened - timedelta(microseconds=1)) == (None, None)
 
 
-async def test_a_checkpoint_that_is_not_published_is_not_shown(house: House) -> None:
-    life = await Life.begin(house)
+async def test_a_checkpoint_that_is_not_published_is_not_shown(house: House, tmp_path: Path) -> None:
+    life = await Life.begin(house, tmp_path)
     await life.step("upload", 1)
     connection, account_id = house.database.reads, life.account.id
 
@@ -231,8 +232,8 @@ async def test_a_checkpoint_that_is_not_published_is_not_shown(house: House) -> 
         await history.point_in_tree(connection, account_id, 1)
 
 
-async def test_what_the_log_has_not_come_to_is_refused(house: House) -> None:
-    life = await Life.begin(house)
+async def test_what_the_log_has_not_come_to_is_refused(house: House, tmp_path: Path) -> None:
+    life = await Life.begin(house, tmp_path)
     connection, account_id = house.database.reads, life.account.id
     with pytest.raises(HistoryUnavailable, match="No checkpoint covers 1 entries: the newest covers 0"):
         await history.point_in_tree(connection, account_id, 1)
@@ -256,10 +257,10 @@ async def spoil(url: str, sql: str, *args: object) -> None:
 
 @pytest.mark.parametrize("change", ["DELETE FROM audit_body", "UPDATE audit_body SET body = $1"])
 async def test_what_was_archived_or_changed_is_refused_and_not_guessed(
-    database: Any, migrated_url: str, change: str
+    database: Any, migrated_url: str, tmp_path: Path, change: str
 ) -> None:
     house = House(database)
-    life = await Life.begin(house)
+    life = await Life.begin(house, tmp_path)
     for what, number in (("upload", 1), ("upload", 2), ("delete", 0), ("tier", 0)):
         await life.step(what, number)
     connection, account_id = database.reads, life.account.id
@@ -282,8 +283,8 @@ async def test_what_was_archived_or_changed_is_refused_and_not_guessed(
         await history.account(connection, point)
 
 
-async def test_the_rows_of_state_are_not_looked_at(database: Any, migrated_url: str) -> None:
-    life = await Life.begin(House(database))
+async def test_the_rows_of_state_are_not_looked_at(database: Any, migrated_url: str, tmp_path: Path) -> None:
+    life = await Life.begin(House(database), tmp_path)
     for what, number in (("upload", 1), ("tier", 0), ("blacklist", 0)):
         await life.step(what, number)
     point = await history.point_in_time(database.reads, life.account.id, FUTURE, now=FUTURE)

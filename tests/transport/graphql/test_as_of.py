@@ -1,6 +1,7 @@
 """An account and its certificates as they were: what callers see of the past, and that looking is recorded."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -9,8 +10,8 @@ from app.actor import Role, command_line
 from app.audit.checkpoint import Note, VerifierKey
 from app.services.accounts import SetAccountLimit
 from app.store import tree
+from tests.audit.notaries import sign_all, started
 from tests.house import House
-from tests.notaries import notary_of, sign_all
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Caller, Data
 from tests.transport.graphql.furnished import DELETE, SET_STATUS, UPDATE, renewals
@@ -35,7 +36,7 @@ query List(
   }
 }
 """
-POINT = "asOf { time treeSize checkpoint { treeSize rootHash signedAt note } }"
+POINT = "asOf { time treeSize checkpoint { treeSize rootHash signedAt signedNote } }"
 ACCOUNT = f"""
 query Account($asOf: AsOf) {{
   account(asOf: $asOf) {{
@@ -192,8 +193,9 @@ def names_of(connection: Data) -> list[str]:
     return [edge["node"]["name"] for edge in connection["edges"]]
 
 
-async def test_the_answer_names_the_checkpoint_that_covers_it(house: House, admin: Caller) -> None:
-    notary = await notary_of(house.database, house.clock)
+async def test_the_answer_names_the_checkpoint_that_covers_it(house: House, admin: Caller, tmp_path: Path) -> None:
+    notary = await started(house.database, tmp_path)
+    notary.clock = house.clock
     await admin.upload("one")
     then = now(admin)
     pending = (await admin(CERTIFICATES, asOf=at(then)))["certificates"]["asOf"]
@@ -204,7 +206,7 @@ async def test_the_answer_names_the_checkpoint_that_covers_it(house: House, admi
     covered = (await admin(CERTIFICATES, asOf=at(then)))["certificates"]["asOf"]
     checkpoint = covered["checkpoint"]
     assert (checkpoint["treeSize"], checkpoint["rootHash"]) == (held.size, held.root.hex())
-    VerifierKey.parse(held.vkey).require_signed(Note.parse(checkpoint["note"]))
+    VerifierKey.parse(held.vkey).require_signed(Note.parse(checkpoint["signedNote"]))
     # Everybody who has the checkpoint can ask for the same again, by the size that it names.
     await admin.upload("two")
     await sign_all(notary)
@@ -217,9 +219,9 @@ async def test_the_answer_names_the_checkpoint_that_covers_it(house: House, admi
     assert found["asOf"]["time"] == checkpoint["signedAt"]
 
 
-async def test_before_there_was_an_account_there_is_nothing(house: House, admin: Caller) -> None:
+async def test_before_there_was_an_account_there_is_nothing(house: House, admin: Caller, tmp_path: Path) -> None:
     await admin.upload("fleet")
-    await sign_all(await notary_of(house.database, house.clock))
+    await sign_all(await started(house.database, tmp_path))
     for as_of in (at(AT - timedelta(days=1)), {"treeSize": 0}):
         assert (await admin(ACCOUNT, asOf=as_of))["account"] is None
         found = (await admin(CERTIFICATES, asOf=as_of))["certificates"]

@@ -3,33 +3,10 @@
 from datetime import datetime
 from typing import Self
 
-from app.clock import from_micros
 from app.services.history import Point
-from app.store.tree import SignedTree
 from app.transport.graphql.described import attribute, object_type
-from app.transport.graphql.scalars import SafeInt, Sha256
-
-
-@object_type
-class AuditCheckpoint:
-    """The log at one size, signed: keep one, and nothing that it covers can change unseen."""
-
-    tree_size: SafeInt = attribute("How many entries it covers.")
-    root_hash: Sha256 = attribute("The Merkle root over them (RFC 9162 2.1).")
-    signed_at: datetime = attribute("When it was signed.")
-    note: str = attribute(
-        "The signed note, byte for byte: origin, size, root, and the signatures of the log and of witnesses."
-    )
-
-    @classmethod
-    def of(cls, signed: SignedTree) -> Self:
-        """As the schema shows it."""
-        return cls(
-            tree_size=SafeInt(signed.size),
-            root_hash=Sha256(signed.root),
-            signed_at=from_micros(signed.signed_at),
-            note=signed.note,
-        )
+from app.transport.graphql.scalars import SafeInt
+from app.transport.graphql.types.evidence import AuditCheckpoint
 
 
 @object_type
