@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from scripts.setup_environment import is_usable_node, node_version
+from tests.peers.clean_machine import Clean
 from tests.serving import Served, serving
 
 ROOT = Path(__file__).parents[2]
@@ -95,3 +96,9 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     place = tmp_path_factory.mktemp("served")
     async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
         yield served
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Clean:
+    """A machine without the project, but for the script that an auditor carries there."""
+    return Clean.with_script(tmp_path)
