@@ -162,6 +162,22 @@ def lived() -> Log:
     return log
 
 
+HEADER: Json = {
+    "format": "anchorage-audit-export/1",
+    "account": ACCOUNT,
+    "account_name": "Northwind \u2014 \u00d8st",
+    "made_at": "2026-07-01T00:00:00.000000Z",
+    "software": "anchorage/1.0",
+    "selection": {"kind": "account"},
+    "personal_data": True,
+    "streams": [],
+    "checkpoint": None,
+    "vkey": None,
+    "consistency": [],
+    "not_audited": ["Ordinary reads"],
+}
+
+
 @dataclass
 class File:
     """An exported file in its parts, each of which can be spoilt."""
@@ -184,55 +200,43 @@ def export(
     log: Log,
     *,
     first: int = 1,
-    last: int | None = None,
     size: int | None = None,
-    selection: Json | None = None,
-    personal: bool = True,
     consistency: Sequence[int] = (5, 8, 16),
     withhold: Callable[[Entry], str | None] = lambda _: None,
     extra: bool = False,
     origin: str = ORIGIN,
     seed: bytes = SEED,
+    **header: Any,
 ) -> File:
-    """The account's entries from one to another, under a checkpoint of a size; `withhold` says why one has no body."""
-    size = len(log.leaves) if size is None else size
-    note = checkpoint(log.leaves[:size], origin, seed)
-    entries = log.entries(first, last)
+    """The account's entries from one on, or up to `last`, under a checkpoint of a size.
+
+    `withhold` says why an entry has no body; `selection` and `personal_data` are the header's.
+    """
+    leaves = log.leaves[:size]
+    note = checkpoint(leaves, origin, seed)
+    entries = log.entries(first, header.pop("last", None))
     reasons = [withhold(entry) for entry in entries]
-    header = {
-        "format": "anchorage-audit-export/1",
-        "account": ACCOUNT,
-        "account_name": "Northwind \u2014 \u00d8st",
-        "made_at": "2026-07-01T00:00:00.000000Z",
-        "software": "anchorage/1.0",
-        "selection": selection or {"kind": "account"},
-        "personal_data": personal,
+    made = HEADER | {
         "streams": [{"stream": STREAM, "first": entries[0].aseq, "last": entries[-1].aseq}],
         "checkpoint": note,
         "vkey": vkey(origin, seed),
         "consistency": [
-            {"size": old, "hashes": [base64(one) for one in proof(old, log.leaves[:size])]}
+            {"size": old, "hashes": [base64(one) for one in proof(old, leaves)]}
             for old in consistency
-            if old < size
+            if old < len(leaves)
         ],
-        "not_audited": ["Ordinary reads"],
     }
+    receipt = log.receipt(entries[-1], len(leaves), note, extra=extra)
     footer = {
         "entries": len(entries),
         "withheld": sum(why is not None for why in reasons),
-        "receipts": [
-            {
-                "stream": STREAM,
-                "aseq": entries[-1].aseq,
-                "receipt": log.receipt(entries[-1], size, note, extra=extra),
-            }
-        ],
+        "receipts": [{"stream": STREAM, "aseq": entries[-1].aseq, "receipt": receipt}],
     }
     lines = [
-        entry.line(personal=personal) if why is None else entry.withheld(why)
+        entry.line(personal=header.get("personal_data", True)) if why is None else entry.withheld(why)
         for entry, why in zip(entries, reasons, strict=True)
     ]
-    return File(header, lines, footer)
+    return File(made | header, lines, footer)
 
 
 def of_certificate(entry: Entry) -> str | None:
