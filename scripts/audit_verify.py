@@ -26,6 +26,7 @@ import zlib
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
@@ -286,10 +287,12 @@ def is_usable_key(public_key: bytes) -> bool:
     return point is not None and encode_point(point) != encode_point(NEUTRAL)
 
 
+@lru_cache(maxsize=64)
 def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether an Ed25519 signature is right (RFC 8032 5.1.7, without the cofactor, as OpenSSL does it).
 
-    R is compared as bytes, so that it has one encoding; S must be below the order of the group.
+    R is compared as bytes, so that it has one encoding; S must be below the order of the group. An answer is kept: many
+    receipts may name one checkpoint.
     """
     if len(signature) != 64 or not is_usable_key(public_key):
         return False

@@ -116,6 +116,15 @@ def test_tampering_is_told_with_the_first_broken_entry(clean: Clean, log: Log, s
     assert f" {code}: " in answer.line
 
 
+def test_nothing_may_follow_the_footer(clean: Clean, log: Log) -> None:
+    content = export(log).content
+    footer = content.split(b"\n")[-2]
+
+    for more in (content.split(b"\n")[5], footer, b""):
+        answer = clean.verify(content + more + b"\n")
+        assert (answer.status, answer.codes) == (1, {"LINE_AFTER_END"})
+
+
 def test_a_history_written_anew_is_told_by_yesterdays_checkpoint(clean: Clean, log: Log) -> None:
     """Whoever owns the log and its key can write a file without a flaw; a checkpoint that was kept proves it false."""
     forged = export(rewritten(log, 6, b"INACTIVE", b"BLOCKED!"), consistency=(16, 22))
