@@ -145,16 +145,7 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has two members of one name")
-    return members
-
-
-# Of a canonical body the names are seen to be unique when it is written again; a look at each object is slower.
-_BODY = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse, parse_int=_integer)
-_BESIDE = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse, parse_int=_integer, object_pairs_hook=_object)
+_JSON = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse, parse_int=_integer)
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -164,7 +155,8 @@ def compact_json(line: bytes) -> Any:  # noqa: ANN401 - what it holds is looked 
 
     Raises ValueError for everything else, RecursionError for what is too deep.
     """
-    value = _BESIDE.decode(line.decode("utf-8"))
+    value = _JSON.decode(line.decode("utf-8"))
+    # A second member of one name is lost when it is read, and missing when it is written again.
     if _COMPACT.encode(value).encode("utf-8") != line:
         raise ValueError("it is not in the compact form")
     return value
@@ -177,7 +169,7 @@ def canonical_json(body: bytes) -> dict[str, Any]:
 
     Raises ValueError for everything else, RecursionError for what is too deep.
     """
-    value = _BODY.decode(body.decode("utf-8"))
+    value = _JSON.decode(body.decode("utf-8"))
     if not isinstance(value, dict) or _CANONICAL.encode(value).encode("utf-8") != body:
         raise ValueError("it is not canonical")
     return value
@@ -213,7 +205,7 @@ def claim_of(disclosure: str) -> tuple[str, str]:
     packed = urlsafe_b64decode(disclosure.encode("ascii") + b"=" * (-len(disclosure) % 4))
     if urlsafe_b64encode(packed).rstrip(b"=").decode() != disclosure:
         raise ValueError("it is not Base64url without padding")
-    parts = _BESIDE.decode(packed.decode("utf-8"))
+    parts = _JSON.decode(packed.decode("utf-8"))
     if not (isinstance(parts, list) and len(parts) == 3 and all(isinstance(part, str) for part in parts)):
         raise ValueError("it does not hold a salt, a name and a value")
     return parts[1], parts[2]

@@ -244,12 +244,12 @@ def of_certificate(entry: Entry) -> str | None:
     return None if CERTIFICATE.encode() in entry.body else "not_selected"
 
 
-def rewritten(log: Log, aseq: int, old: bytes, new: bytes) -> Log:
+def rewritten(log: Log, aseq: int, old: bytes, new: bytes, genesis: bytes = bytes(32)) -> Log:
     """A log whose owner changed an entry and wrote everything after it anew: chain, tree and all."""
     forged = Log(places=log.places, leaves=list(log.leaves))
     stream = forged.streams[STREAM] = Stream(STREAM)
     for entry in log.entries():
-        prev = stream.entries[-1].hash if stream.entries else bytes(32)
+        prev = stream.entries[-1].hash if stream.entries else genesis
         body = entry.body.replace(old, new) if entry.aseq == aseq else entry.body
         stream.entries.append(replace(entry, prev=prev, body=body))
         forged.leaves[log.places[STREAM, entry.aseq]] = stream.entries[-1].leaf

@@ -16,6 +16,13 @@ def spoil_hash(file: File) -> None:
     file.lines[6] = file.lines[6].replace(file.lines[6].partition(b'"hash":"')[2][:64], last.hex().encode())
 
 
+def spoil_body_and_hash_anew(file: File) -> None:
+    """The changed entry is right in itself; only the next one still names what it was."""
+    entry = lived().entries()[5]
+    body = entry.body.replace(b"INACTIVE", b"BLOCKED!")
+    file.lines[5] = Entry(STREAM, 6, entry.prev, body, entry.disclosures).line()
+
+
 def drop(file: File) -> None:
     del file.lines[4]
 
@@ -23,6 +30,11 @@ def drop(file: File) -> None:
 def drop_and_count_anew(file: File) -> None:
     del file.lines[4]
     file.footer["entries"] -= 1
+
+
+def drop_the_end_alone(file: File) -> None:
+    del file.lines[-2:]
+    file.footer["entries"] -= 2
 
 
 def drop_the_end(file: File) -> None:
@@ -120,8 +132,10 @@ def two_members_of_one_name(file: File) -> None:
 TAMPERED: dict[Callable[[File], None], tuple[int | None, str]] = {
     spoil_body: (6, "ENTRY_HASH_MISMATCH"),
     spoil_hash: (7, "ENTRY_HASH_MISMATCH"),
+    spoil_body_and_hash_anew: (7, "PREV_MISMATCH"),
     drop: (5, "ASEQ_GAP"),
     drop_and_count_anew: (5, "ASEQ_GAP"),
+    drop_the_end_alone: (10, "ASEQ_GAP"),
     drop_the_end: (9, "RECEIPT_MISMATCH"),
     reorder: (5, "ASEQ_GAP"),
     write_twice: (6, "ASEQ_GAP"),

@@ -139,6 +139,13 @@ def test_a_history_written_anew_is_told_by_yesterdays_checkpoint(clean: Clean, l
             assert (answer.status, answer.codes) == (1, {"HISTORY_DIFFERS"})
 
 
+def test_a_stream_begins_with_nothing_before_it(clean: Clean, log: Log) -> None:
+    answer = clean.verify(export(rewritten(log, 1, b"", b"", genesis=bytes([1]) * 32)))
+
+    assert (answer.status, answer.codes) == (1, {"PREV_MISMATCH"})
+    assert f"entry 1 of stream {STREAM}" in answer.line
+
+
 def test_a_log_that_became_shorter_is_told(clean: Clean, log: Log) -> None:
     yesterday = clean.file("yesterday", checkpoint(log.leaves))
 
