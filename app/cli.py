@@ -7,7 +7,7 @@ Every command that changes something goes through the door and is recorded, also
 import typer
 
 from app import __version__
-from app.commands import accounts, audit, demo, keys, serving, users
+from app.commands import accounts, audit, audit_archive, audit_erasure, demo, keys, serving, users
 
 cli = typer.Typer(
     name="anchorage",
@@ -21,6 +21,8 @@ cli.command("migrate")(serving.migrate_database)
 cli.add_typer(accounts.commands, name="account")
 cli.add_typer(keys.commands, name="key")
 cli.add_typer(users.commands, name="user")
+audit.commands.command("erase")(audit_erasure.erase)
+audit.commands.command("archive")(audit_archive.archive)
 cli.add_typer(audit.commands, name="audit")
 cli.command("demo")(demo.demo)
 

@@ -43,6 +43,7 @@ class Code(StrEnum):
     CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
     CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
     GUARD_MISSING = "GUARD_MISSING"
+    REMOVAL_DIFFERS = "REMOVAL_DIFFERS"
 
 
 UNDECIDABLE = frozenset({Code.BODY_FORMAT_UNKNOWN})
@@ -127,6 +128,26 @@ class Finding:
         return cls(code, message, entry.stream, entry.aseq, entry.id, entry.target_type, entry.target_id)
 
 
+class RemovalKind(StrEnum):
+    """What was removed with an entry that says so: a subject's disclosures, or bodies of a month."""
+
+    ERASURE = "erasure"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """So many disclosures of a subject, or bodies of a month (2026-01), that the entry at this place removed."""
+
+    kind: RemovalKind
+    target: str
+    count: int
+    stream: str
+    aseq: int
+    entry_id: str
+    time: int
+
+
 class Source(Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
@@ -138,6 +159,9 @@ class Source(Protocol):
 
     def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
         """A stream's entries by `aseq`."""
+
+    async def removals(self) -> Sequence[StoredEntry]:
+        """The entries that say what was erased and archived; all of them are in their streams too."""
 
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
@@ -172,6 +196,7 @@ class Verification:
     objects: int
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
+    removals: tuple[Removal, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

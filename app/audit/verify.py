@@ -14,6 +14,7 @@ import orjson
 import rfc8785
 
 from app.audit import entry as entries
+from app.audit.removals import Removals
 from app.audit.replay import Replay
 from app.audit.states import Json, JsonValue
 from app.audit.stored import Code, Finding, Findings, Source, StoredEntry, StoredHead, Verification
@@ -31,7 +32,8 @@ async def verify(source: Source, progress: Progress = lambda _done, _total: None
     Memory does not grow with the length of the log. Raises what the source raises.
     """
     heads = sorted(await source.heads(), key=lambda head: head.stream)
-    check = _Check(source, progress, total=sum(head.aseq for head in heads))
+    removals = Removals(await source.removals())
+    check = _Check(source, progress, removals, total=sum(head.aseq for head in heads))
     by_account: dict[str | None, list[StoredHead]] = {}
     for head in heads:
         by_account.setdefault(_owner(head.stream), []).append(head)
@@ -41,11 +43,16 @@ async def verify(source: Source, progress: Progress = lambda _done, _total: None
     everyone = by_account.keys() | set(await source.accounts()) | set(check.replay.accounts())
     for account_id in sorted(one for one in everyone if one is not None):
         await check.account(account_id, by_account.get(account_id, []))
-    for stray in await source.strays():
+    for stray in (*removals.differing(), *await source.strays()):
         check.findings.add(stray)
     progress(check.done, check.total)
     return Verification(
-        len(heads), check.done, check.replay.objects, tuple(check.findings.kept), dict(check.findings.counts)
+        len(heads),
+        check.done,
+        check.replay.objects,
+        tuple(check.findings.kept),
+        dict(check.findings.counts),
+        removals.recorded,
     )
 
 
@@ -53,6 +60,7 @@ async def verify(source: Source, progress: Progress = lambda _done, _total: None
 class _Check:
     source: Source
     progress: Progress
+    removals: Removals
     total: int
     done: int = 0
     findings: Findings = field(default_factory=Findings)
@@ -89,12 +97,15 @@ class _Check:
             self.findings.add(Finding(Code.HEAD_MISMATCH, message, head.stream, aseq))
 
     def _look_into(self, entry: StoredEntry) -> None:
+        if entry.body is None and self.removals.account_for_body(entry):
+            self.replay.skip(entry)
+            return
         body, problem = _read(entry)
         if body is None:
             if problem is not None:
                 self.findings.add(problem)
             return
-        for finding in (*_differing_columns(entry, body), *_disclosures(entry, body)):
+        for finding in (*_differing_columns(entry, body), *_disclosures(entry, body, self.removals)):
             self.findings.add(finding)
         self.replay.take(entry, body, dict(_disclosed(entry)))
 
@@ -154,7 +165,7 @@ def _differing_columns(entry: StoredEntry, body: Json) -> Iterator[Finding]:
         yield Finding.at(Code.BODY_FIELDS_DIFFER, entry, message)
 
 
-def _disclosures(entry: StoredEntry, body: Json) -> Iterator[Finding]:
+def _disclosures(entry: StoredEntry, body: Json, removals: Removals) -> Iterator[Finding]:
     listed = body.get("_sd")
     expected = {str(one) for one in listed} if isinstance(listed, list) else set()
     found: set[str] = set()
@@ -169,7 +180,7 @@ def _disclosures(entry: StoredEntry, body: Json) -> Iterator[Finding]:
             message = f"The disclosure of {name} is filed under somebody else."
             yield Finding.at(Code.DISCLOSURE_SUBJECT_DIFFERS, entry, message)
         found.add(digest)
-    if expected - found:
+    if expected - found and not removals.account_for_disclosures(entry, len(expected - found)):
         message = (
             f"{len(expected - found)} of {len(expected)} disclosures are gone, and no entry says that they were erased."
         )

@@ -66,6 +66,10 @@ class Evidence:
         async for row, body, disclosures in evidence.entries(self.connection, stream):
             yield stored_entry(row, body, disclosures)
 
+    async def removals(self) -> list[StoredEntry]:
+        """See `Source.removals`."""
+        return [stored_entry(*found) for found in await evidence.removals(self.connection)]
+
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
         async for kind, row in evidence.states(self.connection, account_id):
@@ -182,6 +186,17 @@ def as_json(verification: Verification) -> Json:
         "streams": verification.streams,
         "entries": verification.entries,
         "objects": verification.objects,
+        "removals": [
+            {
+                "kind": removal.kind.value,
+                "target": removal.target,
+                "count": removal.count,
+                "stream": removal.stream,
+                "aseq": removal.aseq,
+                "entryId": removal.entry_id,
+            }
+            for removal in verification.removals
+        ],
         "counts": {code.value: count for code, count in sorted(verification.counts.items())},
         "findings": [
             {
