@@ -4,7 +4,7 @@ CREATE TABLE audit_tree (
     generation INTEGER NOT NULL PRIMARY KEY,
     origin TEXT NOT NULL,
     vkey TEXT NOT NULL,
-    first_seq BIGINT,
+    first_entry_id TEXT REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
     size BIGINT NOT NULL,
     root BYTEA NOT NULL,
     epoch BIGINT NOT NULL,
@@ -60,12 +60,12 @@ CREATE TABLE audit_cosignature (
 CREATE FUNCTION audit_tree_forward() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        IF NEW.size = 0 AND NEW.published = 0
+        IF NEW.size = 0 AND NEW.published = 0 AND (NEW.generation > 1) = (NEW.first_entry_id IS NOT NULL)
            AND NEW.generation = (SELECT coalesce(max(generation), 0) + 1 FROM audit_tree) THEN
             RETURN NEW;
         END IF;
     ELSIF NEW.generation = OLD.generation AND NEW.origin = OLD.origin AND NEW.vkey = OLD.vkey
-          AND NEW.first_seq IS NOT DISTINCT FROM OLD.first_seq AND NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch
+          AND NEW.first_entry_id IS NOT DISTINCT FROM OLD.first_entry_id AND NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch
           AND NEW.published >= OLD.published AND (NEW.size > OLD.size OR NEW.root = OLD.root)
           AND NOT EXISTS (SELECT 1 FROM audit_tree WHERE generation > OLD.generation) THEN
         RETURN NEW;

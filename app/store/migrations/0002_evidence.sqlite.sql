@@ -6,7 +6,7 @@ CREATE TABLE audit_tree (
     origin TEXT NOT NULL,
     vkey TEXT NOT NULL,
     -- The entry that a later generation begins with, which says why.
-    first_seq INTEGER,
+    first_entry_id TEXT REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
     size INTEGER NOT NULL,
     root BLOB NOT NULL,
     -- Grows with every change of notary, so that one that slept signs nothing more.
@@ -66,12 +66,13 @@ CREATE TRIGGER audit_tree_new BEFORE INSERT ON audit_tree BEGIN
     SELECT RAISE(ABORT, 'audit_tree_append_only')
     WHERE NEW.size <> 0 OR NEW.published <> 0
        OR NEW.generation <> (SELECT coalesce(max(generation), 0) + 1 FROM audit_tree)
+       OR (NEW.generation > 1) <> (NEW.first_entry_id IS NOT NULL)
        OR EXISTS (SELECT 1 FROM audit_tree WHERE origin = NEW.origin);
 END;
 CREATE TRIGGER audit_tree_forward BEFORE UPDATE ON audit_tree BEGIN
     SELECT RAISE(ABORT, 'audit_tree_append_only')
     WHERE NEW.generation <> OLD.generation OR NEW.origin <> OLD.origin OR NEW.vkey <> OLD.vkey
-       OR NEW.first_seq IS NOT OLD.first_seq OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch
+       OR NEW.first_entry_id IS NOT OLD.first_entry_id OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch
        OR NEW.published < OLD.published OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
        OR EXISTS (SELECT 1 FROM audit_tree WHERE generation > OLD.generation);
 END;

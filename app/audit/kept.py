@@ -1,0 +1,60 @@
+"""Checkpoints kept outside the database: what tells that it was restored, rolled back, or written anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import whole_files
+from app.audit.checkpoint import Checkpoint, Note, NoteInvalid
+
+MODE = 0o644
+
+
+class KeptUnusable(Exception):
+    """A place where a checkpoint is kept cannot be read or written; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """One such place: a file that holds the newest note."""
+
+    path: Path
+
+    def read(self) -> Note | None:
+        """What is kept; None where nothing is yet. Raises KeptUnusable."""
+        try:
+            return Note.parse(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError, NoteInvalid) as error:
+            raise KeptUnusable(f"{self.path} should hold a checkpoint and cannot be read: {error}") from error
+
+    def write(self, note: str) -> None:
+        """Keep a newer note in place of the old one, which is whole until then. Raises KeptUnusable."""
+        try:
+            whole_files.replace(self.path, note, MODE)
+        except OSError as error:
+            raise KeptUnusable(f"A checkpoint cannot be kept in {self.path}: {error.strerror}.") from error
+
+    def retire(self, generation: int) -> None:
+        """Put what is kept aside, for a log that cannot be continued. Raises KeptUnusable."""
+        try:
+            self.path.replace(self.path.with_name(f"{self.path.name}.of-generation-{generation}"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise KeptUnusable(f"{self.path} cannot be put aside: {error.strerror}.") from error
+
+
+def read_all(places: Sequence[KeptCheckpoint]) -> list[tuple[KeptCheckpoint, Note, Checkpoint]]:
+    """What every place holds. Raises KeptUnusable."""
+    kept = []
+    for place in places:
+        note = place.read()
+        if note is None:
+            continue
+        try:
+            kept.append((place, note, Checkpoint.parse(note.text)))
+        except NoteInvalid as error:
+            raise KeptUnusable(f"{place.path} holds no checkpoint: {error}") from error
+    return kept

@@ -1,0 +1,102 @@
+"""Proofs from the tree as it is stored: of a leaf's place, of the tree's growth, and receipts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.audit.checkpoint import VerifierKey
+from app.audit.entry import leaf
+from app.audit.merkle import EMPTY_ROOT, Node, complete_nodes, consistency_nodes, fold, inclusion_nodes
+from app.audit.proof import Receipt
+from app.audit.tiles import NotATile, hash_in, tile_of
+from app.store import tree as trees
+from app.store.connection import Connection
+from app.store.tree import SignedTree
+
+
+class TreeDamaged(Exception):
+    """What is stored of the tree does not hold what it must; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The newest checkpoint that may be served. `note` has the log's signature and those of witnesses."""
+
+    signed: SignedTree
+    origin: str
+    vkey: VerifierKey
+    note: str
+
+    @property
+    def generation(self) -> int:
+        """Of the tree that it is about."""
+        return self.signed.generation
+
+    @property
+    def size(self) -> int:
+        """How many leaves it covers."""
+        return self.signed.size
+
+
+async def published(connection: Connection) -> Published | None:
+    """The newest checkpoint that may be served; None before the first one.
+
+    Raises TreeDamaged where the tree's row names one that is not there.
+    """
+    tree = await trees.newest(connection)
+    if tree is None or not tree.published:
+        return None
+    signed = await trees.checkpoint_at(connection, tree.generation, tree.published)
+    if signed is None:
+        raise TreeDamaged(f"The checkpoint of {tree.published} leaves is gone.")
+    return Published(signed, tree.origin, VerifierKey.parse(tree.vkey), await cosigned_note(connection, signed))
+
+
+async def cosigned_note(connection: Connection, signed: SignedTree) -> str:
+    """A checkpoint's note with what witnesses added to it."""
+    return signed.note + "".join(await trees.cosignatures(connection, signed.generation, signed.size))
+
+
+async def root_at(connection: Connection, generation: int, size: int) -> bytes:
+    """The root that the tree had at a size that it has passed. Raises TreeDamaged."""
+    if not size:
+        return EMPTY_ROOT
+    (root,) = await _hashes(connection, generation, [complete_nodes(0, size)])
+    return root
+
+
+async def inclusion(connection: Connection, generation: int, index: int, size: int) -> list[bytes]:
+    """The proof that a leaf stands at its place in the tree of this size.
+
+    Raises ValueError for a leaf beyond the size, TreeDamaged.
+    """
+    return await _hashes(connection, generation, inclusion_nodes(index, size))
+
+
+async def consistency(connection: Connection, generation: int, old_size: int, new_size: int) -> list[bytes]:
+    """The proof that the tree of one size begins with the tree of another.
+
+    Raises ValueError for sizes that do not grow, TreeDamaged.
+    """
+    return await _hashes(connection, generation, consistency_nodes(old_size, new_size))
+
+
+async def receipt(connection: Connection, upto: Published, seq: int, entry_hash: bytes) -> Receipt | None:
+    """The receipt of an entry to this checkpoint; None while the checkpoint does not cover the entry.
+
+    Raises TreeDamaged.
+    """
+    index = await trees.leaf_index(connection, upto.generation, seq)
+    if index is None or index >= upto.size:
+        return None
+    hashes = await inclusion(connection, upto.generation, index, upto.size)
+    return Receipt(index, tuple(hashes), upto.note, leaf(entry_hash))
+
+
+async def _hashes(connection: Connection, generation: int, proof: Sequence[Iterable[Node]]) -> list[bytes]:
+    nodes = {node for part in proof for node in part}
+    tiles = await trees.tiles(connection, generation, {tile_of(node) for node in nodes})
+    try:
+        found = {node: hash_in(node, tiles.get(tile_of(node), b"")) for node in nodes}
+    except NotATile as missing:
+        raise TreeDamaged(str(missing)) from missing
+    return [fold([found[node] for node in part]) for part in proof]
