@@ -199,6 +199,13 @@ def _show(verification: Verification, *, in_json: bool) -> None:
     hidden = sum(verification.counts.values()) - len(verification.findings)
     if hidden:
         say.print(f"… and {hidden} more.", style="red")
+    for removal in verification.removals:
+        what, verb = {"erasure": ("disclosures", "erased"), "retention": ("bodies", "archived")}[removal.kind.value]
+        say.print(
+            f"{removal.count} {what} of {removal.target} {verb}, by {removal.stream} entry {removal.aseq}",
+            markup=False,
+            style="dim",
+        )
     sys.stdout.write(
         f"{verification.verdict.value}: {verification.entries} entries in {verification.streams} streams,"
         f" {verification.objects} objects of the state\n"
