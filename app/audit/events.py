@@ -254,10 +254,7 @@ class SubjectErased:
 
 @dataclass(frozen=True, slots=True)
 class MonthArchived(_Noted):
-    """The operator removed bodies of a month from the log, with their disclosures. They stand in an archive file.
-
-    `month` is spelled 2026-01; `archive_sha256` is the file's, in hexadecimal.
-    """
+    """The operator removed bodies of a month (2026-01), with their disclosures: they stand in a file of this SHA-256."""
 
     kind: ClassVar[str] = "audit.retention"
     month: str

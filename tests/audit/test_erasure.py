@@ -4,6 +4,7 @@ Seen to fail with VACUUM left out of the clearing (SQLite keeps copies where pag
 and with the old name disclosed by the entry of the erasure.
 """
 
+import asyncio
 import json
 from base64 import urlsafe_b64decode
 from dataclasses import replace
@@ -148,6 +149,22 @@ async def test_two_people_who_acted_on_one_another_are_both_erased(database: Dat
     await check_log(database)
     await other.erase()
 
+    await check_log(database)
+
+
+async def test_writers_beside_an_erasure_are_before_it_or_after_it(database: Database) -> None:
+    person = await crowd(database, people=1)
+
+    await asyncio.gather(*(person.work(1) for _ in range(20)), person.erase(), *(person.work(1) for _ in range(20)))
+
+    acts = [entry.disclosures for entry in await entries_of(database) if entry.actor_id == person.row.id]
+    (place,) = [at for at, entry in enumerate(await entries_of(database)) if entry.action == "audit.erasure"]
+    before = [entry for entry in (await entries_of(database))[:place] if entry.actor_id == person.row.id]
+    assert len(acts) > 40
+    assert not [entry for entry in before if person.row.id in entry.disclosures]
+    await check_log(database)
+    if any(acts):
+        await person.erase()
     await check_log(database)
 
 
