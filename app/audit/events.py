@@ -254,7 +254,7 @@ class SubjectErased:
 
 @dataclass(frozen=True, slots=True)
 class MonthArchived(_Noted):
-    """The operator removed bodies of a month (2026-01), with their disclosures: they stand in a file of this SHA-256."""
+    """The operator removed bodies of a month (2026-01), with their disclosures, which stand in this file."""
 
     kind: ClassVar[str] = "audit.retention"
     month: str
