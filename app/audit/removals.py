@@ -6,7 +6,7 @@ counts and is still there.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -23,21 +23,28 @@ _Key = tuple[RemovalKind, str, _Subjects]
 """What is counted apart: the subjects of a part of the log, or a month of all of it."""
 
 
+def recorded(entries: Iterable[StoredEntry]) -> tuple[Removal, ...]:
+    """What entries say was removed. They are checked where they stand in their streams, not here."""
+    return tuple(removal for entry in entries if (removal := _removal(entry)) is not None)
+
+
+@dataclass(slots=True)
+class Removed:
+    """How much is gone, by what may account for it, and of which subjects nobody can count it any more."""
+
+    gone: Counter[_Key] = field(default_factory=Counter)
+    uncounted: set[tuple[str, str]] = field(default_factory=set)
+
+
 @dataclass(slots=True)
 class Removals:
-    """Takes what is gone, one entry after another; memory follows how many removals there were.
+    """Takes what is gone, one entry after another; memory follows how many removals there were."""
 
-    `entries` are those that say what was removed. They are checked where they stand in their streams, not here.
-    """
-
-    entries: Iterable[StoredEntry]
-    recorded: tuple[Removal, ...] = field(init=False)
+    recorded: Sequence[Removal]
+    removed: Removed = field(default_factory=Removed)
     _by_target: dict[tuple[RemovalKind, str, str], list[Removal]] = field(default_factory=dict)
-    _gone: Counter[_Key] = field(default_factory=Counter)
-    _unseen: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.recorded = tuple(removal for entry in self.entries if (removal := _removal(entry)) is not None)
         for removal in self.recorded:
             key = (removal.kind, _part(removal.stream, removal.kind), removal.target)
             self._by_target.setdefault(key, []).append(removal)
@@ -47,10 +54,10 @@ class Removals:
         month = _month(entry.time)
         if not self._covering(RemovalKind.RETENTION, entry, month):
             return False
-        self._gone[RemovalKind.RETENTION, month, frozenset({month})] += 1
+        self.removed.gone[RemovalKind.RETENTION, month, frozenset({month})] += 1
         # How many of its disclosures had been erased before, its body alone could say.
         part = _part(entry.stream, RemovalKind.ERASURE)
-        self._unseen |= {(part, subject) for subject in _subjects(entry)}
+        self.removed.uncounted |= {(part, subject) for subject in _subjects(entry)}
         return True
 
     def account_for_disclosures(self, entry: StoredEntry, count: int) -> bool:
@@ -62,13 +69,18 @@ class Removals:
         )
         if not erased:
             return False
-        self._gone[RemovalKind.ERASURE, _part(entry.stream, RemovalKind.ERASURE), erased] += count
+        self.removed.gone[RemovalKind.ERASURE, _part(entry.stream, RemovalKind.ERASURE), erased] += count
         return True
 
+    def join(self, other: Removed) -> None:
+        """Take what was found to be gone elsewhere."""
+        self.removed.gone.update(other.gone)
+        self.removed.uncounted |= other.uncounted
+
     def differing(self) -> Iterator[Finding]:
-        """What is gone beyond what was counted, and what was counted and is not gone. Ask once, at the end."""
+        """What is gone beyond what was counted, and what was counted and is not gone."""
         for (kind, part), removals in self._by_part().items():
-            gone = {key[2]: count for key, count in self._gone.items() if key[:2] == (kind, part)}
+            gone = {key[2]: count for key, count in self.removed.gone.items() if key[:2] == (kind, part)}
             yield from self._differing(kind, part, removals, gone)
 
     def _differing(
@@ -84,10 +96,9 @@ class Removals:
             yield _more(removals[target][-1], apart[target], counted[target])
         if all_gone > all_counted and not over:
             yield _more(latest, all_gone, all_counted)
-        is_seen = kind is RemovalKind.RETENTION or not any((part, target) in self._unseen for target in removals)
-        if all_gone < all_counted and is_seen:
-            what = _COUNTERS[kind]
-            message = f"Of {all_counted} {what} that entries say were removed, {all_gone} are gone."
+        uncounted = self.removed.uncounted if kind is RemovalKind.ERASURE else ()
+        if all_gone < all_counted and not any((part, target) in uncounted for target in removals):
+            message = f"Of {all_counted} {_COUNTERS[kind]} that entries say were removed, {all_gone} are gone."
             yield _at(latest, Code.REMOVAL_DIFFERS, message)
 
     def _by_part(self) -> dict[tuple[RemovalKind, str], dict[str, list[Removal]]]:

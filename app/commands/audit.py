@@ -24,7 +24,8 @@ from app.commands.running import AccountId, AsJson, instant, load_settings, obje
 from app.errors import StoreUnavailable
 from app.installation import Installation
 from app.services.audit_export import ExportAuditLog, Interval, exported
-from app.services.verification import as_json, verify_url
+from app.services.verification import verify_url
+from app.services.verification_answer import as_json
 from app.store import reads
 from app.store.connection import CannotOpen
 

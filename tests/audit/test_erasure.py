@@ -21,7 +21,8 @@ from app.services.audit_export import Interval, exported
 from app.services.erasure import EraseSubject, erased_name
 from app.services.keys import CreateApiKey, RevokeApiKey
 from app.services.users import SetUserPassword
-from app.services.verification import as_json, verify_database
+from app.services.verification import verify_database
+from app.services.verification_answer import as_json
 from app.store import leftovers
 from app.store.database import Database
 from tests.audit.erasing import (

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.audit.stored import Code, RemovalKind, Verification
+from app.audit.verify import verify
 from app.errors import InvalidInput, InvalidState, NotFound
 from app.services.accounts import SetAccountLimit
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
 from app.services.retention import DropArchived, Month
-from app.services.verification import verify_database
+from app.services.verification import Evidence, Sharing, verify_database, verify_url
 from app.store.database import Database
 from app.store.removals import Dropped
 from app.terms import Status
@@ -82,6 +83,28 @@ async def test_archived_months_verify_and_are_counted(database: Database, months
         assert dropped[month].bodies > 3
         assert await bodies(database, month) == before[month] - dropped[month].bodies
     assert (await hashes_of(database))[: len(hashes)] == hashes
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 7])
+async def test_a_log_that_is_looked_at_in_stretches_is_judged_alike(
+    database: Database, migrated_url: str, stretch: int
+) -> None:
+    world = await in_august(database)
+    person = await Person.join(world, "Ada")
+    await person.work()
+    for month in (JULY, JUNE):
+        await drop(world, month)
+    await person.erase()
+    await world.act(SetAccountLimit(world.account.id, 9), world.operator)
+
+    whole = await verify_database(database)
+    async with database.snapshot() as connection:
+        cut = await verify(Evidence(connection, stretch))
+    shared = await verify_url(migrated_url, sharing=Sharing(processes=2, worth=1, stretch=stretch * 5))
+
+    assert whole.findings == cut.findings == shared.findings == ()
+    assert [len(one.removals) for one in (whole, cut, shared)] == [3, 3, 3]
+    assert cut == whole
 
 
 async def test_life_goes_on_after_a_month_was_archived(database: Database) -> None:
