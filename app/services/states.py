@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.actor import Role
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UnnamedUserState, UserState
 from app.clock import from_text, to_text
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
 from app.terms import Possession, Service, Status, Tier, Usage
@@ -126,6 +126,18 @@ def user_state(row: UserRow) -> UserState:
         id=row.id,
         version=row.version,
         name=row.name,
+        role=row.role.value,
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+    )
+
+
+def unnamed_user_state(row: UserRow) -> UnnamedUserState:
+    """What the log says of a person whose name it must not repeat."""
+    return UnnamedUserState(
+        id=row.id,
+        version=row.version,
+        name="",
         role=row.role.value,
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),
