@@ -1,7 +1,6 @@
 """What a verification reads: every row as it is stored, unparsed, so that also a spoilt one can be read."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import MAXYEAR
 
 from app.clock import EPOCH, from_micros
@@ -10,7 +9,7 @@ from app.store.connection import Connection, Row
 BATCH = 500
 DER_BATCH = 100
 STRAYS_LIMIT = 100
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_SMALLEST = -(2**63)
 
 _HEADS = "SELECT stream, account_id, aseq, hash FROM audit_stream"
 _ACCOUNTS = " UNION ".join(
@@ -28,15 +27,7 @@ _COLUMNS = (
     " target_type, target_id"
 )
 _ENTRIES = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
-_ACCOUNT_RANGE = (
-    "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM audit_entry"
-    " WHERE account_id = $1 AND time >= $2 AND time < $3"
-)
-# The sign before `time` keeps both planners from the index on it, which would sort everything for every page.
-_ACCOUNT_ENTRIES = (
-    f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND +time >= $2 AND +time < $3"
-    f" AND seq > $4 AND seq <= $5 ORDER BY seq LIMIT {BATCH}"
-)
+_RUN = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 AND aseq <= $3 ORDER BY aseq LIMIT {BATCH}"
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
 )
@@ -81,37 +72,15 @@ async def entries(connection: Connection, stream: str) -> AsyncIterator[tuple[Ro
         aseq = found[-1]["aseq"]
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRange:
-    """An account's entries from `start` up to `end` (microseconds since 1970), and where in the log they lie."""
-
-    account_id: str
-    start: int
-    end: int
-    count: int
-    first_seq: int
-    last_seq: int
-
-
-async def account_range(connection: Connection, account_id: str, start: int | None, end: int | None) -> AccountRange:
-    """The entries of an account within an interval that may be open."""
-    since, until = _SMALLEST if start is None else start, _LARGEST if end is None else end
-    row = await connection.fetch_one(_ACCOUNT_RANGE, account_id, since, until)
-    if row is None or not row["n"]:
-        return AccountRange(account_id, since, until, 0, 0, -1)
-    return AccountRange(account_id, since, until, row["n"], row["first"], row["last"])
-
-
-async def account_entries(
-    connection: Connection, among: AccountRange
+async def run(
+    connection: Connection, stream: str, first: int, last: int
 ) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
-    """These entries, oldest first."""
-    seq = among.first_seq - 1
-    bounds = (among.account_id, among.start, among.end)
-    while found := await connection.fetch(_ACCOUNT_ENTRIES, *bounds, seq, among.last_seq):
+    """The entries of a stream from one number to another, both included."""
+    aseq = first - 1
+    while found := await connection.fetch(_RUN, stream, aseq, last):
         for whole in await _whole(connection, found):
             yield whole
-        seq = found[-1]["seq"]
+        aseq = found[-1]["aseq"]
 
 
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
