@@ -22,6 +22,7 @@ HEADER_LIMIT_BYTES = 4_194_304
 LINE_LIMIT_BYTES = 1_048_576
 """Longer than any line of an entry, whose body has at most 16 KiB."""
 
+_OPENING = f'{{"format":"{FORMAT}",'.encode()
 _WITHHELD = (b'"withheld":"not_selected"}', b'"withheld":"archived"}')
 """How a line without a body ends. A line with one ends with two braces."""
 
@@ -216,14 +217,16 @@ class Begun:
             raise NotAnExport(f"Its last line is no entry: {error}") from error
 
 
-def read_begun(file: BinaryIO) -> Begun:
+def read_begun(file: BinaryIO) -> Begun | None:
     """What there is of an export, read from the beginning in constant memory. Half a line at its end is left out.
 
-    Raises NotAnExport.
+    None where not even the header is whole. Raises NotAnExport.
     """
     first = file.readline(HEADER_LIMIT_BYTES)
     if not first.endswith(b"\n"):
-        raise NotAnExport("It has no whole line yet, so there is no header to go by.")
+        if first[: len(_OPENING)] != _OPENING[: len(first)]:
+            raise NotAnExport(f"It does not begin as the format {FORMAT} does.")
+        return None
     begun = Begun(Header.parse(first), len(first))
     while (line := file.readline(LINE_LIMIT_BYTES)).endswith(b"\n"):
         begun.length += len(line)

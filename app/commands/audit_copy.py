@@ -37,7 +37,7 @@ from app.store.export_lines import EntriesMissing
 
 USAGE = 64
 INTERRUPTED = 130
-DAMAGED = 1
+DAMAGED = UNREAD = 1
 
 Start = Annotated[str | None, typer.Option(metavar="INSTANT", help="From here on; a date is its first instant in UTC.")]
 End = Annotated[str | None, typer.Option(metavar="INSTANT", help="Up to here, itself not included.")]
@@ -154,7 +154,7 @@ async def copied(
         installation.origin(f"anchorage audit {words.command}"),
     )
     if begun is None and asked.tree_size is None:
-        await covered_soon(installation.database, asked.account_id, recorded.entry_id)
+        await covered_soon(installation.database, installation.signing, asked.account_id, recorded.entry_id)
     async with installation.database.snapshot() as connection:
         if begun is None:
             software = f"anchorage/{__version__}"
@@ -169,15 +169,20 @@ def take(action: Callable[[Installation], Coroutine[Any, Any, None]], *, kept: s
 
     `kept` says what becomes of a file that is not whole.
     """
+
+    async def read_to_its_end(installation: Installation) -> None:
+        try:
+            await action(installation)
+        except BrokenPipeError:
+            drop_standard_output()
+            raise typer.Exit(UNREAD) from None
+
     try:
-        run(action)
+        run(read_to_its_end)
     except NotAnExport as error:
         stop(f"The file that was begun cannot be continued. {error}", USAGE)
     except (HistoryDiffers, TreeDamaged, EntriesMissing) as error:
         stop(str(error), DAMAGED)
-    except BrokenPipeError:
-        drop_standard_output()
-        raise typer.Exit(DAMAGED) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         say.print("Interrupted." if kept is None else f"Interrupted. {kept}", markup=False)
         raise typer.Exit(INTERRUPTED) from None

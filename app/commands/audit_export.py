@@ -121,7 +121,7 @@ async def _to_file(installation: Installation, words: Words, path: Path, *, resu
     asked = words.asked()
     with written_onward(path) as part:
         begun: Begun | None = None
-        if resume and part.length:
+        if resume:
             with part.read() as file:
                 begun = read_begun(file)
         part.cut(0 if begun is None else begun.length)

@@ -18,6 +18,7 @@ from app.audit.stored import StoredEntry
 from app.clock import to_micros
 from app.errors import InvalidInput, NotFound
 from app.services.door import Done, Tx
+from app.services.signing import WANTED, Signing
 from app.services.verification import stored_entry
 from app.store import evidence, export_lines, export_reads, log_reads, reads
 from app.store import tree as trees
@@ -79,21 +80,28 @@ class Plan:
     upto: Published | None
 
 
-async def covered_soon(database: Database, account_id: str, entry_id: str) -> bool:
+async def covered_soon(database: Database, signing: Signing, account_id: str, entry_id: str) -> bool:
     """Wait at most 3 s for a checkpoint that covers an entry; True once there is one.
 
-    Where nothing was ever signed there is nobody to wait for. Raises StoreUnavailable.
+    Where no other process signs and this one has the log's key, it signs. Where nothing was ever signed there is nobody
+    to wait for, and no key is made. Raises StoreUnavailable.
     """
     places = await log_reads.places(database.reads, account_id, [entry_id])
     waited = 0.0
-    while (upto := await receipts.published(database.reads)) is not None:
-        index = await trees.leaf_index(database.reads, upto.generation, places[entry_id])
-        if index is not None and index < upto.size:
-            return True
-        if waited >= COVERED_SECONDS:
-            return False
-        await asyncio.sleep(LOOK_SECONDS)
-        waited += LOOK_SECONDS
+    try:
+        while await trees.newest(database.reads) is not None:
+            upto = await receipts.published(database.reads)
+            index = None if upto is None else await trees.leaf_index(database.reads, upto.generation, places[entry_id])
+            if upto is not None and index is not None and index < upto.size:
+                return True
+            if waited >= COVERED_SECONDS:
+                return False
+            if not await signing.turn():
+                database.wakes.announce(WANTED)
+                await asyncio.sleep(LOOK_SECONDS)
+                waited += LOOK_SECONDS
+    finally:
+        await signing.leadership.release()
     return False
 
 
