@@ -6,19 +6,27 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from app.audit import log
+from app.audit.entry import account_stream, seal
 from app.audit.kept import KeptCheckpoint
 from app.audit.notary import Notary
 from app.clock import system_clock
+from app.ids import new_id
 from app.services import log_key
+from app.services.door import fresh_salt
+from app.store.connection import Transaction
 from app.store.database import Database
+from tests.audit.acts import acts as acts_by_name
 
 ORIGIN = "log.example/audit"
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -102,3 +110,20 @@ async def sign(database: Database, folder: Path) -> Notary:
     while (await notary.cycle()).more:
         pass
     return notary
+
+
+async def fill(database: Database, account_id: str, count: int) -> None:
+    """Append so many entries to an account's log, without their effects."""
+    stream = account_stream(account_id)
+    acts = cycle(act for _, act in acts_by_name().values())
+
+    async def unit(transaction: Transaction) -> None:
+        head = await log.lock(transaction, stream, account_id)
+        async with transaction.savepoint():
+            for _ in range(BATCH):
+                act = replace(next(acts), id=new_id(system_clock()))
+                await log.append(transaction, head, act, seal(act, node="test", software="test/1", salt=fresh_salt))
+                head = await log.lock(transaction, stream, account_id)
+
+    for _ in range(count // BATCH):
+        await database.write(stream, unit)
