@@ -14,13 +14,13 @@ from app.audit.events import AuditLogExported
 from app.audit.export import Begun, EntryReceipt, Grown, Header, NotAnExport, Proof, Run, Selection
 from app.audit.receipts import Published
 from app.audit.states import Target
-from app.audit.stored import StoredEntry
+from app.audit.stored import StoredEntry, Stretch
 from app.clock import to_micros
 from app.errors import InvalidInput, NotFound
 from app.services.door import Done, Tx
 from app.services.signing import WANTED, Signing
-from app.services.verification import stored_entry
-from app.store import evidence, export_lines, export_reads, log_reads, reads
+from app.services.verification import Evidence
+from app.store import export_lines, export_reads, log_reads, reads
 from app.store import tree as trees
 from app.store.connection import Connection
 from app.store.database import Database
@@ -86,14 +86,15 @@ async def covered_soon(database: Database, signing: Signing, account_id: str, en
     Where no other process signs and this one has the log's key, it signs. Where nothing was ever signed there is nobody
     to wait for, and no key is made. Raises StoreUnavailable.
     """
-    places = await log_reads.places(database.reads, account_id, [entry_id])
+    seq = (await log_reads.places(database.reads, account_id, [entry_id]))[entry_id]
     waited = 0.0
     try:
         while await trees.newest(database.reads) is not None:
             upto = await receipts.published(database.reads)
-            index = None if upto is None else await trees.leaf_index(database.reads, upto.generation, places[entry_id])
-            if upto is not None and index is not None and index < upto.size:
-                return True
+            if upto is not None:
+                index = (await trees.leaf_indexes(database.reads, upto.generation, [seq])).get(seq)
+                if index is not None and index < upto.size:
+                    return True
             if waited >= COVERED_SECONDS:
                 return False
             if not await signing.turn():
@@ -175,14 +176,16 @@ async def entries(connection: Connection, header: Header) -> AsyncGenerator[Stor
     Memory stays the same however many there are. Raises EntriesMissing, StoreUnavailable.
     """
     wanted = header.selection.certificate_id
+    stored = Evidence(connection)
     for run in header.runs:
         expected = run.first
-        async for row, body, disclosures in evidence.run(connection, run.stream, run.first, run.last):
-            if row["aseq"] != expected:
-                break
-            expected += 1
-            if wanted is None or (row["target_type"], row["target_id"]) == ("certificate", wanted):
-                yield stored_entry(row, body, disclosures if header.personal_data else {})
+        async for some in stored.entries(Stretch(run.stream, run.first - 1, run.last)):
+            for entry in some:
+                if entry.aseq != expected:
+                    raise EntriesMissing(f"The stream {run.stream} has no entry of number {expected}.")
+                expected += 1
+                if wanted is None or (entry.target_type, entry.target_id) == ("certificate", wanted):
+                    yield entry if header.personal_data else entry._replace(disclosures={})
         if expected != run.last + 1:
             raise EntriesMissing(f"The stream {run.stream} has no entry of number {expected}.")
 
@@ -194,10 +197,10 @@ async def last_receipts(connection: Connection, plan: Plan) -> list[EntryReceipt
     found = []
     for run in plan.header.runs:
         place = await export_reads.place(connection, run.stream, run.last)
-        receipt = None if place is None else await receipts.receipt(connection, plan.upto, place.seq, place.hash)
-        if receipt is None:
+        held = {} if place is None else await receipts.receipts(connection, plan.upto, {place.seq: place.hash})
+        if not held:
             raise EntriesMissing(f"The tree does not hold entry {run.last} of the stream {run.stream}.")
-        found.append(EntryReceipt(run.stream, run.last, str(receipt)))
+        found += [EntryReceipt(run.stream, run.last, str(receipt)) for receipt in held.values()]
     return found
 
 

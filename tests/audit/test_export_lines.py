@@ -1,6 +1,5 @@
 """The lines that the database puts together are those of the format, whatever stands in the entries."""
 
-from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,12 +8,13 @@ import pytest
 
 from app.actor import Role
 from app.audit.entry import account_stream
+from app.audit.stored import StoredEntry, Stretch
 from app.errors import Refusal
 from app.rules.credential import Credential
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
 from app.services.keys import CreateApiKey
+from app.services.verification import Evidence
 from app.store import evidence, export_lines
-from app.store.connection import Row
 from app.store.database import Database, open_database
 from app.store.export_lines import EntriesMissing, Wanted
 from app.terms import Status
@@ -32,20 +32,20 @@ UNSEEN = "line\u2028separator\u2029paragraph\u0000\u007f"
 """Refused as a name, and recorded as it was given."""
 
 
-def literal(row: Row, body: bytes | None, disclosures: Mapping[str, str], *, about: str | None = None) -> bytes:
+def literal(entry: StoredEntry, *, about: str | None = None) -> bytes:
     """A line as the format describes it, word for word."""
     line = b'{"stream":"%s","aseq":%d,"prev":"%s","hash":"%s",' % (
-        row["stream"].encode(),
-        row["aseq"],
-        bytes(row["prev"]).hex().encode(),
-        bytes(row["hash"]).hex().encode(),
+        entry.stream.encode(),
+        entry.aseq,
+        entry.prev.hex().encode(),
+        entry.hash.hex().encode(),
     )
-    if about is not None and (row["target_type"], row["target_id"]) != ("certificate", about):
-        return line + b'"body_sha256":"%s","withheld":"not_selected"}\n' % bytes(row["body_sha256"]).hex().encode()
-    if body is None:
-        return line + b'"body_sha256":"%s","withheld":"archived"}\n' % bytes(row["body_sha256"]).hex().encode()
-    told = {subject: made.split("~") for subject, made in sorted(disclosures.items())}
-    return line + b'"disclosures":%s,"body":%s}\n' % (orjson.dumps(told), body)
+    if about is not None and (entry.target_type, entry.target_id) != ("certificate", about):
+        return line + b'"body_sha256":"%s","withheld":"not_selected"}\n' % entry.body_sha256.hex().encode()
+    if entry.body is None:
+        return line + b'"body_sha256":"%s","withheld":"archived"}\n' % entry.body_sha256.hex().encode()
+    told = {subject: made.split("~") for subject, made in sorted(entry.disclosures.items())}
+    return line + b'"disclosures":%s,"body":%s}\n' % (orjson.dumps(told), entry.body)
 
 
 async def written(database: Database, wanted: Wanted) -> tuple[int, int, list[bytes]]:
@@ -62,10 +62,10 @@ async def written(database: Database, wanted: Wanted) -> tuple[int, int, list[by
 async def expected(database: Database, wanted: Wanted) -> list[bytes]:
     """The same, from the rows."""
     async with database.snapshot() as connection:
-        return [
-            literal(row, body, disclosures if wanted.personal_data else {}, about=wanted.certificate_id)
-            async for row, body, disclosures in evidence.run(connection, wanted.stream, wanted.first, wanted.last)
-        ]
+        found = Evidence(connection).entries(Stretch(wanted.stream, wanted.first - 1, wanted.last))
+        entries = [entry async for some in found for entry in some]
+    shown = entries if wanted.personal_data else [entry._replace(disclosures={}) for entry in entries]
+    return [literal(entry, about=wanted.certificate_id) for entry in shown]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ async def world(database: Database) -> World:
         await world.act(SetCertificateStatus(certificate.id, Status.INACTIVE, name))
         named = replace(world.admin, name=f"{name}{UNSEEN}", id=f'{name[:3]}"~')
         with pytest.raises(Refusal):
-            await world.act(DeleteCertificate(f"{UNSEEN}{name}"), named)
+            await world.act(DeleteCertificate(f"\u2028{name}"), named)
     with pytest.raises(Refusal):
         await world.upload(UNSEEN)
     await world.act(CreateApiKey(HOSTILE[0], Role.VIEWER, Credential("b" * 32, bytes(32))))

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it brings no types
@@ -15,6 +16,12 @@ from app.audit.parquet import ROWS_AT_ONCE, SCHEMA
 from app.store.database import open_database
 from tests.audit.history import World
 from tests.commands.auditing import Anchorage, Exported, fill
+
+
+def asked(query: str) -> list[Any]:
+    """What DuckDB answers."""
+    with duckdb.connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def of_checkpoint(told: dict[str, object]) -> int:
@@ -34,7 +41,7 @@ async def test_csv_is_read_by_another_reader_and_named_by_the_file_beside_it(sig
     assert (beside["rows"], beside["sha256"]) == (len(rows), sha256(whole).hexdigest())
     assert of_checkpoint(beside) >= len(rows)
     assert [gap["what"] for gap in beside["not_audited"]] == [gap.what for gap in NOT_AUDITED]
-    (counted,) = duckdb.sql(f"SELECT count(*), max(sequence) FROM read_csv('{output}', header = true)").fetchall()
+    (counted,) = asked(f"SELECT count(*), max(sequence) FROM read_csv('{output}', header = true)")
     assert counted == (len(rows), len(rows))
 
 
@@ -58,14 +65,14 @@ async def test_parquet_has_real_types_and_names_its_checkpoint_itself(signed: An
 async def test_parquet_is_read_by_somebody_elses_reader(signed: Anchorage) -> None:
     output = await signed.export("log.parquet", form="parquet")
 
-    kinds = dict(duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '{output}')").fetchall())
+    kinds = dict(asked(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '{output}')"))
     assert kinds["sequence"] == "BIGINT"
     assert kinds["occurred_at"] == "TIMESTAMP WITH TIME ZONE"
     assert kinds["hash"] == "BLOB"
     assert kinds["changes"].endswith("[]")
-    (found,) = duckdb.sql(
+    (found,) = asked(
         f"SELECT count(*), count(*) FILTER (outcome = 'refused'), epoch_us(min(occurred_at)) FROM '{output}'"
-    ).fetchall()
+    )
     first = Exported.read(await signed.export("log.jsonl"))
     refused = sum(json.loads(body)["outcome"]["result"] == "refused" for body in first.bodies)
     start = datetime.strptime(json.loads(first.bodies[0])["time"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
