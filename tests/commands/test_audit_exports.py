@@ -3,11 +3,8 @@
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import Callable
 from hashlib import sha256
 from itertools import pairwise
-
-import pytest
 
 from app.audit.checkpoint import Checkpoint, Note, VerifierKey, open_checkpoint
 from app.audit.merkle import require_consistent
@@ -166,49 +163,39 @@ async def test_an_export_proves_that_the_log_continues_a_checkpoint_that_was_kep
     require_consistent(old.size, old.root, new.size, new.root, [b64decode(one) for one in grown["hashes"]])
 
 
-@pytest.mark.parametrize(
-    ("spoil", "status", "reason"),
-    [
-        (lambda note: note.replace(ORIGIN, "other.example/log"), 1, "is of 'other.example/log'"),
-        (lambda note: note.replace("\n", "9\n", 2).replace("9\n", "\n", 1), 1, "and this export is made from one of"),
-        (
-            lambda note: "\n".join((*note.split("\n")[:2], "A" * 43 + "=", *note.split("\n")[3:])),
-            1,
-            "does not continue",
-        ),
-        (lambda _: "something else", 64, "is no checkpoint"),
-    ],
-)
-async def test_a_checkpoint_that_the_log_does_not_continue_is_refused(
-    signed: Anchorage, spoil: Callable[[str], str], status: int, reason: str
-) -> None:
-    trusted = signed.folder / "trusted"
-    trusted.write_text(spoil((signed.folder / "checkpoint").read_text(encoding="utf-8")), encoding="utf-8")
-    output = signed.folder / "log.jsonl"
+async def test_a_checkpoint_that_the_log_does_not_continue_is_refused(signed: Anchorage) -> None:
+    trusted, output = signed.folder / "trusted", signed.folder / "log.jsonl"
+    note = (signed.folder / "checkpoint").read_text(encoding="utf-8")
+    _, size, root = note.split("\n")[:3]
+    for text, status, reason in (
+        (note.replace(ORIGIN, "other.example/log"), 1, "is of 'other.example/log'"),
+        (note.replace(f"\n{size}\n", f"\n{size}9\n"), 1, "and this export is made from one of"),
+        (note.replace(root, "A" * 43 + "="), 1, "does not continue"),
+        ("something else", 64, "is no checkpoint"),
+    ):
+        trusted.write_text(text, encoding="utf-8")
 
-    said = await signed.audit(
-        *("export", "--account", signed.account, "--format", "jsonl"),
-        *("--trusted-checkpoint", str(trusted), "--output", str(output)),
-    )
+        said = await signed.audit(
+            *("export", "--account", signed.account, "--format", "jsonl"),
+            *("--trusted-checkpoint", str(trusted), "--output", str(output)),
+        )
 
-    assert (said.status, reason in said.err, output.exists()) == (status, True, False), said
+        assert (said.status, output.exists()) == (status, False), said
+        assert reason in said.err
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+async def test_words_that_do_not_fit_end_with_64(unsigned: Anchorage) -> None:
+    for words in (
         ("--certificate", "a" * 32, "--start", "2026-01-01"),
         ("--tree-size", "5", "--end", "2026-01-01"),
         ("--resume",),
         ("--resume", "--format", "csv", "--output", "log.csv"),
         ("--colour",),
         ("--trusted-checkpoint", "/nowhere/at/all"),
-    ],
-)
-async def test_words_that_do_not_fit_end_with_64(unsigned: Anchorage, words: tuple[str, ...]) -> None:
-    said = await unsigned.audit("export", "--account", unsigned.account, "--format", "jsonl", *words)
+    ):
+        said = await unsigned.audit("export", "--account", unsigned.account, "--format", "jsonl", *words)
 
-    assert (said.status, said.out) == (64, b"")
+        assert (said.status, said.out) == (64, b"")
 
 
 async def test_only_what_the_checkpoint_covers_is_exported(signed: Anchorage) -> None:
