@@ -85,7 +85,7 @@ async def verify_url(
         if sharing.processes > 1 and length >= sharing.worth:
             async with Workers.started(url, sharing.processes) as workers:
                 if await share_instant(connection, workers.follow):
-                    return await verify(evidence_of, progress, workers.examined, trusted)
+                    return await verify(evidence_of, progress, workers, trusted)
         return await verify(evidence_of, progress, trusted=trusted)
 
 
