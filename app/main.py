@@ -21,7 +21,7 @@ from app.services.strangers import Strangers
 from app.settings import Settings
 from app.store.database import Role
 from app.store.migrate import migrate
-from app.transport import health
+from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
@@ -108,6 +108,7 @@ def create_app(
     application = Starlette(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
+            *evidence.routes(parts.installation.database, gate.rates),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
