@@ -7,7 +7,7 @@ Every command that changes something goes through the door and is recorded, also
 import typer
 
 from app import __version__
-from app.commands import accounts, audit, demo, keys, serving, users
+from app.commands import accounts, audit, demo, keys, serving, signing, users
 
 cli = typer.Typer(
     name="anchorage",
@@ -18,6 +18,7 @@ cli = typer.Typer(
 )
 cli.command("serve")(serving.serve)
 cli.command("migrate")(serving.migrate_database)
+cli.command("notary")(signing.notary)
 cli.add_typer(accounts.commands, name="account")
 cli.add_typer(keys.commands, name="key")
 cli.add_typer(users.commands, name="user")

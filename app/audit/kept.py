@@ -1,11 +1,10 @@
 """Checkpoints kept outside the database: what tells that it was restored, rolled back, or written anew."""
 
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import whole_files
 from app.audit.checkpoint import Checkpoint, Note, NoteInvalid
 
 MODE = 0o644
@@ -32,18 +31,8 @@ class KeptCheckpoint:
 
     def write(self, note: str) -> None:
         """Keep a newer note in place of the old one, which is whole until then. Raises KeptUnusable."""
-        unfinished = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         try:
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(note)
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.replace(self.path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-            _sync_directory(self.path.parent)
+            whole_files.replace(self.path, note, MODE)
         except OSError as error:
             raise KeptUnusable(f"A checkpoint cannot be kept in {self.path}: {error.strerror}.") from error
 
@@ -69,11 +58,3 @@ def read_all(places: Sequence[KeptCheckpoint]) -> list[tuple[KeptCheckpoint, Not
         except NoteInvalid as error:
             raise KeptUnusable(f"{place.path} holds no checkpoint: {error}") from error
     return kept
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

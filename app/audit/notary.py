@@ -92,18 +92,31 @@ class Notary:
     clock: Clock
     passed: Callable[[Step], None] = _go_on
     _mine: Tree | None = None
+    _size: int = 0
 
-    async def start(self) -> None:
+    @property
+    def generation(self) -> int:
+        """Of the tree that was taken over; 0 before that."""
+        return 0 if self._mine is None else self._mine.generation
+
+    @property
+    def size(self) -> int:
+        """How many leaves the newest checkpoint covers, as far as this notary knows."""
+        return self._size
+
+    async def start(self) -> int:
         """Take the tree over, having made sure that it continues what was signed.
 
-        Raises CannotSign, and what `Database.write` raises.
+        Answers how many checkpoints were there to compare with. Raises CannotSign, and what `Database.write` raises.
         """
+        compared = len(_kept(self.places))
         held = await self.database.write(LANE, self._claim)
-        self._mine = held
+        self._mine, self._size = held, held.size
         if held.published < held.size:
             signed = await trees.checkpoint_at(self.database.reads, held.generation, held.size)
             if signed is not None:
                 await self._publish(signed)
+        return compared
 
     async def cycle(self) -> Cycle:
         """Put entries that wait into the tree, sign it, and publish the checkpoint.
@@ -118,6 +131,7 @@ class Notary:
         if cycle.signed is not None:
             self.passed(Step.COMMITTED)
             await self._publish(cycle.signed)
+            self._size = cycle.signed.size
         return cycle
 
     async def _claim(self, transaction: Transaction) -> Tree:
