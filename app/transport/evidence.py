@@ -1,8 +1,8 @@
 """The log for everyone: its checkpoint, its tiles, and the key that signs it (C2SP tlog-tiles).
 
-No key is asked for. A tree's worth lies in the number of strangers who keep its checkpoints and copy its tiles, and there
-is nothing in it to hide: a leaf holds the hash of an entry, which no body can be guessed from, because 128 random bits
-stand in every body. What it does tell is how many entries there are, and when they came.
+No key is asked for. A tree's worth lies in the number of strangers who keep its checkpoints and copy its tiles, and
+there is nothing in it to hide: a leaf holds the hash of an entry, which no body can be guessed from, because 128 random
+bits stand in every body. What it does tell is how many entries there are, and when they came.
 """
 
 import gzip
