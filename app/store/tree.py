@@ -106,6 +106,7 @@ _CHECKPOINT = "SELECT generation, size, root, note, signed_at FROM audit_checkpo
 _AT = f"{_CHECKPOINT} WHERE generation = $1 AND size = $2"
 _COVERING = f"{_CHECKPOINT} WHERE generation = $1 AND size > $2 ORDER BY size LIMIT 1"
 _COSIGNATURES = "SELECT line FROM audit_cosignature WHERE generation = $1 AND size = $2 ORDER BY witness"
+_COSIGNED_SIZE = "SELECT max(size) AS size FROM audit_cosignature WHERE generation = $1 AND witness = $2"
 _NEW_COSIGNATURE = "INSERT INTO audit_cosignature (generation, size, witness, line) VALUES ($1, $2, $3, $4)"
 _LEAVES = "SELECT seq, leaf_index FROM audit_leaf WHERE generation = $1 AND seq IN"
 _LEAF_HASHES = (
@@ -230,6 +231,12 @@ async def checkpoint_covering(connection: Connection, generation: int, leaf_inde
 async def cosignatures(connection: Connection, generation: int, size: int) -> list[str]:
     """The lines that witnesses added to a checkpoint, by their names."""
     return [row["line"] for row in await connection.fetch(_COSIGNATURES, generation, size)]
+
+
+async def cosigned_size(connection: Connection, generation: int, witness: str) -> int:
+    """The size of the newest checkpoint that a witness added its line to; 0 where there is none."""
+    row = await connection.fetch_one(_COSIGNED_SIZE, generation, witness)
+    return 0 if row is None else row["size"] or 0
 
 
 async def insert_cosignature(transaction: Transaction, generation: int, size: int, witness: str, line: str) -> None:
