@@ -14,6 +14,10 @@ class KeptUnusable(Exception):
     """A place where a checkpoint is kept cannot be read or written; the message names it and says why."""
 
 
+class KeptNotOlder(Exception):
+    """What is kept is not older than what was to replace it: somebody else signs, or this is another history."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeptCheckpoint:
     """One such place: a file that holds the newest note."""
@@ -30,11 +34,26 @@ class KeptCheckpoint:
             raise KeptUnusable(f"{self.path} should hold a checkpoint and cannot be read: {error}") from error
 
     def write(self, note: str) -> None:
-        """Keep a newer note in place of the old one, which is whole until then. Raises KeptUnusable."""
+        """Keep a newer note in place of the old one, which is whole until then.
+
+        A notary that wakes after another took over would put an older one back; a rollback of the database to just
+        that one would then be overlooked. Raises KeptNotOlder, KeptUnusable.
+        """
+        if self._holds(Checkpoint.parse(Note.parse(note).text)):
+            return
         try:
             whole_files.replace(self.path, note, MODE)
         except OSError as error:
             raise KeptUnusable(f"A checkpoint cannot be kept in {self.path}: {error.strerror}.") from error
+
+    def _holds(self, checkpoint: Checkpoint) -> bool:
+        """Whether it is kept already. Raises KeptNotOlder, KeptUnusable."""
+        for _, _, there in read_all([self]):
+            if there == checkpoint:
+                return True
+            if (there.origin, there.size >= checkpoint.size) != (checkpoint.origin, False):
+                raise KeptNotOlder(f"{self.path} holds a checkpoint of {there.size} leaves of the log {there.origin}.")
+        return False
 
     def retire(self, generation: int) -> None:
         """Put what is kept aside, for a log that cannot be continued. Raises KeptUnusable."""

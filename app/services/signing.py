@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from app.audit.notary import CannotSign, Notary, Reason, Superseded
+from app.audit.continuity import CannotSign, Reason
+from app.audit.notary import Notary, Superseded
 from app.clock import Clock, to_micros
 from app.errors import AuditUnavailable, OutcomeUnknown, StoreUnavailable
 from app.services.log_key import UnusableLogKey

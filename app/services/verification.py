@@ -1,26 +1,45 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
-from app.audit.stored import Code, Finding, StoredEntry, StoredHead, StoredState, Verification
+from app.audit.stored import Beside, Code, Finding, StoredEntry, StoredHead, StoredState, Stretch, Verification
 from app.audit.verify import Progress, verify
 from app.clock import from_micros, to_text
+from app.services.verification_workers import Workers, processors
 from app.store import evidence
 from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
+from app.store.instants import share_instant
 from app.store.schema import SchemaMismatch, pending, require_guards
 from app.store.snapshot import open_snapshot
 
+STRETCH = 10_000
+"""After how many entries a stream is cut: so many that a cut costs nothing, and few enough to share them out."""
+
+WORTH_SHARING = 100_000
+"""Below, one process is done before others have started."""
+
 _SHA256_BYTES = 32
+_TEXT = {str}
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
 _PERSONAL = {"user": ("name",)}
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a long log is shared out: to so many processes, from so many entries on, so many entries at a time."""
+
+    processes: int = field(default_factory=processors)
+    worth: int = WORTH_SHARING
+    stretch: int = STRETCH
+
+
 async def verify_database(database: Database, progress: Progress = lambda _done, _total: None) -> Verification:
-    """Check the whole log of an open database, and that the state is what the log says.
+    """Check the whole log of an open database, and that the state is what the log says, in this process alone.
 
     Raises StoreUnavailable when it cannot be read to its end.
     """
@@ -28,15 +47,25 @@ async def verify_database(database: Database, progress: Progress = lambda _done,
         return await verify(Evidence(connection), progress)
 
 
-async def verify_url(url: str, progress: Progress = lambda _done, _total: None) -> Verification:
+async def verify_url(
+    url: str, progress: Progress = lambda _done, _total: None, sharing: Sharing | None = None
+) -> Verification:
     """Check the log of a database that need not be fit to be served from: its guards may be gone.
 
-    Raises CannotOpen for one that is not this program's, and StoreUnavailable when it cannot be read to its end.
+    A long log is shared out to a process for each processor, all of which read as of one instant. Raises CannotOpen for
+    a database that is not this program's, and StoreUnavailable when it cannot be read to its end.
     """
+    sharing = sharing or Sharing()
     async with open_snapshot(url) as connection:
         if await pending(_Reading(connection)):
             raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
-        return await verify(Evidence(connection), progress)
+        evidence_of = Evidence(connection, sharing.stretch)
+        length = sum(head.aseq for head in await evidence_of.heads())
+        if sharing.processes > 1 and length >= sharing.worth:
+            async with Workers.started(url, sharing.processes) as workers:
+                if await share_instant(connection, workers.follow):
+                    return await verify(evidence_of, progress, workers.examined)
+        return await verify(evidence_of, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +77,41 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The database as `app.audit.stored.Source`."""
+    """The database as `app.audit.stored.Source`. `stretch`: after how many entries a stream is cut."""
 
     connection: Connection
+    stretch: int = STRETCH
 
     async def heads(self) -> list[StoredHead]:
         """See `Source.heads`."""
         found = await evidence.heads(self.connection)
-        return [StoredHead(row["stream"], row["account_id"], row["aseq"], _bytes(row["hash"])) for row in found]
+        return [
+            StoredHead(row["stream"], row["account_id"], _whole_number(row["aseq"]), _bytes(row["hash"]))
+            for row in found
+        ]
 
     async def accounts(self) -> list[str]:
         """See `Source.accounts`."""
         return await evidence.account_ids(self.connection)
 
-    async def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
-        """See `Source.entries`."""
-        async for row, body, disclosures in evidence.entries(self.connection, stream):
-            yield stored_entry(row, body, disclosures)
+    async def stretches(self, head: StoredHead) -> list[Stretch]:
+        """See `Source.stretches`."""
+        # A head that lies about its number costs time: a long stream is one stretch, or a short one is counted in vain.
+        is_long = head.aseq > self.stretch
+        cuts = await evidence.cuts(self.connection, head.stream, self.stretch) if is_long else []
+        return [Stretch(head.stream, after, upto) for after, upto in pairwise([None, *cuts, None])]
+
+    async def entries(self, stretch: Stretch) -> AsyncIterator[list[StoredEntry]]:
+        """See `Entries.entries`."""
+        async for some in evidence.entries(self.connection, stretch.stream, stretch.after, stretch.upto):
+            yield [_as_stored(StoredEntry._make(row)) for row in some]
+
+    async def beside(self, account_id: str | None) -> Beside:
+        """See `Entries.beside`."""
+        if account_id is None:
+            return Beside()
+        kept = await evidence.fingerprints(self.connection, account_id)
+        return Beside(frozenset(_bytes(row["sha256"]).hex() for row in kept))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -125,6 +172,26 @@ def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -
     )
 
 
+def _as_stored(entry: StoredEntry) -> StoredEntry:
+    # SQLite stores whatever it is given, and nearly always it is what belongs there.
+    if (
+        type(entry.aseq) is type(entry.time) is int
+        and type(entry.prev) is type(entry.body_sha256) is type(entry.hash) is bytes
+        and (type(entry.body) is bytes or entry.body is None)
+        and {*map(type, entry.disclosures.values())} <= _TEXT
+    ):
+        return entry
+    return entry._replace(
+        aseq=_whole_number(entry.aseq),
+        time=_whole_number(entry.time),
+        prev=_bytes(entry.prev),
+        body_sha256=_bytes(entry.body_sha256),
+        hash=_bytes(entry.hash),
+        body=None if entry.body is None else _bytes(entry.body),
+        disclosures={str(subject): str(joined) for subject, joined in entry.disclosures.items()},
+    )
+
+
 def stored_state(kind: str, row: Row) -> StoredState:
     """A row as the log would speak of it.
 
@@ -132,9 +199,9 @@ def stored_state(kind: str, row: Row) -> StoredState:
     """
     personal = _PERSONAL.get(kind, ())
     public = {
-        field.name: _spelled(field.name, row[_COLUMNS.get(field.name, field.name)])
-        for field in fields(_STATES[kind])
-        if field.name not in personal
+        one.name: _spelled(one.name, row[_COLUMNS.get(one.name, one.name)])
+        for one in fields(_STATES[kind])
+        if one.name not in personal
     }
     is_account = kind == "account"
     return StoredState(
@@ -173,6 +240,11 @@ def _instant(micros: int) -> str:
 def _bytes(value: object) -> bytes:
     """SQLite stores whatever it is given, also a text in a column of bytes."""
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else str(value).encode()
+
+
+def _whole_number(value: object) -> int:
+    """No entry of ours stands at what is no whole number, nor at -1; nor was there any in the year of its instant."""
+    return value if isinstance(value, int) else -1
 
 
 def as_json(verification: Verification) -> Json:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.audit.merkle import EMPTY_ROOT
@@ -82,8 +82,8 @@ _OLDEST_PENDING = (
     " WHERE s.aseq > coalesce(q.aseq, 0)"
 )
 _PENDING = (
-    "SELECT * FROM (SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry"
-    " WHERE stream = ${0} AND aseq > ${1} AND aseq <= ${2} ORDER BY aseq LIMIT {3}) AS pending"
+    "SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry"
+    " WHERE stream = ${0} AND aseq > ${1} AND aseq <= ${2}"
 )
 _ENTRY = "SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry WHERE id = $1"
 _INSERT_LEAVES = {
@@ -122,8 +122,14 @@ async def newest(connection: Connection) -> Tree | None:
 
 async def newest_locked(transaction: Transaction) -> Tree | None:
     """The newest generation, which nobody else changes until the transaction ends."""
-    # SQLite has one writer, which BEGIN IMMEDIATE has already made this one.
-    return _tree(await transaction.fetch_one(_TREE if transaction.engine is Engine.SQLITE else _TREE_LOCKED))
+    if transaction.engine is Engine.SQLITE:
+        # It has one writer, which BEGIN IMMEDIATE has already made this one.
+        return await newest(transaction)
+    while True:
+        locked = _tree(await transaction.fetch_one(_TREE_LOCKED))
+        # Whoever held the lock may have begun another generation, which a statement that waited for it does not see.
+        if locked == await newest(transaction):
+            return locked
 
 
 async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_entry_id: str | None) -> None:
@@ -161,20 +167,29 @@ async def oldest_pending(connection: Connection, generation: int) -> int | None:
     return None if row is None else row["time"]
 
 
-async def pending(connection: Connection, streams: Sequence[Behind], limit: int) -> list[PendingEntry]:
-    """The next entries of these streams, each stream's in its order; at most `limit`."""
+def cut(streams: Iterable[Behind], limit: int) -> list[Behind]:
+    """The first of these streams, the last of them shortened, so that together they want `limit` entries at most."""
+    taken: list[Behind] = []
+    for one in streams:
+        if not limit:
+            break
+        wanted = min(one.aseq - one.sequenced, limit)
+        taken.append(replace(one, aseq=one.sequenced + wanted))
+        limit -= wanted
+    return taken
+
+
+async def pending(connection: Connection, streams: Sequence[Behind]) -> list[PendingEntry]:
+    """The entries of these streams that the tree does not hold, each stream's in its order."""
     found: list[PendingEntry] = []
     for some in _portions(streams):
         pieces, values = [], list[str | int]()
         for at, one in enumerate(some):
-            pieces.append(_PENDING.format(3 * at + 1, 3 * at + 2, 3 * at + 3, limit))
+            pieces.append(_PENDING.format(3 * at + 1, 3 * at + 2, 3 * at + 3))
             values += [one.stream, one.sequenced, one.aseq]
         rows = await connection.fetch(" UNION ALL ".join(pieces), *values)
         found += [_pending(row) for row in rows]
-        if len(found) >= limit:
-            break
-    # The pieces come in any order; each is sorted in itself.
-    return sorted(found, key=lambda entry: (entry.stream, entry.aseq))[:limit]
+    return sorted(found, key=lambda entry: (entry.stream, entry.aseq))
 
 
 async def entry_with_id(connection: Connection, entry_id: str) -> PendingEntry | None:
@@ -267,18 +282,7 @@ def _portions(whole: Sequence[T]) -> Iterable[Sequence[T]]:
 
 
 def _tree(row: Row | None) -> Tree | None:
-    if row is None:
-        return None
-    return Tree(
-        generation=row["generation"],
-        origin=row["origin"],
-        vkey=row["vkey"],
-        first_entry_id=row["first_entry_id"],
-        size=row["size"],
-        root=bytes(row["root"]),
-        epoch=row["epoch"],
-        published=row["published"],
-    )
+    return None if row is None else Tree(**(dict(row) | {"root": bytes(row["root"])}))
 
 
 def _pending(row: Row) -> PendingEntry:

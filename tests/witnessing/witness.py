@@ -186,7 +186,7 @@ def answering(witness: FakeWitness) -> Iterator[FakeWitness]:
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     witness.url = f"http://127.0.0.1:{server.server_address[1]}/submit"
     try:
