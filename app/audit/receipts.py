@@ -9,6 +9,7 @@ from app.audit.entry import leaf
 from app.audit.merkle import EMPTY_ROOT, HASH_BYTES, Node, complete_nodes, consistency_nodes, fold, inclusion_nodes
 from app.audit.proof import Receipt
 from app.audit.tiles import WIDTH, NotATile, Tile, TilePath, bundle, hash_in, path_of, tile_of, width_of
+from app.store import cosignatures
 from app.store import tree as trees
 from app.store.connection import Connection
 from app.store.tree import SignedTree, Tree
@@ -93,7 +94,7 @@ def _what_there_is(path: TilePath, width: int, size: int) -> str:
 
 async def cosigned_note(connection: Connection, signed: SignedTree) -> str:
     """A checkpoint's note with what witnesses added to it."""
-    return signed.note + "".join(await trees.cosignatures(connection, signed.generation, signed.size))
+    return signed.note + "".join(await cosignatures.lines(connection, signed.generation, signed.size))
 
 
 async def root_at(connection: Connection, generation: int, size: int) -> bytes:

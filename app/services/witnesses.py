@@ -31,7 +31,7 @@ from app.audit.witness import (
 from app.clock import Clock, to_micros
 from app.errors import AuditUnavailable, OutcomeUnknown, StoreUnavailable
 from app.http_client import Address, Answer, HttpClient, NoAnswer, NotAnAnswer, NotInTime
-from app.store import tree as trees
+from app.store import cosignatures
 from app.store.connection import IntegrityViolation, Transaction
 from app.store.database import Database
 
@@ -187,7 +187,7 @@ class _Asking:
         newest = await published(reads)
         if newest is not None and newest.generation != self._generation:
             self._generation = newest.generation
-            self._cosigned = await trees.cosigned_size(reads, newest.generation, self.witness.name)
+            self._cosigned = await cosignatures.newest_size(reads, newest.generation, self.witness.name)
         return newest
 
     async def _cosign(self, newest: Published) -> None:
@@ -243,13 +243,13 @@ class _Asking:
 
         async def unit(transaction: Transaction) -> None:
             async with transaction.savepoint():
-                await trees.insert_cosignature(transaction, *at, name, signature.line)
+                await cosignatures.insert(transaction, *at, name, signature.line)
 
         try:
             await self._house.database.write(LANE, unit)
         except IntegrityViolation:
             # One is kept already: of an answer that came, and of which the word that it was kept was lost.
-            if await trees.cosigned_size(self._house.database.reads, newest.generation, name) < newest.size:
+            if await cosignatures.newest_size(self._house.database.reads, newest.generation, name) < newest.size:
                 raise
 
     def _note(self, failed: Failed) -> None:

@@ -1,16 +1,13 @@
 """Witnesses see the newest checkpoint, what they sign is served, and nothing that they do delays the log."""
 
 import threading
-from time import time
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.audit.checkpoint import Note, VerifierKey
 from app.audit.receipts import published, receipts
 from app.services.witnesses import Pace
-from app.store import tree as trees
-from tests.growing import NAME
+from app.store import cosignatures
 from tests.witnessing.conftest import QUICK, Witnessed, knowing
 from tests.witnessing.witness import NAME as WITNESS
 from tests.witnessing.witness import FakeWitness, Reply, Seen, answering
@@ -135,122 +132,6 @@ async def test_a_witness_that_is_down_is_asked_again(witnessed: Witnessed) -> No
     assert await witnessed.lines(2) == []
 
 
-def _status(status: int, body: bytes = b"", media_type: str = "text/plain") -> Reply:
-    return status, media_type, body
-
-
-def _with_another_key(witness: FakeWitness, text: str) -> Reply:
-    return _status(200, witness.line(text, key=Ed25519PrivateKey.generate()).encode())
-
-
-def _over_another_root(witness: FakeWitness, text: str) -> Reply:
-    origin, size, _ = text.splitlines()
-    return _status(200, witness.line(f"{origin}\n{size}\n{'A' * 43}=\n").encode())
-
-
-def _of_tomorrow(witness: FakeWitness, text: str) -> Reply:
-    return _status(200, witness.line(text, at=int(time()) + 86_400).encode())
-
-
-def _of_a_stranger(_: FakeWitness, text: str) -> Reply:
-    stranger = FakeWitness(NAME, b"", name="stranger.example")
-    return _status(200, stranger.line(text).encode())
-
-
-def _of_its_name_with_another_key(witness: FakeWitness, text: str) -> Reply:
-    other = FakeWitness(NAME, b"", name=witness.name)
-    return _status(200, other.line(text).encode())
-
-
-@pytest.mark.parametrize(
-    ("instead", "reason"),
-    [
-        (lambda *_: _status(400), "refused"),
-        (lambda *_: _status(403), "key_unknown"),
-        (lambda *_: _status(404), "origin_unknown"),
-        (lambda *_: _status(422), "forked"),
-        (lambda *_: _status(500), "status"),
-        (lambda *_: _status(302), "status"),
-        (lambda *_: _status(409), "not_an_answer"),
-        (lambda *_: _status(409, b"1\n"), "not_an_answer"),
-        (lambda *_: _status(409, b"01\n", "text/x.tlog.size"), "not_an_answer"),
-        (lambda *_: _status(409, b"1", "text/x.tlog.size"), "not_an_answer"),
-        (lambda *_: _status(409, b"-1\n", "text/x.tlog.size"), "not_an_answer"),
-        (lambda *_: _status(409, b"99999999999999999999\n", "text/x.tlog.size"), "not_an_answer"),
-        (lambda *_: _status(409, b"1\n", "text/x.tlog.size"), "conflict"),
-        (lambda *_: _status(409, b"2\n", "text/x.tlog.size"), "forked"),
-        (lambda *_: _status(409, b"3\n", "text/x.tlog.size"), "ahead"),
-        (lambda *_: _status(200), "not_cosigned"),
-        (lambda *_: _status(200, b"\xff\xfe"), "not_cosigned"),
-        (lambda *_: _status(200, b"hello\n"), "not_cosigned"),
-        (lambda *_: _status(200, b"x" * 70_000), "not_an_answer"),
-        (_of_a_stranger, "not_cosigned"),
-        (_of_its_name_with_another_key, "not_cosigned"),
-        (_with_another_key, "bad_signature"),
-        (_over_another_root, "bad_signature"),
-        (_of_tomorrow, "bad_signature"),
-    ],
-)
-async def test_what_is_no_cosignature_is_counted_and_not_kept(
-    witnessed: Witnessed, witness: FakeWitness, instead: object, reason: str
-) -> None:
-    await witnessed.growing.grow_to(2)
-    witness.instead = instead  # type: ignore[assignment]
-
-    async with witnessed.asking(witness):
-        await witnessed.heard.failed(WITNESS, reason)
-        assert await witnessed.lines(2) == []
-
-        # As soon as it behaves, it is a witness.
-        witness.instead = None
-        await witnessed.heard.cosigned(WITNESS, 2)
-
-    assert {failure for _, failure in witnessed.heard.failures} == {reason}
-    assert len(await witnessed.lines(2)) == 1
-
-
-async def test_lines_of_strangers_are_not_taken_along(witnessed: Witnessed, witness: FakeWitness) -> None:
-    def among_strangers(one: FakeWitness, text: str) -> Reply:
-        stranger = FakeWitness(NAME, b"", name="stranger.example")
-        return _status(200, (stranger.line(text) + one.line(text) + stranger.line(text)).encode())
-
-    await witnessed.growing.grow_to(2)
-    witness.instead = among_strangers
-
-    async with witnessed.asking(witness):
-        await witnessed.heard.cosigned(WITNESS, 2)
-
-    (line,) = await witnessed.lines(2)
-    assert line.startswith(f"\u2014 {WITNESS} ")
-
-
-async def test_a_log_that_was_rolled_back_is_not_cosigned(
-    witnessed: Witnessed, witness: FakeWitness, caplog: pytest.LogCaptureFixture
-) -> None:
-    await witnessed.growing.grow_to(4)
-    witness.seen = Seen(9, b"\x09" * 32)
-
-    async with witnessed.asking(witness):
-        await witnessed.heard.failed(WITNESS, "ahead", times=2)
-
-    assert await witnessed.lines(4) == []
-    (alarm,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert "has cosigned 9 entries of this log, which has 4: it was rolled back" in alarm.getMessage()
-
-
-async def test_a_log_that_grew_otherwise_is_not_cosigned(
-    witnessed: Witnessed, witness: FakeWitness, caplog: pytest.LogCaptureFixture
-) -> None:
-    witness.seen = Seen(3, b"\x09" * 32)
-    await witnessed.growing.grow_to(4)
-
-    async with witnessed.asking(witness):
-        await witnessed.heard.failed(WITNESS, "forked", times=2)
-
-    assert await witnessed.lines(4) == []
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-
-
 async def test_nobody_is_asked_for_a_log_that_another_process_signs(witnessed: Witnessed, witness: FakeWitness) -> None:
     await witnessed.growing.grow_to(2)
     leads = threading.Event()
@@ -280,14 +161,14 @@ async def test_two_processes_that_ask_at_once_keep_one_line(witnessed: Witnessed
 
     def kept_by_another(one: FakeWitness, text: str) -> Reply:
         one.answers.clear()
-        return _status(200, one.line(text).encode())
+        return 200, "text/plain", one.line(text).encode()
 
     witness.instead = kept_by_another
     async with witnessed.asking(witness):
         while not witness.asked:
             await witnessed.growing.house.database.reads.fetch("SELECT 1")
         await witnessed.growing.house.database.write(
-            "test", lambda transaction: trees.insert_cosignature(transaction, 1, 2, WITNESS, line)
+            "test", lambda transaction: cosignatures.insert(transaction, 1, 2, WITNESS, line)
         )
         witness.answers.set()
         await witnessed.heard.cosigned(WITNESS, 2)

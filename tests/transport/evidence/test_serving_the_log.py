@@ -9,7 +9,7 @@ import pytest
 from app.audit.checkpoint import VerifierKey, open_checkpoint
 from app.audit.merkle import leaf_hash
 from app.audit.tiles import WIDTH, bundle, split_hashes, unbundle
-from app.store import tree as trees
+from app.store import cosignatures
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates
 from tests.growing import NAME, Growing
@@ -58,7 +58,7 @@ async def test_a_cosignature_makes_another_checkpoint_of_it(client: httpx.AsyncC
     before = await client.get("/log/checkpoint")
     line = f"\u2014 witness.example {'Az3g' * 25}\n"
     await growing.house.database.write(
-        "test", lambda transaction: trees.insert_cosignature(transaction, newest.generation, 3, "witness.example", line)
+        "test", lambda transaction: cosignatures.insert(transaction, newest.generation, 3, "witness.example", line)
     )
 
     after = await client.get("/log/checkpoint", headers={"if-none-match": before.headers["etag"]})
