@@ -228,6 +228,20 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedTree:
+    """The newest generation of the tree: what it covers, and how many checkpoints of it were looked at.
+
+    `compared` is how many checkpoints that were kept elsewhere the log was compared with.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoints: int
+    compared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The answer: how much was looked at, and what was wrong with it."""
 
@@ -236,6 +250,7 @@ class Verification:
     objects: int
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
+    tree: VerifiedTree | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -267,3 +267,13 @@ def _month(micros: int) -> int | None:
 
 def _places(count: int, start: int) -> str:
     return ", ".join(f"${at}" for at in range(start, start + count))
+
+
+def as_bytes(value: object) -> bytes:
+    """SQLite stores whatever it is given, also a text in a column of bytes."""
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else str(value).encode()
+
+
+def as_whole_number(value: object) -> int:
+    """No entry of ours stands at what is no whole number, nor at -1; nor was there any in the year of its instant."""
+    return value if isinstance(value, int) else -1
