@@ -5,6 +5,7 @@ gets the answer as it came or a reason why there is none. Only what ADR 15 names
 """
 
 import asyncio
+import re
 import ssl
 import zlib
 from asyncio import StreamReader, StreamWriter
@@ -19,6 +20,7 @@ from app import __version__
 
 CHUNK = 65_536
 HEAD_BYTES = 32_768
+_SECONDS = re.compile(r"[0-9]{1,6}")
 PORTS = {"http": 80, "https": 443}
 
 
@@ -70,11 +72,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered. `media_type` is without parameters, in lower case."""
+    """What a server answered. `media_type` is without parameters, in lower case.
+
+    `retry_after_seconds` is when to come back, where the server says so in seconds.
+    """
 
     status: int
     media_type: str
     body: bytes
+    retry_after_seconds: int | None = None
 
 
 @dataclass(slots=True)
@@ -82,10 +88,16 @@ class _Incoming:
     """What has come of an answer: the parser's callbacks."""
 
     max_bytes: int
+    parser: httptools.HttpResponseParser = field(init=False)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     is_headed: bool = False
+    is_kept: bool = False
+    """Whether the server keeps the connection; known with the headers, forgotten by the parser at the end."""
     is_complete: bool = False
+
+    def __post_init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
 
     def on_message_begin(self) -> None:
         """An answer begins, of which there is to be one."""
@@ -99,6 +111,7 @@ class _Incoming:
     def on_headers_complete(self) -> None:
         """The body follows."""
         self.is_headed = True
+        self.is_kept = self.parser.should_keep_alive()
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
@@ -181,7 +194,6 @@ class HttpClient:
         reader, writer = self._connection
         writer.write(request)
         incoming = _Incoming(self._max_bytes)
-        parser = httptools.HttpResponseParser(incoming)
         got = 0
         while not incoming.is_complete:
             some = await reader.read(CHUNK)
@@ -194,11 +206,17 @@ class HttpClient:
             got += len(some)
             if not incoming.is_headed and got > HEAD_BYTES:
                 raise NotAnAnswer("The answer's head is too long.")
-            _feed(parser, some)
-        if not incoming.is_complete or not parser.should_keep_alive():
+            _feed(incoming.parser, some)
+        if not incoming.is_complete or not incoming.is_kept:
             self.close()
         media_type = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(parser.get_status_code(), media_type, _unpacked(incoming, self._max_bytes))
+        later = incoming.headers.get("retry-after", "")
+        return Answer(
+            incoming.parser.get_status_code(),
+            media_type,
+            _unpacked(incoming, self._max_bytes),
+            int(later) if _SECONDS.fullmatch(later) else None,
+        )
 
     def _head(self, method: str, path: str, length: int) -> bytes:
         lines = [

@@ -19,6 +19,7 @@ from app.audit.records import csv_header, csv_line, evidence_line, json_line, re
 from app.audit.report import Link, Scope, Summary
 from app.audit.report_page import page, verdict
 from app.audit.stored import StoredEntry, Verdict, Verification
+from app.commands.audit_log import Kept, Key, PublicAddress, trusted_checkpoint, verify_public_log, watch
 from app.commands.output import Bar, Write, drop_standard_output, written_whole
 from app.commands.running import AccountId, AsJson, instant, load_settings, object_id, run, say, stop
 from app.errors import StoreUnavailable
@@ -67,16 +68,30 @@ class VerifyCommand(TyperCommand):
 
 
 @commands.command("verify", cls=VerifyCommand)
-def verify(*, in_json: AsJson = False) -> None:
+def verify(
+    *,
+    log_url: PublicAddress = None,
+    trusted: Kept = None,
+    vkey: Key = None,
+    in_json: AsJson = False,
+) -> None:
     """Check every entry of the log, and the state against it. Ends with 0 verified, 1 tampering, 2 undecidable."""
+    kept = [trusted_checkpoint(path) for path in trusted or []]
+    if log_url is not None:
+        verify_public_log(log_url, kept, vkey, in_json=in_json)
+    if vkey is not None:
+        stop("--vkey goes with --url: a database names its own key.", USAGE)
     url = load_settings().store_url
     try:
         with closing(Bar("Verifying")) as bar:
-            verification = asyncio.run(verify_url(url, bar.show))
+            verification = asyncio.run(verify_url(url, bar.show, trusted=kept))
     except (CannotOpen, StoreUnavailable, OSError) as error:
         stop(f"The log cannot be verified: {error}", EXIT[Verdict.UNDECIDABLE])
     _show(verification, in_json=in_json)
     raise typer.Exit(EXIT[verification.verdict])
+
+
+commands.command("watch", cls=VerifyCommand)(watch)
 
 
 @commands.command("export")

@@ -12,6 +12,8 @@ CLIENTS = {"http.client", "urllib.request", "urllib3", "httpx", "aiohttp", "requ
 CALLS = {"open_connection", "create_connection", "open_unix_connection", "urlopen"}
 OURS = "app.http_client"
 ALLOWED = {
+    "app/commands/audit_log.py": "names what is wrong with an address that was typed",
+    "app/commands/log_files.py": "reads the log at the address that was typed, to verify or to watch it",
     "app/services/witnesses.py": "shows checkpoints to the witnesses of ANCHORAGE_WITNESSES",
 }
 THE_CLIENT = "app/http_client.py"
@@ -42,7 +44,7 @@ def test_only_named_places_reach_other_hosts() -> None:
 
     assert reaching.pop(THE_CLIENT) == {"open_connection"}
     assert set(reaching) == set(ALLOWED)
-    assert set.union(*reaching.values()) == {OURS}
+    assert all(name.startswith(OURS) for names in reaching.values() for name in names)
 
 
 @pytest.mark.parametrize(
