@@ -15,7 +15,7 @@ from enum import StrEnum
 from time import monotonic
 from typing import Protocol
 
-from app.audit.checkpoint import Signature
+from app.audit.checkpoint import NoteInvalid, Signature
 from app.audit.notary import LANE
 from app.audit.receipts import Published, TreeDamaged, consistency, published
 from app.audit.witness import (
@@ -30,7 +30,8 @@ from app.audit.witness import (
 )
 from app.clock import Clock, to_micros
 from app.errors import AuditUnavailable, OutcomeUnknown, StoreUnavailable
-from app.http_client import Address, Answer, HttpClient, NoAnswer, NotAnAnswer, NotInTime
+from app.http_client import Address, Answer, BadAddress, HttpClient, NoAnswer, NotAnAnswer, NotInTime
+from app.settings import PREFIX, BadSetting, Settings
 from app.store import cosignatures
 from app.store.connection import IntegrityViolation, Transaction
 from app.store.database import Database
@@ -112,6 +113,26 @@ class Observer(Protocol):
         """It has not."""
 
 
+class Unobserved:
+    """Where nobody counts: the log's lines say what is wrong."""
+
+    def witness_is_current(self, witness: str, size: int) -> None:
+        """See `Observer`."""
+
+    def witness_failed(self, witness: str, reason: str) -> None:
+        """See `Observer`."""
+
+
+def named_witnesses(settings: Settings) -> list[Witness]:
+    """The witnesses that the settings name. Raises BadSetting for a key or an address that cannot be one."""
+    try:
+        for one in settings.witnesses:
+            Address.parse(one.url)
+        return [Witness.parse(one.vkey, one.url) for one in settings.witnesses]
+    except (BadAddress, NoteInvalid) as error:
+        raise BadSetting(f"{PREFIX}WITNESSES: {error}") from None
+
+
 @dataclass(slots=True)
 class Witnesses:
     """Asks each witness for a cosignature of what this process leads in signing.
@@ -122,7 +143,7 @@ class Witnesses:
     database: Database
     witnesses: Sequence[Witness]
     clock: Clock
-    observer: Observer
+    observer: Observer = field(default_factory=Unobserved)
     leads: Callable[[], bool] = lambda: True
     pace: Pace = field(default_factory=Pace)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

@@ -5,6 +5,9 @@ from time import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from app.audit.checkpoint import Signer
+from app.services.witnesses import named_witnesses
+from app.settings import BadSetting, load
 from tests.growing import NAME
 from tests.witnessing.conftest import Witnessed
 from tests.witnessing.witness import NAME as WITNESS
@@ -125,3 +128,30 @@ async def test_a_log_that_grew_otherwise_is_not_cosigned(
 
     assert await witnessed.lines(4) == []
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("pair", "problem"),
+    [
+        (f"{Signer(NAME, Ed25519PrivateKey.generate()).vkey} https://w.example", "signs no cosignatures"),
+        ("w.example+1a2b3c4d+BAAA https://w.example", "An Ed25519 key has 32 bytes"),
+        (f"{FakeWitness(NAME, b'').vkey[:-4]}AAAA https://w.example", "The verifier key's id is"),
+        (f"{FakeWitness(NAME, b'').vkey} https://w.example:99999", "is no address"),
+    ],
+)
+def test_a_witness_that_cannot_be_one_stops_the_start(monkeypatch: pytest.MonkeyPatch, pair: str, problem: str) -> None:
+    monkeypatch.setenv("ANCHORAGE_WITNESSES", pair)
+
+    with pytest.raises(BadSetting, match=f"ANCHORAGE_WITNESSES: .*{problem}"):
+        named_witnesses(load())
+
+
+@pytest.mark.once
+def test_witnesses_are_named_by_key_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = FakeWitness(NAME, b"")
+    monkeypatch.setenv("ANCHORAGE_WITNESSES", f"{one.vkey} https://w.example/submit")
+
+    (named,) = named_witnesses(load())
+
+    assert (named.name, str(named.vkey), named.url) == (one.name, one.vkey, "https://w.example/submit")
