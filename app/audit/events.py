@@ -228,6 +228,52 @@ class DatabaseMigrated(_Noted):
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectErased:
+    """The operator removed what the log disclosed of a subject: so many disclosures, which stood in so many entries.
+
+    Where the subject is a person who may sign in, `before` and `after` are that person, whose name was replaced.
+    """
+
+    kind: ClassVar[str] = "audit.erasure"
+    subject_id: str
+    entries: int
+    disclosures: int
+    before: UserState | None = None
+    after: UserState | None = None
+
+    @property
+    def target(self) -> Target:
+        """The subject, unnamed."""
+        return Target("subject", self.subject_id) if self.after is None else self.after.target
+
+    @property
+    def extra(self) -> Json:
+        """How much is gone."""
+        return {"entries": self.entries, "disclosures": self.disclosures}
+
+
+@dataclass(frozen=True, slots=True)
+class MonthArchived(_Noted):
+    """The operator removed bodies of a month (2026-01), with their disclosures, which stand in this file."""
+
+    kind: ClassVar[str] = "audit.retention"
+    month: str
+    bodies: int
+    disclosures: int
+    archive_sha256: str
+
+    @property
+    def target(self) -> Target:
+        """The month."""
+        return Target("audit_month", self.month)
+
+    @property
+    def extra(self) -> Json:
+        """How much is gone, and where it is."""
+        return {"bodies": self.bodies, "disclosures": self.disclosures, "archive_sha256": self.archive_sha256}
+
+
+@dataclass(frozen=True, slots=True)
 class LogRecovered(_Noted):
     """The operator began a new origin of the log, because the database can no longer continue what was signed.
 
@@ -266,6 +312,8 @@ EVENTS: tuple[type[Event], ...] = (
     AuditLogRead,
     AuditLogExported,
     DatabaseMigrated,
+    SubjectErased,
+    MonthArchived,
     LogRecovered,
 )
 """Every kind of event, in the order in which they were added."""

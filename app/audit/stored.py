@@ -44,6 +44,7 @@ class Code(StrEnum):
     CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
     CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
     GUARD_MISSING = "GUARD_MISSING"
+    REMOVAL_DIFFERS = "REMOVAL_DIFFERS"
     LEAF_MISSING = "LEAF_MISSING"
     LEAF_UNKNOWN = "LEAF_UNKNOWN"
     LEAF_ORDER = "LEAF_ORDER"
@@ -131,14 +132,36 @@ def owner(stream: str) -> str | None:
     return None if name == "sys" else name
 
 
+class RemovalKind(StrEnum):
+    """What was removed with an entry that says so: a subject's disclosures, or bodies of a month."""
+
+    ERASURE = "erasure"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """So many disclosures of a subject, or bodies of a month (2026-01), that the entry at this place removed."""
+
+    kind: RemovalKind
+    target: str
+    count: int
+    stream: str
+    aseq: int
+    entry_id: str
+    time: int
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What lies beside an account's log and decides about its entries.
 
-    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept.
+    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept. `removals` are what
+    entries, of whatever stream, say was erased and archived.
     """
 
     kept_bytes: frozenset[str] = frozenset()
+    removals: Sequence[Removal] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +221,9 @@ class Source(Entries, Protocol):
     async def accounts(self) -> Sequence[str]:
         """Every account that anything belongs to."""
 
+    async def removals(self) -> Sequence[Removal]:
+        """What entries say was erased and archived; each of these entries is in its stream too."""
+
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
 
@@ -251,6 +277,7 @@ class Verification:
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
     tree: VerifiedTree | None = None
+    removals: Sequence[Removal] = ()
 
     @property
     def verdict(self) -> Verdict:

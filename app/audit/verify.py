@@ -12,6 +12,7 @@ from typing import Protocol
 
 from app.audit import entry as entries
 from app.audit.examine import Examined, examine, misplaced
+from app.audit.removals import Removals
 from app.audit.replay import Replay
 from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Stretch, Verification, owner
 from app.audit.verify_tree import TreeSource, Trusted, verify_trees
@@ -51,18 +52,25 @@ async def verify(
     for head in sorted(heads, key=lambda head: (owner(head.stream) is not None, owner(head.stream) or "", head.stream)):
         by_owner.setdefault(owner(head.stream), []).append((head, await source.stretches(head)))
     every = [stretch for streams in by_owner.values() for _, stretches in streams for stretch in stretches]
-    check = _Check(source, (examined or _by_itself(source))(every), progress, total=sum(head.aseq for head in heads))
+    removals, total = Removals(await source.removals()), sum(head.aseq for head in heads)
+    check = _Check(source, (examined or _by_itself(source))(every), progress, removals, total)
     for head, stretches in by_owner.pop(None, []):
         await check.stream(head, stretches)
     everyone = by_owner.keys() | set(await source.accounts()) | set(check.replay.accounts())
     for account_id in sorted(one for one in everyone if one is not None):
         await check.account(account_id, by_owner.get(account_id, []))
-    for stray in await source.strays():
+    for stray in (*removals.differing(), *await source.strays()):
         check.findings.add(stray)
     tree = await verify_trees(source.tree, trusted, check.findings)
     progress(check.done, check.total)
     return Verification(
-        len(heads), check.done, check.replay.objects, tuple(check.findings.kept), dict(check.findings.counts), tree
+        len(heads),
+        check.done,
+        check.replay.objects,
+        tuple(check.findings.kept),
+        dict(check.findings.counts),
+        tree,
+        removals.recorded,
     )
 
 
@@ -79,6 +87,7 @@ class _Check:
     source: Source
     examined: AsyncIterator[Examined]
     progress: Progress
+    removals: Removals
     total: int
     done: int = 0
     findings: Findings = field(default_factory=Findings)
@@ -111,6 +120,7 @@ class _Check:
                 aseq, last = examined.aseq, examined.hash
             self.findings.join(examined.findings)
             self.replay.join(examined.episodes, examined.counted)
+            self.removals.join(examined.removed)
             self.done += examined.entries
             self.progress(self.done, self.total)
         if (head.aseq, head.hash, head.account_id) != (aseq, last, owner(head.stream)):

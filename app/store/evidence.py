@@ -62,6 +62,9 @@ _ACCOUNT_ENTRIES = (
     f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND +time >= $2 AND +time < $3"
     f" AND seq > $4 AND seq <= $5 ORDER BY seq LIMIT {BATCH}"
 )
+_MONTH_SEQS = f"SELECT seq FROM audit_body WHERE month = $1 AND seq > $2 ORDER BY seq LIMIT {BATCH}"
+_BY_SEQ = f"SELECT {_COLUMNS} FROM audit_entry WHERE seq IN"
+_REMOVALS = f"SELECT {_COLUMNS} FROM audit_entry WHERE id IN (SELECT audit_id FROM audit_removal) ORDER BY seq"
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
 )
@@ -155,6 +158,22 @@ async def account_entries(
         for whole in await _whole(connection, found):
             yield whole
         seq = found[-1]["seq"]
+
+
+async def month_entries(connection: Connection, month: int) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
+    """The entries of every stream whose bodies lie in a month (year * 100 + month), by `seq`."""
+    seq = 0
+    while numbers := [row["seq"] for row in await connection.fetch(_MONTH_SEQS, month, seq)]:
+        found = await connection.fetch(f"{_BY_SEQ} ({_places(len(numbers), 1)}) ORDER BY seq", *numbers)
+        for whole in await _whole(connection, found):
+            yield whole
+        seq = numbers[-1]
+
+
+async def removals(connection: Connection) -> list[tuple[Row, bytes | None, dict[str, str]]]:
+    """The entries that say what was erased and archived."""
+    found = await connection.fetch(_REMOVALS)
+    return [whole for at in range(0, len(found), BATCH) for whole in await _whole(connection, found[at : at + BATCH])]
 
 
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
