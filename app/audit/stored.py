@@ -285,7 +285,12 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """Tampering decides over what cannot be decided."""
-        if set(self.counts) - UNDECIDABLE:
-            return Verdict.TAMPERED
-        return Verdict.UNDECIDABLE if self.counts else Verdict.VERIFIED
+        """See `verdict_of`."""
+        return verdict_of(self.counts)
+
+
+def verdict_of(counts: Mapping[Code, int]) -> Verdict:
+    """What findings amount to: tampering decides over what cannot be decided."""
+    if set(counts) - UNDECIDABLE:
+        return Verdict.TAMPERED
+    return Verdict.UNDECIDABLE if counts else Verdict.VERIFIED

@@ -103,7 +103,7 @@ async def verify_trees(source: TreeSource, trusted: Sequence[Trusted], findings:
 
 
 @dataclass(slots=True)
-class _Growing:
+class GrowingTree:
     """A tree as RFC 6962 builds it, leaf by leaf: the subtrees of its right edge, and its tiles as they fill."""
 
     size: int = 0
@@ -159,7 +159,7 @@ class _Check:
     tree: StoredTree
     findings: Findings
     trusted: Sequence[Trusted]
-    grown: _Growing = field(default_factory=_Growing)
+    grown: GrowingTree = field(default_factory=GrowingTree)
     reached: dict[str, int] = field(default_factory=dict)
     count: int = 0
     # Of the entry that a later generation begins with: it comes again at its place in its stream, without a leaf.
@@ -181,7 +181,7 @@ class _Check:
                     following = await anext(signed, None)
             await self._compare_tiles(self.grown.full)
             self.grown.full.clear()
-        roots.setdefault(0, _Growing().root())
+        roots.setdefault(0, GrowingTree().root())
         while following is not None:
             self._check_signed(following)
             following = await anext(signed, None)
