@@ -44,6 +44,8 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Created(Plain, Generic[S]):
+    """An object is there that was not."""
+
     after: S
 
     @property
@@ -59,6 +61,8 @@ class Created(Plain, Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Changed(Plain, Generic[S]):
+    """An object is not as it was."""
+
     before: S
     after: S
 
@@ -70,6 +74,8 @@ class Changed(Plain, Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Deleted(Plain, Generic[S]):
+    """An object is gone."""
+
     before: S
 
     @property
