@@ -123,6 +123,13 @@ class Settings(BaseSettings):
             raise PydanticCustomError("data_dir", "a directory is allowed")
         return value
 
+    @field_validator("log_key_file", "checkpoint_file", mode="before")
+    @classmethod
+    def _is_a_file(cls, value: object) -> object:
+        if value == "":
+            raise PydanticCustomError("file", "the path of a file is allowed")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _names_an_engine(cls, value: str) -> str:

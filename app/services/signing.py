@@ -62,6 +62,15 @@ class Signing:
         finally:
             await self._step_down()
 
+    async def once(self) -> State:
+        """Sign all that waits, if this process may lead, and leave the lead to others again; how that went."""
+        try:
+            while await self.turn():
+                pass
+            return self.state
+        finally:
+            await self._step_down()
+
     async def turn(self) -> bool:
         """Sign what waits, if this process leads; whether more waits. Never raises for what may be over soon."""
         try:

@@ -20,7 +20,7 @@ ACQUIRE_SECONDS = 5.0
 SNAPSHOT_STATEMENT_SECONDS = 600.0
 """A snapshot is for whoever looks at everything, and waits for nobody."""
 
-_BEGIN_SNAPSHOT = (
+BEGIN_SNAPSHOT = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     # Until the transaction ends: the session's own deadlines are for short reads.
     "SET LOCAL statement_timeout = 0",
@@ -137,7 +137,7 @@ class PostgresSnapshot(Statements):
     async def begun(self) -> AsyncIterator["PostgresSnapshot"]:
         """The snapshot, from here to the end of the block. Raises StoreUnavailable."""
         try:
-            for statement in _BEGIN_SNAPSHOT:
+            for statement in BEGIN_SNAPSHOT:
                 await self.run(statement, ())
             yield self
         finally:

@@ -63,6 +63,7 @@ class PendingEntry:
 
 _TREE = "SELECT * FROM audit_tree ORDER BY generation DESC LIMIT 1"
 _TREE_LOCKED = f"{_TREE} FOR UPDATE"
+_ORIGINS = "SELECT origin FROM audit_tree ORDER BY generation"
 _BEGIN = (
     "INSERT INTO audit_tree (generation, origin, vkey, first_entry_id, size, root, epoch, published)"
     " VALUES ($1, $2, $3, $4, 0, $5, 0, 0)"
@@ -107,7 +108,7 @@ _AT = f"{_CHECKPOINT} WHERE generation = $1 AND size = $2"
 _COVERING = f"{_CHECKPOINT} WHERE generation = $1 AND size > $2 ORDER BY size LIMIT 1"
 _COSIGNATURES = "SELECT line FROM audit_cosignature WHERE generation = $1 AND size = $2 ORDER BY witness"
 _NEW_COSIGNATURE = "INSERT INTO audit_cosignature (generation, size, witness, line) VALUES ($1, $2, $3, $4)"
-_LEAF = "SELECT leaf_index FROM audit_leaf WHERE generation = $1 AND seq = $2"
+_LEAVES = "SELECT seq, leaf_index FROM audit_leaf WHERE generation = $1 AND seq IN"
 _LEAF_HASHES = (
     "SELECT l.leaf_index, e.hash FROM audit_leaf AS l JOIN audit_entry AS e ON e.seq = l.seq"
     " WHERE l.generation = $1 AND l.leaf_index >= $2 AND l.leaf_index < $3 ORDER BY l.leaf_index"
@@ -129,6 +130,11 @@ async def newest_locked(transaction: Transaction) -> Tree | None:
         # Whoever held the lock may have begun another generation, which a statement that waited for it does not see.
         if locked == await newest(transaction):
             return locked
+
+
+async def origins(connection: Connection) -> list[str]:
+    """What the log was called, the original first."""
+    return [row["origin"] for row in await connection.fetch(_ORIGINS)]
 
 
 async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_entry_id: str | None) -> None:
@@ -252,10 +258,14 @@ async def insert_cosignature(transaction: Transaction, generation: int, size: in
     await transaction.execute(_NEW_COSIGNATURE, generation, size, witness, line)
 
 
-async def leaf_index(connection: Connection, generation: int, seq: int) -> int | None:
-    """Where an entry stands in the tree; None while it does not."""
-    row = await connection.fetch_one(_LEAF, generation, seq)
-    return None if row is None else int(row["leaf_index"])
+async def leaf_indexes(connection: Connection, generation: int, seqs: Sequence[int]) -> dict[int, int]:
+    """Where entries stand in the tree, by their numbers; those that do not yet are absent."""
+    found: dict[int, int] = {}
+    for some in _portions(seqs):
+        places = ", ".join(f"${at + 2}" for at in range(len(some)))
+        rows = await connection.fetch(f"{_LEAVES} ({places})", generation, *some)
+        found |= {row["seq"]: row["leaf_index"] for row in rows}
+    return found
 
 
 async def leaf_entries(connection: Connection, generation: int, start: int, end: int) -> list[bytes]:

@@ -1,12 +1,13 @@
 """Relations in batches: one statement per relation and operation, however long the list."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from app.audit.proof import Receipt
 from app.rules import chain as chains
 from app.rules.chain import Chain
 from app.services import assessment
@@ -25,17 +26,23 @@ Hashes = tuple[bytes, ...]
 """A chain by the SHA-256 of its certificates."""
 
 
+Awaited = Callable[[Mapping[int, bytes]], Awaitable[dict[int, Receipt]]]
+"""Waits for the receipts of entries, given by their numbers with their hashes."""
+
+
 class Loaders:
     """The loaders of one operation, in one account, as of one instant."""
 
-    def __init__(self, connection: Connection, account_id: str, now: datetime) -> None:
+    def __init__(self, connection: Connection, account_id: str, now: datetime, awaited: Awaited) -> None:
         self.connection = connection
+        self.awaited = awaited
         self.account_id = account_id
         self.now = now
         self.accounts: DataLoader[str, AccountRow | None] = DataLoader(self._accounts)
         self.certificates: DataLoader[str, CertificateRow | None] = DataLoader(self._certificates)
         self.api_keys: DataLoader[str, ApiKeyRow | None] = DataLoader(self._api_keys)
         self.entries: DataLoader[str, EntryRow | None] = DataLoader(self._entries)
+        self.receipts: DataLoader[tuple[int, bytes], Receipt | None] = DataLoader(self._receipts)
         self.places: DataLoader[str, int | None] = DataLoader(self._places)
         self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
         self.noticed: DataLoader[Hashes, tuple[Noticed, ...]] = DataLoader(self._noticed)
@@ -79,6 +86,10 @@ class Loaders:
     async def _entries(self, ids: list[str]) -> list[EntryRow | None]:
         found = await log_reads.entries(self.connection, self.account_id, ids)
         return [found.get(wanted) for wanted in ids]
+
+    async def _receipts(self, wanted: list[tuple[int, bytes]]) -> list[Receipt | None]:
+        found = await self.awaited(dict(wanted))
+        return [found.get(seq) for seq, _ in wanted]
 
     async def _places(self, ids: list[str]) -> list[int | None]:
         found = await log_reads.places(self.connection, self.account_id, ids)

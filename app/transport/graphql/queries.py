@@ -23,11 +23,14 @@ from app.transport.graphql.inputs import (
 )
 from app.transport.graphql.log_lists import account_log
 from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
+from app.transport.graphql.proofs import checkpoint, consistency_proof, inclusion_proof_by_id
+from app.transport.graphql.scalars import SafeInt
 from app.transport.graphql.scopes import OPEN, SIGNED_IN, by_the_door, field, needs
 from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.certificates import Certificate, CertificateConnection
+from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
@@ -116,6 +119,39 @@ class Query:
         wanted, page = entry_filter(filter_by), asked(first, after, last, before)
         await info.context.record_log_read("auditEvents", path_of(info))
         return await account_log(info.context, wanted, page, descending=direction is OrderDirection.DESC)
+
+    @field(needs(Scope.AUDIT_READ))
+    async def audit_checkpoint(self, info: Info) -> AuditCheckpoint | None:
+        """The newest signed checkpoint of the log; null before the first. `/log/checkpoint` has it for everybody."""
+        return await checkpoint(info.context)
+
+    @field(needs(Scope.AUDIT_READ), cost=5)
+    async def audit_inclusion_proof(
+        self,
+        info: Info,
+        event_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="The entry's id.")],
+        tree_size: Annotated[
+            SafeInt | None,
+            strawberry.argument(description="The size to prove against; the newest checkpoint's when absent."),
+        ] = UNSET,
+    ) -> AuditInclusionProof | None:
+        """Where an entry stands in the tree, and the way to its root; null while no checkpoint covers it."""
+        return await inclusion_proof_by_id(info.context, event_id, given(tree_size))
+
+    @field(needs(Scope.AUDIT_READ), cost=10)
+    async def audit_consistency_proof(
+        self,
+        info: Info,
+        from_tree_size: Annotated[
+            SafeInt, strawberry.argument(description="The smaller size, from a checkpoint kept earlier.")
+        ],
+        to_tree_size: Annotated[
+            SafeInt | None,
+            strawberry.argument(description="The larger size; the newest checkpoint's when absent."),
+        ] = UNSET,
+    ) -> AuditConsistencyProof | None:
+        """Shows that the log only grew between two sizes; null before the first checkpoint."""
+        return await consistency_proof(info.context, from_tree_size, given(to_tree_size))
 
     @field(needs(Scope.API_KEYS_READ))
     async def api_keys(

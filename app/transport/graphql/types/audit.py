@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import orjson
 import strawberry
+from strawberry import UNSET
 
 from app.actor import Scope
 from app.store.paging import Page
@@ -16,12 +17,15 @@ from app.transport.graphql.connections import PageInfo, write_cursor
 from app.transport.graphql.context import Context, Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.entry_view import Change, EntryView
-from app.transport.graphql.enums import AuditOutcome
+from app.transport.graphql.enums import AuditOutcome, ReceiptAbsence
 from app.transport.graphql.ids import TARGETS, Kind
+from app.transport.graphql.inputs import given
+from app.transport.graphql.proofs import inclusion_proof
 from app.transport.graphql.scalars import SafeInt, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.actors import Actor
+from app.transport.graphql.types.evidence import AuditInclusionProof
 from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readable
 
 if TYPE_CHECKING:
@@ -87,6 +91,34 @@ class AuditEvent(Node):
         """What it was done to; null when it is not there any more, or when the caller may not read its kind."""
         found: Any = await fetch_readable(info.context, self.target_id)
         return found  # type: ignore[no-any-return]  # the kinds of a target are those of the union
+
+    @field(PARENT, cost=5)
+    async def receipt(self, info: Info) -> str | None:
+        """That the log holds the entry (C2SP tlog-proof): its leaf, the way to the root, and the signed checkpoint.
+
+        Asking for it waits for the checkpoint that covers the entry, three seconds at most; null after that, and
+        `receiptAbsence` says why.
+        """
+        found = await info.context.loaders.receipts.load((self.row.seq, self.row.hash))
+        return None if found is None else str(found)
+
+    @field(PARENT, cost=5)
+    async def receipt_absence(self, info: Info) -> ReceiptAbsence | None:
+        """Why there is no `receipt`, waiting as it does; null where there is one."""
+        found = await info.context.loaders.receipts.load((self.row.seq, self.row.hash))
+        return ReceiptAbsence.NOT_YET_SIGNED if found is None else None
+
+    @field(PARENT, cost=5)
+    async def inclusion_proof(
+        self,
+        info: Info,
+        tree_size: Annotated[
+            SafeInt | None,
+            strawberry.argument(description="The size to prove against; the newest checkpoint's when absent."),
+        ] = UNSET,
+    ) -> AuditInclusionProof | None:
+        """Where the entry stands in the tree, and the way to its root; null while no checkpoint covers it."""
+        return await inclusion_proof(info.context, self.row, given(tree_size))
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
