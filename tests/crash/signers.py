@@ -151,9 +151,11 @@ async def until_all_is_signed(database: Database) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             tree = await trees.newest(database.reads)
-            served = tree is not None and 0 < tree.published == tree.size
-            if tree is not None and served and not await trees.behind(database.reads, tree.generation, 1):
-                return
+            if tree is not None and not await trees.behind(database.reads, tree.generation, 1):
+                # Looked at again, because what waited a moment ago may be signed and not yet served.
+                tree = await trees.newest(database.reads)
+                if tree is not None and 0 < tree.published == tree.size:
+                    return
             await asyncio.sleep(0.02)
 
 
