@@ -17,8 +17,9 @@ from app.audit.notary import Superseded
 from app.store import tree as trees
 from app.store.database import Database
 from tests.audit.faithful import require_faithful
+from tests.audit.filling import fill
 from tests.audit.history import World, live
-from tests.audit.notaries import ORIGIN, add, fill, notary_of, sign_all, started
+from tests.audit.notaries import ORIGIN, add, notary_of, sign_all, started
 from tests.checks import check_log
 
 
