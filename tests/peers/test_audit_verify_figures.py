@@ -209,6 +209,7 @@ def test_a_key_and_a_note_have_one_spelling() -> None:
         note[:-1], f"{note}\n", note.replace("\n\n", "\n"), note.partition("\u2014")[0], note.replace("\u2014", "-"),
         note.replace("\n1\n", "\n01\n"), note.replace("\n1\n", "\n+1\n"), note.replace("\n1\n", "\n1\r\n"),
         note.replace("\n1\n", "\n\u0661\n"), note.replace("\n\u2014 ", "\n\u2014  "), note.replace("=\n\n", "\n\n"),
+        note.replace("=\n\n", "=\na\tb\n\n"),
     ):  # fmt: skip
         assert form != note
         with pytest.raises(ValueError, match=r"."):
