@@ -4,11 +4,10 @@ A secret is written to its file before the row that it opens is committed. A sta
 on with the same secret the next time, so nobody is ever locked out of a database that has only just been made.
 """
 
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import whole_files
 from app.actor import Role
 from app.installation import Installation
 from app.passwords import MINIMUM_LENGTH, fresh_password, hash_password
@@ -24,7 +23,6 @@ ACCOUNT_NAME = "default"
 USER_NAME = "admin"
 KEY_NAME = "first administrator key"
 OPERATION = "anchorage serve (first start)"
-SECRET_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,32 +68,14 @@ async def first_start(installation: Installation) -> FirstSecrets | None:
 
 
 def _password(path: Path) -> str:
-    kept = _kept(path, fresh_password())
+    kept = whole_files.kept(path, fresh_password())
     if len(kept) < MINIMUM_LENGTH:
         raise UnusableSecretFile(f"{path} does not hold a password: delete it, and start again.")
     return kept
 
 
 def _credential(path: Path, fresh: Credential) -> Credential:
-    kept = credential.read(_kept(path, fresh.text))
+    kept = credential.read(whole_files.kept(path, fresh.text))
     if kept is None:
         raise UnusableSecretFile(f"{path} does not hold a key: delete it, and start again.")
     return kept
-
-
-def _kept(path: Path, fresh: str) -> str:
-    """What the file holds, or the fresh secret, which it then holds. It is there whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{fresh}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # Not a renaming, which would replace the file of another start.
-        path.hardlink_to(unfinished)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    finally:
-        unfinished.unlink()
-    return fresh

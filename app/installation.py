@@ -1,16 +1,23 @@
 """One installation as a process holds it: the settings, the database, and the door to it."""
 
 import getpass
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from app import __version__
 from app.actor import Actor, Origin, command_line
+from app.audit.kept import KeptCheckpoint
+from app.audit.notary import Notary
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.services.door import Door, Observer, nobody
+from app.services.log_key import log_key
+from app.services.signing import WANTED, Signing
 from app.settings import PREFIX, Settings
 from app.store.connection import CannotOpen
 from app.store.database import Database, Role, open_database
@@ -26,6 +33,7 @@ class Installation:
     database: Database
     door: Door
     clock: Clock
+    signing: Signing
 
     def operator(self, account_id: str | None) -> Actor:
         """Whoever runs this command, acting on one account or on the whole installation."""
@@ -45,7 +53,8 @@ def assemble(
     """
     database = open_database(settings.store_url, role=role, pool_size=settings.pool_size)
     door = Door(database, clock=clock, node=settings.node, software=f"anchorage/{__version__}", on_recorded=on_recorded)
-    return Installation(settings, database, door, clock)
+    signing = Signing(database, database.leadership(WANTED), lambda: _notary(settings, database, clock))
+    return Installation(settings, database, door, clock, signing)
 
 
 @asynccontextmanager
@@ -60,6 +69,23 @@ async def opened(settings: Settings, *, role: Role, clock: Clock = system_clock)
         yield installation
     finally:
         await installation.database.close()
+
+
+async def _notary(settings: Settings, database: Database, clock: Clock) -> Notary | None:
+    key = await log_key(database.reads, settings.key_file)
+    if key is None:
+        return None
+    places = [KeptCheckpoint(path) for path in settings.checkpoint_files]
+    return Notary(database, key, _origin(settings, key), places, clock)
+
+
+def _origin(settings: Settings, key: Ed25519PrivateKey) -> str:
+    """What a new log is called: what the settings say, else its address, else a name that no other log has."""
+    if settings.log_origin is not None:
+        return settings.log_origin
+    if settings.public_url is not None:
+        return f"{settings.public_url.partition('://')[2]}/log"
+    return f"anchorage/{hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}"
 
 
 def ensure_data_dir(settings: Settings) -> None:

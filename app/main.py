@@ -1,8 +1,9 @@
 """The composition root: from the settings to an application that serves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from app.ids import new_id
 from app.installation import Installation, assemble
 from app.services.key_uses import KeyUses
 from app.services.migrations import RecordMigration
+from app.services.signing import SigningCheck
 from app.services.strangers import Strangers
 from app.settings import Settings
 from app.store.database import Role
@@ -39,6 +41,9 @@ WEB_BUILD = Path(__file__).parent / "web" / "dist"
 EXPLORER = "explorer.html"
 FLUSH_SECONDS = 20.0
 SERVER = Actor(ActorType.SYSTEM, "server", None, None, frozenset({Scope.OPERATE}))
+
+
+_log = logging.getLogger(__name__)
 
 
 class Api(Protocol):
@@ -132,11 +137,13 @@ def _parts(settings: Settings, clock: Clock) -> Application:
     installation = assemble(settings, role=Role.SERVE, clock=clock, on_recorded=metrics.recorded)
     database = installation.database
     metrics.watch_units(database.oldest_wait_seconds)
+    metrics.watch_signing(lambda: installation.signing.state)
+    is_signed = SigningCheck(database, clock, installation.signing)
     return Application(
         installation=installation,
         strangers=Strangers(installation.door, clock),
         key_uses=KeyUses(database, clock),
-        readiness=Readiness(health.checks_of(database, settings.store_url)),
+        readiness=Readiness(health.checks_of(database, settings.store_url, is_signed)),
         metrics=metrics,
     )
 
@@ -165,17 +172,31 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
     await installation.database.start()
     try:
         await _record_migrations(installation, applied)
-        flushing = asyncio.create_task(_flush_now_and_then(parts), name="flush of refusals and key uses")
+        beside = [_beside(_flush_now_and_then(parts), "flush of refusals and key uses")]
+        if installation.settings.notary:
+            beside.append(_beside(installation.signing.run(), "notary"))
         try:
             yield {HOUSE: _House(parts, endpoint)}
         finally:
-            flushing.cancel()
-            with suppress(asyncio.CancelledError):
-                await flushing
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await parts.strangers.flush(everything=True)
             await parts.key_uses.flush()
     finally:
         await installation.database.close()
+
+
+def _beside(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    """A task that goes on until it is cancelled; if it ends by itself, the log says why."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_say_why_it_ended)
+    return task
+
+
+def _say_why_it_ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("the task %r has ended", task.get_name(), exc_info=error)
 
 
 async def _flush_now_and_then(parts: Application) -> None:

@@ -104,6 +104,14 @@ class Settings(BaseSettings):
     """How long requests in flight may take to finish once the process was told to stop."""
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
     """The peers whose X-Forwarded-For is believed; nobody's, unless named."""
+    notary: bool = True
+    """Whether `serve` signs the log; where another process does, it need not."""
+    log_origin: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\s+\x00-\x1f\x7f]+$")] | None = None
+    """What the log is called in its checkpoints, from its first one on: an address without its scheme."""
+    log_key_file: Path | None = None
+    """The log's signing key; `log-key` in the data directory unless named."""
+    checkpoint_file: Path | None = None
+    """A second place, on another disk or host, for the newest checkpoint."""
     metrics: Metrics = Metrics.LOOPBACK
     metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
 
@@ -113,6 +121,13 @@ class Settings(BaseSettings):
         # The empty path is the current directory, which would be closed to everyone else.
         if value == "":
             raise PydanticCustomError("data_dir", "a directory is allowed")
+        return value
+
+    @field_validator("log_key_file", "checkpoint_file", mode="before")
+    @classmethod
+    def _is_a_file(cls, value: object) -> object:
+        if value == "":
+            raise PydanticCustomError("file", "the path of a file is allowed")
         return value
 
     @field_validator("database_url")
@@ -138,6 +153,17 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: the setting, or the file in the data directory."""
         return self.database_url or f"sqlite://{self.data_dir / 'anchorage.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the log's signing key is."""
+        return self.log_key_file or self.data_dir / "log-key"
+
+    @property
+    def checkpoint_files(self) -> tuple[Path, ...]:
+        """Where the newest checkpoint is kept outside the database."""
+        second = () if self.checkpoint_file is None else (self.checkpoint_file,)
+        return (self.data_dir / "checkpoint", *second)
 
     def with_given(self, given: Mapping[str, object]) -> "Settings":
         """These settings, with what the command line gives instead; None leaves the setting as it is."""

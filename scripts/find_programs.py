@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds on this machine what the tests need beyond Python: PostgreSQL's programs and a Chromium.
+"""Finds on this machine what the tests need beyond Python: PostgreSQL's programs, a Chromium and Go.
 
 Run by itself it says what it finds.
 """
@@ -23,6 +23,13 @@ WITHOUT_CHROMIUM = (
     "the portal in a browser. No Chromium was found (ANCHORAGE_TEST_CHROMIUM, PATH, Playwright's own). "
     "It comes with:  apt-get install chromium   or:  .venv/bin/playwright install chromium"
 )
+WITHOUT_GO = (
+    "the log by Go's verifiers. No go on PATH with golang.org/x/mod was found. "
+    "They come with:  apt-get install golang-go golang-golang-x-mod-dev"
+)
+
+# Where Debian's packages put the sources of Go's libraries.
+GO_SOURCES = "/usr/share/gocode"
 
 # Where packagers put PostgreSQL's programs without putting them on PATH.
 POSTGRES_PLACES = (
@@ -86,6 +93,19 @@ def chromium() -> str | None:
     return downloaded if Path(downloaded).exists() else None
 
 
+def go() -> dict[str, str] | None:
+    """The environment in which `go` builds with this machine's libraries alone; None without them."""
+    if shutil.which("go") is None:
+        return None
+    own = subprocess.run(["go", "env", "GOPATH"], capture_output=True, text=True, check=False)  # noqa: S607
+    places = [place for place in (*own.stdout.strip().split(os.pathsep), GO_SOURCES) if place]
+    if not any(Path(place, "src/golang.org/x/mod/sumdb/tlog").is_dir() for place in places):
+        return None
+    settings = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": os.pathsep.join(places), "GOTOOLCHAIN": "local"}
+    return {**os.environ, **settings}
+
+
 if __name__ == "__main__":
     print(f"PostgreSQL: {postgres() or WITHOUT_POSTGRES}")
     print(f"Chromium: {chromium() or WITHOUT_CHROMIUM}")
+    print(f"Go: {'ready' if go() else WITHOUT_GO}")

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folders whose tests open no database.
 ONCE = ("tests/architecture", "tests/rules", "tests/scripts")
 BROWSER_TESTS = "tests/browser"
+GO_TESTS = "tests/peers/test_log_go.py"
 
 # pytest's exit codes: all passed, some failed, none was selected. Any other means that it could not go on.
 PASSED, FAILED, NONE_SELECTED = 0, 1, 5
@@ -61,6 +62,9 @@ def runs(lacks: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
         else:
             leave_out = [f"--ignore={BROWSER_TESTS}"]
             lacks.append(find_programs.WITHOUT_CHROMIUM)
+    if (ROOT / GO_TESTS).exists() and find_programs.go() is None:
+        leave_out.append(f"--ignore={GO_TESTS}")
+        lacks.append(find_programs.WITHOUT_GO)
     planned = [("sqlite", leave_out, environment)]
     if postgres := find_programs.postgres():
         once = [*(f"--ignore={folder}" for folder in ONCE), "-m", "not once"]

@@ -4,16 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.actor import SCOPES, Actor, ActorType, Origin, Role, command_line
 from app.audit.entry import account_stream
+from app.audit.kept import KeptCheckpoint
+from app.audit.notary import Notary
 from app.rules import pem
 from app.services.accounts import CreateAccount
 from app.services.certificates import UploadCertificate
 from app.services.door import Command, Door, Recorded, T
+from app.services.signing import WANTED, Signing
 from app.services.submission import Submission
 from app.store import log_reads
 from app.store.database import Database
@@ -68,6 +73,21 @@ class House:
     async def upload(self, actor: Actor, made: Made | None = None, **words: Any) -> CertificateRow:
         """A record of a fresh CA, or of the one given."""
         return await self.perform(actor, upload_of(made or fresh_ca(), **words))
+
+    def signing(self, folder: Path) -> Signing:
+        """What signs the log, with a key of its own, and keeps its checkpoint in this folder."""
+        notary = Notary(
+            self.database,
+            Ed25519PrivateKey.generate(),
+            "log.example/test",
+            [KeptCheckpoint(folder / "checkpoint")],
+            self.clock,
+        )
+
+        async def enlist() -> Notary:
+            return notary
+
+        return Signing(self.database, self.database.leadership(WANTED), enlist)
 
     async def log_of(self, account_id: str) -> list[EntryRow]:
         """The account's entries, oldest first."""

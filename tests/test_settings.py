@@ -39,6 +39,11 @@ BAD = [
     ("DRAIN_SECONDS", "301", "'301'", "less than or equal to 300"),
     ("TRUSTED_PROXIES", "10.0.0.1/8", "'10.0.0.1/8'", "host bits"),
     ("TRUSTED_PROXIES", "proxy.example", "'proxy.example'", "10.0.0.0/8, ::1"),
+    ("NOTARY", "perhaps", "'perhaps'", "boolean"),
+    ("LOG_ORIGIN", "a log", "'a log'", "pattern"),
+    ("LOG_ORIGIN", "a+log", "'a+log'", "pattern"),
+    ("LOG_KEY_FILE", "", "''", "the path of a file"),
+    ("CHECKPOINT_FILE", "", "''", "the path of a file"),
     ("METRICS", "public", "'public'", "'loopback', 'on' or 'off'"),
 ]
 

@@ -19,8 +19,9 @@ KEY_ID_BYTES = 4
 TIMESTAMP_BYTES = 8
 MAX_NOTE_BYTES = 1_000_000
 MAX_SIZE = 2**63 - 1
+MAX_TIMESTAMP = 2**63 - 1
 
-_NAME = re.compile(r"[^\s+]+")
+_NAME = re.compile(r"[^\s+\ud800-\udfff]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _DASH = "\u2014"
 
@@ -85,7 +86,7 @@ class Signature:
         parts = line.split(" ")
         if len(parts) != 3 or parts[0] != _DASH or not _NAME.fullmatch(parts[1]):
             raise NoteInvalid("A signature's line is a dash, the name of a key, and Base64.")
-        signed = _base64(parts[2])
+        signed = from_base64(parts[2])
         if len(signed) <= KEY_ID_BYTES:
             raise NoteInvalid("A signature's line holds no signature.")
         return cls(parts[1], signed[:KEY_ID_BYTES], signed[KEY_ID_BYTES:])
@@ -104,8 +105,12 @@ class Note:
     @classmethod
     def parse(cls, note: str) -> "Note":
         """A note from all of its text. Raises NoteInvalid."""
-        if len(note) > MAX_NOTE_BYTES:
-            raise NoteInvalid(f"A note has at most {MAX_NOTE_BYTES} characters.")
+        try:
+            if len(note.encode()) > MAX_NOTE_BYTES:
+                raise NoteInvalid(f"A note has at most {MAX_NOTE_BYTES} bytes.")
+        except UnicodeEncodeError:
+            # JSON can spell half a character, which no UTF-8 can hold and so no key has signed.
+            raise NoteInvalid("A note is text that UTF-8 can hold.") from None
         if any(character < " " and character != "\n" for character in note):
             raise NoteInvalid("A note holds no control characters.")
         text, between, below = note.rpartition("\n\n")
@@ -139,7 +144,7 @@ class VerifierKey:
         key_id, _, encoded = rest.partition("+")
         if not _NAME.fullmatch(name) or not re.fullmatch(r"[0-9a-f]{8}", key_id):
             raise NoteInvalid("A verifier key is a name, eight hexadecimal digits and Base64, joined by plus signs.")
-        material = _base64(encoded)
+        material = from_base64(encoded)
         if not material or material[0] not in set(Algorithm):
             raise NoteInvalid("The verifier key's algorithm is neither Ed25519 (1) nor a cosignature with Ed25519 (4).")
         if len(material) != 1 + KEY_BYTES:
@@ -164,8 +169,12 @@ class VerifierKey:
         for one in signatures:
             signature, message = one.signature, note.text.encode()
             if self.algorithm is Algorithm.COSIGNATURE:
-                stamp, signature = signature[:TIMESTAMP_BYTES], signature[TIMESTAMP_BYTES:]
-                message = cosigned(note.text, int.from_bytes(stamp, "big"))
+                stamp, signature = _timestamp(signature), signature[TIMESTAMP_BYTES:]
+                message = cosigned(note.text, stamp)
+            if len(signature) != SIGNATURE_BYTES:
+                raise NoteInvalid(
+                    f"An Ed25519 signature has {SIGNATURE_BYTES} bytes; {self.name}'s has {len(signature)}."
+                )
             try:
                 Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
             except (InvalidSignature, ValueError):
@@ -185,8 +194,14 @@ class Signer:
         return VerifierKey(self.name, Algorithm.ED25519, self.private_key.public_key().public_bytes_raw())
 
     def sign(self, text: str) -> Note:
-        """The text as a note with this key's signature."""
-        return Note(text, (Signature(self.name, self.vkey.key_id, self.private_key.sign(text.encode())),))
+        """The text as a note with this key's signature.
+
+        Raises NoteInvalid for a name or a text that no note can carry: a signature that others refuse helps nobody.
+        """
+        note = Note(text, (Signature(self.name, self.vkey.key_id, self.private_key.sign(text.encode())),))
+        if Note.parse(str(note)) != note:
+            raise NoteInvalid("A note's text ends with the end of a line.")
+        return note
 
 
 def cosigned(text: str, timestamp: int) -> bytes:
@@ -197,30 +212,45 @@ def cosigned(text: str, timestamp: int) -> bytes:
 def open_checkpoint(note: str, keys: Sequence[VerifierKey]) -> Checkpoint:
     """The checkpoint of a note that one of these keys signed, each of which signs for the origin that it is named by.
 
+    Keys of another name are those of witnesses: they may sign or not, but not wrongly. What is signed by keys that
+    are not given is not looked at.
+
     Raises NoteInvalid.
     """
     parsed = Note.parse(note)
     checkpoint = Checkpoint.parse(parsed.text)
-    for key in keys:
-        if key.name == checkpoint.origin and key.signatures_in(parsed):
-            key.require_signed(parsed)
-            return checkpoint
+    signers = [key for key in keys if key.signatures_in(parsed)]
+    for key in signers:
+        key.require_signed(parsed)
+    if any(key.name == checkpoint.origin for key in signers):
+        return checkpoint
     known = ", ".join(f"{key.name} {key.key_id.hex()}" for key in keys) or "no key"
     raise NoteInvalid(f"The checkpoint is of the origin {checkpoint.origin!r}, and not signed by {known}.")
 
 
-def _hash(text: str) -> bytes:
-    decoded = _base64(text)
-    if len(decoded) != HASH_BYTES:
-        raise NoteInvalid(f"A root has {HASH_BYTES} bytes; this one has {len(decoded)}.")
-    return decoded
+def from_base64(text: str) -> bytes:
+    """The bytes that Base64 spells (RFC 4648 4), in its one spelling.
 
-
-def _base64(text: str) -> bytes:
+    Raises NoteInvalid.
+    """
     try:
         decoded = b64decode(text, validate=True)
     except (NotBase64, ValueError):
         raise NoteInvalid("This is not Base64 (RFC 4648 4).") from None
     if b64encode(decoded).decode() != text:
         raise NoteInvalid("This is not the one Base64 spelling of its bytes.")
+    return decoded
+
+
+def _timestamp(signature: bytes) -> int:
+    stamp = int.from_bytes(signature[:TIMESTAMP_BYTES], "big")
+    if stamp > MAX_TIMESTAMP:
+        raise NoteInvalid(f"The timestamp of a cosignature goes to {MAX_TIMESTAMP}.")
+    return stamp
+
+
+def _hash(text: str) -> bytes:
+    decoded = from_base64(text)
+    if len(decoded) != HASH_BYTES:
+        raise NoteInvalid(f"A root has {HASH_BYTES} bytes; this one has {len(decoded)}.")
     return decoded

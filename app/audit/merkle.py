@@ -152,8 +152,10 @@ def require_consistent(old_size: int, old_root: bytes, new_size: int, new_root: 
     if old_size in {0, new_size}:
         if proof:
             raise ProofInvalid("The consistency proof is too long.")
-        if old_root != (EMPTY_ROOT if old_size == 0 else new_root):
+        if old_size == new_size and old_root != new_root:
             raise ProofInvalid(f"Two different roots for the size {old_size}.")
+        if old_size == 0 and old_root != EMPTY_ROOT:
+            raise ProofInvalid("A tree without leaves has another root.")
         return
     hashes = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
     if not hashes:

@@ -5,19 +5,25 @@ and swaps the tree's state, kept outside the database after that commit, and onl
 through its own replacement finds another epoch, and what it signed is rolled back unseen.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.audit import kept
-from app.audit.checkpoint import Checkpoint, Note, NoteInvalid, Signer, VerifierKey
-from app.audit.edge import Edge, edge_tiles
-from app.audit.entry import GENESIS, entry_hash, leaf
-from app.audit.kept import KeptCheckpoint
-from app.audit.receipts import TreeDamaged, root_at
-from app.audit.tiles import NotATile
+from app.audit.checkpoint import Checkpoint, Signer
+from app.audit.continuity import (
+    CannotSign,
+    Reason,
+    chained,
+    edge_of,
+    read_kept,
+    require_continues,
+    require_nothing_kept,
+)
+from app.audit.entry import leaf
+from app.audit.kept import KeptCheckpoint, KeptNotOlder, KeptUnusable
 from app.clock import Clock, to_micros
 from app.store import tree as trees
 from app.store.connection import Connection, IntegrityViolation, Transaction
@@ -31,29 +37,8 @@ LEAVES_PER_CYCLE = 4_096
 """So that other writers wait for a few hundredths of a second at most."""
 
 
-RESTORED = "If the database was restored on purpose, begin a new origin with `anchorage audit recover`."
-
-
-class Reason(StrEnum):
-    """Why nothing is signed. A code is never reused."""
-
-    ROLLED_BACK = "ROLLED_BACK"
-    HISTORY_DIFFERS = "HISTORY_DIFFERS"
-    KEPT_UNUSABLE = "KEPT_UNUSABLE"
-    OTHER_KEY = "OTHER_KEY"
-    LOG_DAMAGED = "LOG_DAMAGED"
-
-
-class CannotSign(Exception):
-    """Signing would be wrong; the message says why, and what to do."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 class Superseded(Exception):
-    """Another notary has taken the tree over."""
+    """The tree is not as this notary left it: another took it over, or the database lost what was committed."""
 
 
 class Step(StrEnum):
@@ -92,18 +77,33 @@ class Notary:
     clock: Clock
     passed: Callable[[Step], None] = _go_on
     _mine: Tree | None = None
+    _size: int = 0
 
-    async def start(self) -> None:
+    @property
+    def generation(self) -> int:
+        """Of the tree that was taken over; 0 before that."""
+        return 0 if self._mine is None else self._mine.generation
+
+    @property
+    def size(self) -> int:
+        """How many leaves the newest checkpoint covers, as far as this notary knows."""
+        return self._size
+
+    async def start(self) -> int:
         """Take the tree over, having made sure that it continues what was signed.
 
-        Raises CannotSign, and what `Database.write` raises.
+        Answers how many checkpoints were there to compare with. Raises Superseded where another notary was quicker:
+        call it again, where this process may still sign. Raises CannotSign, and what `Database.write` raises.
         """
+        self._mine = None
+        compared = len(read_kept(self.places))
         held = await self.database.write(LANE, self._claim)
-        self._mine = held
+        self._mine, self._size = held, held.size
         if held.published < held.size:
             signed = await trees.checkpoint_at(self.database.reads, held.generation, held.size)
             if signed is not None:
-                await self._publish(signed)
+                await self._publish(held, signed)
+        return compared
 
     async def cycle(self) -> Cycle:
         """Put entries that wait into the tree, sign it, and publish the checkpoint.
@@ -116,16 +116,21 @@ class Notary:
             raise Superseded
         cycle = await self.database.write(LANE, lambda transaction: self._sequence(transaction, mine))
         if cycle.signed is not None:
+            self._mine = replace(mine, size=cycle.signed.size, root=cycle.signed.root)
             self.passed(Step.COMMITTED)
-            await self._publish(cycle.signed)
+            await self._publish(self._mine, cycle.signed)
+            self._size = cycle.signed.size
         return cycle
 
     async def _claim(self, transaction: Transaction) -> Tree:
         async with transaction.savepoint():
             tree = await trees.newest_locked(transaction)
             if tree is None:
-                _require_nothing_kept(self.places)
-                await trees.begin(transaction, 1, self.origin, str(Signer(self.origin, self.key).vkey), None)
+                require_nothing_kept(self.places)
+                try:
+                    await trees.begin(transaction, 1, self.origin, str(Signer(self.origin, self.key).vkey), None)
+                except IntegrityViolation as quicker:
+                    raise Superseded from quicker
                 tree = await trees.newest_locked(transaction)
             assert tree is not None  # noqa: S101  # inserted above, in this transaction
             await require_continues(transaction, tree, self.places)
@@ -143,13 +148,12 @@ class Notary:
 
     async def _sequence(self, transaction: Transaction, mine: Tree) -> Cycle:
         async with transaction.savepoint():
-            tree = await trees.newest_locked(transaction)
-            if tree is None or (tree.generation, tree.epoch) != (mine.generation, mine.epoch):
-                raise Superseded
-            streams = await trees.behind(transaction, tree.generation, LEAVES_PER_CYCLE)
+            tree = await _require_unchanged(transaction, mine)
+            behind = await trees.behind(transaction, tree.generation, LEAVES_PER_CYCLE)
+            streams = trees.cut(behind, LEAVES_PER_CYCLE)
             if not streams:
                 return Cycle(None)
-            found = await trees.pending(transaction, streams, LEAVES_PER_CYCLE)
+            found = await trees.pending(transaction, streams)
             try:
                 signed = await self._grow(transaction, tree, streams, found)
             except IntegrityViolation as refused:
@@ -161,7 +165,7 @@ class Notary:
     ) -> SignedTree | None:
         ends = chained(streams, found)
         placed = await _placed(transaction, tree, found)
-        edge = await _edge(transaction, tree)
+        edge = await edge_of(transaction, tree)
         await trees.insert_leaves(transaction, tree.generation, tree.size, [entry.seq for entry in placed])
         await trees.mark_sequenced(transaction, tree.generation, ends)
         if not placed:
@@ -182,16 +186,20 @@ class Notary:
         self.passed(Step.STORED)
         return signed
 
-    async def _publish(self, signed: SignedTree) -> None:
+    async def _publish(self, mine: Tree, signed: SignedTree) -> None:
         try:
             for place in self.places:
-                place.write(signed.note)
-        except kept.KeptUnusable as error:
+                # In a thread, because it waits for the disk.
+                await asyncio.to_thread(place.write, signed.note)
+        except KeptNotOlder as newer:
+            raise Superseded from newer
+        except KeptUnusable as error:
             raise CannotSign(Reason.KEPT_UNUSABLE, str(error)) from error
         self.passed(Step.KEPT)
 
         async def unit(transaction: Transaction) -> None:
             async with transaction.savepoint():
+                await _require_unchanged(transaction, mine)
                 await trees.publish(transaction, signed.generation, signed.size)
 
         await self.database.write(LANE, unit)
@@ -201,24 +209,16 @@ class Notary:
         return Signer(tree.origin, self.key)
 
 
-def chained(streams: Sequence[Behind], found: Sequence[PendingEntry]) -> dict[str, tuple[int, bytes]]:
-    """Check that the entries continue their streams; the new end of each.
+async def _require_unchanged(transaction: Transaction, mine: Tree) -> Tree:
+    """The tree, which is as this notary left it.
 
-    Raises CannotSign.
+    Its size and root count as well as the epoch: a database that lost its last commits, as a standby may that took
+    over, would otherwise have the same sizes signed again with other roots.
     """
-    ends = {one.stream: (one.sequenced, one.hash or GENESIS) for one in streams}
-    reached: dict[str, tuple[int, bytes]] = {}
-    for entry in found:
-        aseq, last = reached.get(entry.stream) or ends[entry.stream]
-        made = entry_hash(entry.stream, entry.aseq, entry.prev, entry.body_sha256)
-        if (entry.aseq, entry.prev, entry.hash) != (aseq + 1, last, made):
-            raise CannotSign(
-                Reason.LOG_DAMAGED,
-                f"Entry {entry.aseq} of the stream {entry.stream} does not follow entry {aseq}: the log was tampered"
-                " with. `anchorage audit verify` says more.",
-            )
-        reached[entry.stream] = (entry.aseq, entry.hash)
-    return reached
+    tree = await trees.newest_locked(transaction)
+    if tree is None or replace(tree, published=mine.published) != mine:
+        raise Superseded
+    return tree
 
 
 async def _placed(connection: Connection, tree: Tree, found: Sequence[PendingEntry]) -> list[PendingEntry]:
@@ -230,63 +230,3 @@ async def _placed(connection: Connection, tree: Tree, found: Sequence[PendingEnt
     if first is None:
         raise CannotSign(Reason.LOG_DAMAGED, f"The entry that the log {tree.origin} begins with is gone.")
     return [first, *placed]
-
-
-async def require_continues(connection: Connection, tree: Tree, places: Sequence[KeptCheckpoint]) -> None:
-    """Check that the tree is what it says, and continues every checkpoint that is kept outside the database.
-
-    Raises CannotSign.
-    """
-    await _edge(connection, tree)
-    for place, note, checkpoint in _kept(places):
-        where = f"The checkpoint in {place.path} is of {checkpoint.size} leaves"
-        if checkpoint.origin != tree.origin:
-            raise CannotSign(
-                Reason.HISTORY_DIFFERS,
-                f"{where} of the log {checkpoint.origin}; this log is {tree.origin}. {RESTORED}",
-            )
-        try:
-            VerifierKey.parse(tree.vkey).require_signed(note)
-        except NoteInvalid as error:
-            raise CannotSign(Reason.KEPT_UNUSABLE, f"{place.path}: {error}") from error
-        if checkpoint.size > tree.size:
-            raise CannotSign(
-                Reason.ROLLED_BACK, f"{where}; the database has {tree.size}: it was rolled back. {RESTORED}"
-            )
-        try:
-            root = await root_at(connection, tree.generation, checkpoint.size)
-        except TreeDamaged as damaged:
-            raise CannotSign(Reason.LOG_DAMAGED, str(damaged)) from damaged
-        if root != checkpoint.root:
-            raise CannotSign(
-                Reason.HISTORY_DIFFERS, f"{where}; the database has another history of that size. {RESTORED}"
-            )
-
-
-async def _edge(connection: Connection, tree: Tree) -> Edge:
-    """The tree's right edge, which leads to the root that the tree's row says."""
-    tiles = await trees.tiles(connection, tree.generation, edge_tiles(tree.size))
-    try:
-        edge = Edge(tree.size, tiles)
-    except NotATile as damaged:
-        raise CannotSign(Reason.LOG_DAMAGED, str(damaged)) from damaged
-    if edge.root != tree.root:
-        raise CannotSign(
-            Reason.LOG_DAMAGED, f"The tiles of {tree.size} leaves do not lead to the root that was signed."
-        )
-    return edge
-
-
-def _require_nothing_kept(places: Sequence[KeptCheckpoint]) -> None:
-    for place, _, checkpoint in _kept(places):
-        raise CannotSign(
-            Reason.ROLLED_BACK,
-            f"The checkpoint in {place.path} is of {checkpoint.size} leaves; the database holds no tree. {RESTORED}",
-        )
-
-
-def _kept(places: Sequence[KeptCheckpoint]) -> list[tuple[KeptCheckpoint, Note, Checkpoint]]:
-    try:
-        return kept.read_all(places)
-    except kept.KeptUnusable as error:
-        raise CannotSign(Reason.KEPT_UNUSABLE, str(error)) from error

@@ -1,19 +1,18 @@
 """Receipts: a leaf, the way from it to the root, and the signed checkpoint, in one text (C2SP tlog-proof)."""
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.audit.checkpoint import NoteInvalid, VerifierKey, open_checkpoint
+from app.audit.checkpoint import NoteInvalid, VerifierKey, from_base64, open_checkpoint
 from app.audit.merkle import HASH_BYTES, ProofInvalid, leaf_hash, require_included
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63
 
+_EXTRA = "extra "
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
-_EXTRA = re.compile(r"extra ([A-Za-z0-9+/]+={0,2})")
-_HASH = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Receipt:
 
     def __str__(self) -> str:
         """The text of a `.tlog-proof` file."""
-        extra = [] if self.extra is None else [f"extra {b64encode(self.extra).decode()}"]
+        extra = [f"extra {b64encode(self.extra).decode()}"] if self.extra else []
         hashes = [b64encode(one).decode() for one in self.hashes]
         return "\n".join([HEADER, *extra, f"index {self.index}", *hashes, "", self.checkpoint])
 
@@ -42,15 +41,19 @@ class Receipt:
         if not between or lines.pop(0) != HEADER:
             raise NoteInvalid(f"A receipt begins with the line {HEADER} and holds an empty line before its checkpoint.")
         extra = None
-        if lines and (found := _EXTRA.fullmatch(lines[0])):
-            extra = b64decode(found[1])
-            lines.pop(0)
+        if lines and lines[0].startswith(_EXTRA):
+            extra = from_base64(lines.pop(0).removeprefix(_EXTRA))
+            if not extra:
+                raise NoteInvalid("A receipt without extra data has no line for them.")
         index = _INDEX.fullmatch(lines.pop(0)) if lines else None
         if index is None:
             raise NoteInvalid("A receipt names the leaf's index before its hashes.")
-        if len(lines) > MAX_HASHES or not all(_HASH.fullmatch(line) for line in lines):
-            raise NoteInvalid(f"A receipt holds at most {MAX_HASHES} hashes of {HASH_BYTES} bytes, in Base64.")
-        return cls(int(index[1]), tuple(b64decode(line) for line in lines), checkpoint, extra)
+        if len(lines) > MAX_HASHES:
+            raise NoteInvalid(f"A receipt holds at most {MAX_HASHES} hashes.")
+        hashes = tuple(from_base64(line) for line in lines)
+        if any(len(one) != HASH_BYTES for one in hashes):
+            raise NoteInvalid(f"A hash of a receipt has {HASH_BYTES} bytes.")
+        return cls(int(index[1]), hashes, checkpoint, extra)
 
     def require_proves(self, leaf: bytes, keys: Sequence[VerifierKey]) -> None:
         """Check that this leaf is in a log that one of these keys signed.

@@ -1,7 +1,8 @@
 """Proofs from the tree as it is stored: of a leaf's place, of the tree's growth, and receipts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from app.audit.checkpoint import VerifierKey
 from app.audit.entry import leaf
@@ -80,16 +81,19 @@ async def consistency(connection: Connection, generation: int, old_size: int, ne
     return await _hashes(connection, generation, consistency_nodes(old_size, new_size))
 
 
-async def receipt(connection: Connection, upto: Published, seq: int, entry_hash: bytes) -> Receipt | None:
-    """The receipt of an entry to this checkpoint; None while the checkpoint does not cover the entry.
+async def receipts(connection: Connection, upto: Published, entries: Mapping[int, bytes]) -> dict[int, Receipt]:
+    """The receipts of entries to this checkpoint, by their `seq`; what it does not cover is absent.
 
-    Raises TreeDamaged.
+    `entries` gives each entry's hash. Raises TreeDamaged.
     """
-    index = await trees.leaf_index(connection, upto.generation, seq)
-    if index is None or index >= upto.size:
-        return None
-    hashes = await inclusion(connection, upto.generation, index, upto.size)
-    return Receipt(index, tuple(hashes), upto.note, leaf(entry_hash))
+    places = await trees.leaf_indexes(connection, upto.generation, list(entries))
+    covered = {seq: index for seq, index in places.items() if index < upto.size}
+    plans = [inclusion_nodes(index, upto.size) for index in covered.values()]
+    hashes = iter(await _hashes(connection, upto.generation, [part for plan in plans for part in plan]))
+    return {
+        seq: Receipt(index, tuple(islice(hashes, len(plan))), upto.note, leaf(entries[seq]))
+        for (seq, index), plan in zip(covered.items(), plans, strict=True)
+    }
 
 
 async def _hashes(connection: Connection, generation: int, proof: Sequence[Iterable[Node]]) -> list[bytes]:

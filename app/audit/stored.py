@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from app.audit.states import Json
 
@@ -43,9 +44,23 @@ class Code(StrEnum):
     CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
     CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
     GUARD_MISSING = "GUARD_MISSING"
+    REMOVAL_DIFFERS = "REMOVAL_DIFFERS"
+    LEAF_MISSING = "LEAF_MISSING"
+    LEAF_UNKNOWN = "LEAF_UNKNOWN"
+    LEAF_ORDER = "LEAF_ORDER"
+    TILE_MISSING = "TILE_MISSING"
+    TILE_DIFFERS = "TILE_DIFFERS"
+    TILE_STRAY = "TILE_STRAY"
+    TREE_DIFFERS = "TREE_DIFFERS"
+    CHECKPOINT_DIFFERS = "CHECKPOINT_DIFFERS"
+    CHECKPOINT_UNSIGNED = "CHECKPOINT_UNSIGNED"
+    CHECKPOINT_OF_ANOTHER_LOG = "CHECKPOINT_OF_ANOTHER_LOG"
+    """It tells nothing of this log."""
+    ROLLED_BACK = "ROLLED_BACK"
+    HISTORY_DIFFERS = "HISTORY_DIFFERS"
 
 
-UNDECIDABLE = frozenset({Code.BODY_FORMAT_UNKNOWN})
+UNDECIDABLE = frozenset({Code.BODY_FORMAT_UNKNOWN, Code.CHECKPOINT_OF_ANOTHER_LOG})
 
 
 class Verdict(StrEnum):
@@ -56,11 +71,11 @@ class Verdict(StrEnum):
     UNDECIDABLE = "undecidable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEntry:
+class StoredEntry(NamedTuple):
     """An entry's row, its body's bytes (None where they are gone), and its disclosures by subject.
 
-    `time` is in microseconds since 1970. A subject's disclosures are joined by tildes.
+    `time` is in microseconds since 1970. A subject's disclosures are joined by tildes. It is a tuple, because a long
+    log makes millions of them.
     """
 
     stream: str
@@ -90,6 +105,63 @@ class StoredHead:
     account_id: str | None
     aseq: int
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Entries of one stream that follow one another: those whose `aseq` is past `after`, up to and with `upto`.
+
+    Either is None where there is no bound. The stretches of a stream leave none of its entries out, whatever their
+    numbers are: the first begins and the last ends without a bound.
+    """
+
+    stream: str
+    after: int | None = None
+    upto: int | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """Whose stream it is, by its name; None for the installation's own."""
+        return owner(self.stream)
+
+
+@lru_cache(maxsize=64)
+def owner(stream: str) -> str | None:
+    """The account whose stream this is, by its name; None for the installation's own."""
+    name = stream.rpartition("/")[0]
+    return None if name == "sys" else name
+
+
+class RemovalKind(StrEnum):
+    """What was removed with an entry that says so: a subject's disclosures, or bodies of a month."""
+
+    ERASURE = "erasure"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """So many disclosures of a subject, or bodies of a month (2026-01), that the entry at this place removed."""
+
+    kind: RemovalKind
+    target: str
+    count: int
+    stream: str
+    aseq: int
+    entry_id: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies beside an account's log and decides about its entries.
+
+    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept. `removals` are what
+    entries, of whatever stream, say was erased and archived.
+    """
+
+    kept_bytes: frozenset[str] = frozenset()
+    removals: Sequence[Removal] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +199,30 @@ class Finding:
         return cls(code, message, entry.stream, entry.aseq, entry.id, entry.target_type, entry.target_id)
 
 
-class Source(Protocol):
+class Entries(Protocol):
+    """Where entries are read, and what they are held against."""
+
+    def entries(self, stretch: Stretch) -> AsyncIterator[Sequence[StoredEntry]]:
+        """A stretch's entries by `aseq`, some at a time."""
+
+    async def beside(self, account_id: str | None) -> Beside:
+        """What lies beside the streams of an account, or beside the installation's own."""
+
+
+class Source(Entries, Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
     async def heads(self) -> Sequence[StoredHead]:
         """Every stream."""
 
+    async def stretches(self, head: StoredHead) -> Sequence[Stretch]:
+        """A stream, cut where it is long, so that the stretches can be looked at apart from each other."""
+
     async def accounts(self) -> Sequence[str]:
         """Every account that anything belongs to."""
 
-    def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
-        """A stream's entries by `aseq`."""
+    async def removals(self) -> Sequence[Removal]:
+        """What entries say was erased and archived; each of these entries is in its stream too."""
 
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
@@ -162,6 +247,25 @@ class Findings:
         if len(self.kept) < FINDINGS_LIMIT:
             self.kept.append(finding)
 
+    def join(self, other: "Findings") -> None:
+        """Note what was found elsewhere, after what is noted here."""
+        self.counts.update(other.counts)
+        self.kept += other.kept[: FINDINGS_LIMIT - len(self.kept)]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTree:
+    """The newest generation of the tree: what it covers, and how many checkpoints of it were looked at.
+
+    `compared` is how many checkpoints that were kept elsewhere the log was compared with.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoints: int
+    compared: int
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -172,6 +276,8 @@ class Verification:
     objects: int
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
+    tree: VerifiedTree | None = None
+    removals: Sequence[Removal] = ()
 
     @property
     def verdict(self) -> Verdict:

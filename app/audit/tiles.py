@@ -14,7 +14,9 @@ MAX_LEVEL = 63
 MAX_LEAF_BYTES = 65_535
 MAX_NUMBER = 2**63 - 1
 
-_PATH = re.compile(r"(?P<level>[0-9]{1,2}|entries)/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?")
+_PATH = re.compile(
+    r"(?P<level>[0-9]{1,2}|entries)/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?"
+)
 
 
 class NotATile(ValueError):
@@ -76,7 +78,10 @@ def parse_path(text: str) -> TilePath:
     """
     found = _PATH.fullmatch(text)
     if found is None:
-        raise NotATile("A tile's path is <level>/<number> or entries/<number>, in groups of three digits: 0/x001/234.")
+        raise NotATile(
+            "A tile's path is <level>/<number> or entries/<number>, with the number in groups of three digits, at most "
+            "seven: 0/x001/234."
+        )
     level = None if found["level"] == "entries" else int(found["level"])
     number = int(re.sub(r"[x/]", "", found["number"]))
     width = WIDTH if found["width"] is None else int(found["width"])
@@ -112,7 +117,7 @@ def unbundle(packed: bytes) -> list[bytes]:
     at = 0
     while at < len(packed):
         end = at + 2 + int.from_bytes(packed[at : at + 2], "big")
-        if at + 2 > len(packed) or end > len(packed):
+        if end > len(packed):
             raise NotATile(f"The bundle is truncated after {len(leaves)} entries.")
         leaves.append(packed[at + 2 : end])
         at = end

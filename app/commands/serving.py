@@ -20,11 +20,14 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; more than one needs PostgreSQL.")] = None,
+    notary: Annotated[
+        bool | None, typer.Option("--notary/--no-notary", help="Sign the log here, or leave it to `anchorage notary`.")
+    ] = None,
 ) -> None:
     """Migrate, make what a first start needs, and serve until interrupted."""
     from app.serving import CannotServe, listen  # noqa: PLC0415  # a short command need not load the server
 
-    given = {"host": host, "port": port, "workers": workers}
+    given = {"host": host, "port": port, "workers": workers, "notary": notary}
     settings = load_settings().with_given(given)
     secrets = guarded(_prepared(settings))
     try:

@@ -1,42 +1,92 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
-from app.audit.stored import Code, Finding, StoredEntry, StoredHead, StoredState, Verification
+from app.audit.removals import recorded
+from app.audit.states import AccountState, ApiKeyState, CertificateState, JsonValue, UserState
+from app.audit.stored import (
+    Beside,
+    Code,
+    Finding,
+    Removal,
+    StoredEntry,
+    StoredHead,
+    StoredState,
+    Stretch,
+    Verification,
+)
 from app.audit.verify import Progress, verify
+from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
+from app.services.tree_verification import TreeEvidence
+from app.services.verification_workers import Workers, processors
 from app.store import evidence
 from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
+from app.store.instants import share_instant
 from app.store.schema import SchemaMismatch, pending, require_guards
 from app.store.snapshot import open_snapshot
 
+STRETCH = 10_000
+"""After how many entries a stream is cut: so many that a cut costs nothing, and few enough to share them out."""
+
+WORTH_SHARING = 100_000
+"""Below, one process is done before others have started."""
+
 _SHA256_BYTES = 32
+_TEXT = {str}
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
 _PERSONAL = {"user": ("name",)}
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
 
-async def verify_database(database: Database, progress: Progress = lambda _done, _total: None) -> Verification:
-    """Check the whole log of an open database, and that the state is what the log says.
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a long log is shared out: to so many processes, from so many entries on, so many entries at a time."""
+
+    processes: int = field(default_factory=processors)
+    worth: int = WORTH_SHARING
+    stretch: int = STRETCH
+
+
+async def verify_database(
+    database: Database, progress: Progress = lambda _done, _total: None, trusted: Sequence[Trusted] = ()
+) -> Verification:
+    """Check the whole log of an open database, and that the state is what the log says, in this process alone.
+
+    The log must continue every checkpoint of `trusted`.
 
     Raises StoreUnavailable when it cannot be read to its end.
     """
     async with database.snapshot() as connection:
-        return await verify(Evidence(connection), progress)
+        return await verify(Evidence(connection), progress, trusted=trusted)
 
 
-async def verify_url(url: str, progress: Progress = lambda _done, _total: None) -> Verification:
+async def verify_url(
+    url: str,
+    progress: Progress = lambda _done, _total: None,
+    sharing: Sharing | None = None,
+    trusted: Sequence[Trusted] = (),
+) -> Verification:
     """Check the log of a database that need not be fit to be served from: its guards may be gone.
 
-    Raises CannotOpen for one that is not this program's, and StoreUnavailable when it cannot be read to its end.
+    The log must continue every checkpoint of `trusted`. A long log is shared out to a process for each processor, all
+    of which read as of one instant. Raises CannotOpen for a database that is not this program's, and StoreUnavailable
+    when it cannot be read to its end.
     """
+    sharing = sharing or Sharing()
     async with open_snapshot(url) as connection:
         if await pending(_Reading(connection)):
             raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
-        return await verify(Evidence(connection), progress)
+        evidence_of = Evidence(connection, sharing.stretch)
+        length = sum(head.aseq for head in await evidence_of.heads())
+        if sharing.processes > 1 and length >= sharing.worth:
+            async with Workers.started(url, sharing.processes) as workers:
+                if await share_instant(connection, workers.follow):
+                    return await verify(evidence_of, progress, workers.examined, trusted)
+        return await verify(evidence_of, progress, trusted=trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +98,53 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The database as `app.audit.stored.Source`."""
+    """The database as `app.audit.verify.WholeSource`. `stretch`: after how many entries a stream is cut."""
 
     connection: Connection
+    stretch: int = STRETCH
+
+    @property
+    def tree(self) -> TreeEvidence:
+        """See `app.audit.verify.WholeSource.tree`."""
+        return TreeEvidence(self.connection)
 
     async def heads(self) -> list[StoredHead]:
         """See `Source.heads`."""
         found = await evidence.heads(self.connection)
-        return [StoredHead(row["stream"], row["account_id"], row["aseq"], _bytes(row["hash"])) for row in found]
+        return [
+            StoredHead(
+                row["stream"], row["account_id"], evidence.as_whole_number(row["aseq"]), evidence.as_bytes(row["hash"])
+            )
+            for row in found
+        ]
 
     async def accounts(self) -> list[str]:
         """See `Source.accounts`."""
         return await evidence.account_ids(self.connection)
 
-    async def entries(self, stream: str) -> AsyncIterator[StoredEntry]:
-        """See `Source.entries`."""
-        async for row, body, disclosures in evidence.entries(self.connection, stream):
-            yield stored_entry(row, body, disclosures)
+    async def stretches(self, head: StoredHead) -> list[Stretch]:
+        """See `Source.stretches`."""
+        # A head that lies about its number costs time: a long stream is one stretch, or a short one is counted in vain.
+        is_long = head.aseq > self.stretch
+        cuts = await evidence.cuts(self.connection, head.stream, self.stretch) if is_long else []
+        return [Stretch(head.stream, after, upto) for after, upto in pairwise([None, *cuts, None])]
+
+    async def entries(self, stretch: Stretch) -> AsyncIterator[list[StoredEntry]]:
+        """See `Entries.entries`."""
+        async for some in evidence.entries(self.connection, stretch.stream, stretch.after, stretch.upto):
+            yield [_as_stored(StoredEntry._make(row)) for row in some]
+
+    async def beside(self, account_id: str | None) -> Beside:
+        """See `Entries.beside`."""
+        removals = await self.removals()
+        if account_id is None:
+            return Beside(removals=removals)
+        kept = await evidence.fingerprints(self.connection, account_id)
+        return Beside(frozenset(evidence.as_bytes(row["sha256"]).hex() for row in kept), removals)
+
+    async def removals(self) -> tuple[Removal, ...]:
+        """See `Source.removals`."""
+        return recorded(stored_entry(*found) for found in await evidence.removals(self.connection))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -74,7 +154,7 @@ class Evidence:
     async def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """See `Source.certificates`."""
         async for row in evidence.ders(self.connection, account_id):
-            yield _bytes(row["sha256"]), _bytes(row["der"])
+            yield evidence.as_bytes(row["sha256"]), evidence.as_bytes(row["der"])
 
     async def strays(self) -> Sequence[Finding]:
         """See `Source.strays`."""
@@ -109,9 +189,9 @@ def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -
         aseq=row["aseq"],
         id=row["id"],
         account_id=row["account_id"],
-        prev=_bytes(row["prev"]),
-        body_sha256=_bytes(row["body_sha256"]),
-        hash=_bytes(row["hash"]),
+        prev=evidence.as_bytes(row["prev"]),
+        body_sha256=evidence.as_bytes(row["body_sha256"]),
+        hash=evidence.as_bytes(row["hash"]),
         time=row["time"],
         actor_type=row["actor_type"],
         actor_id=row["actor_id"],
@@ -125,6 +205,26 @@ def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -
     )
 
 
+def _as_stored(entry: StoredEntry) -> StoredEntry:
+    # SQLite stores whatever it is given, and nearly always it is what belongs there.
+    if (
+        type(entry.aseq) is type(entry.time) is int
+        and type(entry.prev) is type(entry.body_sha256) is type(entry.hash) is bytes
+        and (type(entry.body) is bytes or entry.body is None)
+        and {*map(type, entry.disclosures.values())} <= _TEXT
+    ):
+        return entry
+    return entry._replace(
+        aseq=evidence.as_whole_number(entry.aseq),
+        time=evidence.as_whole_number(entry.time),
+        prev=evidence.as_bytes(entry.prev),
+        body_sha256=evidence.as_bytes(entry.body_sha256),
+        hash=evidence.as_bytes(entry.hash),
+        body=None if entry.body is None else evidence.as_bytes(entry.body),
+        disclosures={str(subject): str(joined) for subject, joined in entry.disclosures.items()},
+    )
+
+
 def stored_state(kind: str, row: Row) -> StoredState:
     """A row as the log would speak of it.
 
@@ -132,9 +232,9 @@ def stored_state(kind: str, row: Row) -> StoredState:
     """
     personal = _PERSONAL.get(kind, ())
     public = {
-        field.name: _spelled(field.name, row[_COLUMNS.get(field.name, field.name)])
-        for field in fields(_STATES[kind])
-        if field.name not in personal
+        one.name: _spelled(one.name, row[_COLUMNS.get(one.name, one.name)])
+        for one in fields(_STATES[kind])
+        if one.name not in personal
     }
     is_account = kind == "account"
     return StoredState(
@@ -156,7 +256,7 @@ def _spelled(name: str, value: object) -> JsonValue:
     if name == "require_possession":
         return bool(value)
     if name == "chain":
-        whole = _bytes(value)
+        whole = evidence.as_bytes(value)
         return [whole[at : at + _SHA256_BYTES].hex() for at in range(0, len(whole), _SHA256_BYTES)]
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).hex()
@@ -168,31 +268,3 @@ def _instant(micros: int) -> str:
         return to_text(from_micros(micros))
     except OverflowError:
         return str(micros)
-
-
-def _bytes(value: object) -> bytes:
-    """SQLite stores whatever it is given, also a text in a column of bytes."""
-    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else str(value).encode()
-
-
-def as_json(verification: Verification) -> Json:
-    """The answer for programs: stable names and codes."""
-    return {
-        "verdict": verification.verdict.value,
-        "streams": verification.streams,
-        "entries": verification.entries,
-        "objects": verification.objects,
-        "counts": {code.value: count for code, count in sorted(verification.counts.items())},
-        "findings": [
-            {
-                "code": finding.code.value,
-                "message": finding.message,
-                "stream": finding.stream,
-                "aseq": finding.aseq,
-                "entryId": finding.entry_id,
-                "targetType": finding.target_type,
-                "targetId": finding.target_id,
-            }
-            for finding in verification.findings
-        ],
-    }

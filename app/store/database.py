@@ -13,6 +13,7 @@ from typing import Protocol
 from app.errors import StoreUnavailable
 from app.store.batching import GroupCommit, T, Unit
 from app.store.connection import Connection, Engine
+from app.store.leadership import Leadership
 from app.store.orm import register_models
 from app.store.postgres_backend import PostgresBackend
 from app.store.schema import MIGRATIONS, require_guards
@@ -63,6 +64,9 @@ class Backend(Protocol):
     async def probe(self) -> None:
         """Read something through every pool. Raises StoreUnavailable."""
 
+    def leadership(self, name: str) -> Leadership:
+        """A claim to lead in what is named."""
+
 
 class Database:
     """See the module."""
@@ -94,6 +98,10 @@ class Database:
         being cleared away: it is for checks and exports, not for requests.
         """
         return self._backend.snapshot()
+
+    def leadership(self, name: str) -> Leadership:
+        """A claim of this process to lead, among all that use the database, in what is named: lower-case letters."""
+        return self._backend.leadership(name)
 
     async def start(self) -> None:
         """Open the connections. Raises CannotOpen or StoreUnavailable; nothing is left open then."""

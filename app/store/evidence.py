@@ -3,13 +3,18 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR
+from typing import Any, cast
 
 from app.clock import EPOCH, from_micros
-from app.store.connection import Connection, Row
+from app.store.connection import Connection, Engine, Row
 
 BATCH = 500
+STREAM_BATCH = 1_000
 DER_BATCH = 100
 STRAYS_LIMIT = 100
+Whole = tuple[Any, ...]
+"""An entry's columns, its body, and its disclosures by subject, in the order of `app.audit.stored.StoredEntry`."""
+
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 _HEADS = "SELECT stream, account_id, aseq, hash FROM audit_stream"
@@ -27,7 +32,27 @@ _COLUMNS = (
     "seq, stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
     " target_type, target_id"
 )
-_ENTRIES = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
+_STREAM_COLUMNS = (
+    "stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
+    " target_type, target_id"
+)
+_STREAM = (
+    f"SELECT {_STREAM_COLUMNS}, seq FROM audit_entry WHERE stream = $1 AND aseq > $2{{bound}}"
+    f" ORDER BY aseq LIMIT {STREAM_BATCH}"
+)
+# The order is the inner statement's: an ORDER BY outside as well would sort, bodies and all, what is in order. Were it
+# ever lost, entries would look as if they were moved: nothing wrong would pass.
+_STREAM_WHOLE = (
+    f"SELECT e.{_STREAM_COLUMNS.replace(', ', ', e.')}, body, e.seq, subject_id, disclosures FROM ({_STREAM}) AS e"
+    " LEFT JOIN audit_body AS b ON b.seq = e.seq LEFT JOIN audit_disclosure AS d ON d.seq = e.seq"
+)
+_ASEQ, _TIME, _SEQ, _SUBJECT = 1, 7, 16, 17
+# PostgreSQL cuts bodies by month, and looks through every month that it is not told to leave out.
+_BODIES_WITHIN = "SELECT seq, body FROM audit_body WHERE month BETWEEN $1 AND $2 AND seq = ANY($3::bigint[])"
+_BODIES = "SELECT seq, body FROM audit_body WHERE seq = ANY($1::bigint[])"
+_DISCLOSURES = "SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq = ANY($1::bigint[])"
+_NTH_AFTER = "SELECT aseq FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT 1 OFFSET $3"
+_FINGERPRINTS = "SELECT sha256 FROM x509_certificate WHERE account_id = $1"
 _ACCOUNT_RANGE = (
     "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM audit_entry"
     " WHERE account_id = $1 AND time >= $2 AND time < $3"
@@ -37,6 +62,9 @@ _ACCOUNT_ENTRIES = (
     f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND +time >= $2 AND +time < $3"
     f" AND seq > $4 AND seq <= $5 ORDER BY seq LIMIT {BATCH}"
 )
+_MONTH_SEQS = f"SELECT seq FROM audit_body WHERE month = $1 AND seq > $2 ORDER BY seq LIMIT {BATCH}"
+_BY_SEQ = f"SELECT {_COLUMNS} FROM audit_entry WHERE seq IN"
+_REMOVALS = f"SELECT {_COLUMNS} FROM audit_entry WHERE id IN (SELECT audit_id FROM audit_removal) ORDER BY seq"
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
 )
@@ -72,13 +100,31 @@ async def account_ids(connection: Connection) -> list[str]:
     return [row["account_id"] for row in await connection.fetch(_ACCOUNTS)]
 
 
-async def entries(connection: Connection, stream: str) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
-    """A stream's entries by `aseq`, each with its body, None where it is gone, and its disclosures by subject."""
-    aseq = _SMALLEST
-    while found := await connection.fetch(_ENTRIES, stream, aseq):
-        for whole in await _whole(connection, found):
-            yield whole
-        aseq = found[-1]["aseq"]
+async def cuts(connection: Connection, stream: str, every: int) -> list[int]:
+    """The numbers of a stream after so many entries each: where it can be cut, however it is numbered."""
+    aseq, found = _SMALLEST, list[int]()
+    while (row := await connection.fetch_one(_NTH_AFTER, stream, aseq, every - 1)) and isinstance(row["aseq"], int):
+        aseq = row["aseq"]
+        found.append(aseq)
+    return found
+
+
+async def fingerprints(connection: Connection, account_id: str) -> Sequence[Row]:
+    """Under which SHA-256 the account's certificates are kept."""
+    return await connection.fetch(_FINGERPRINTS, account_id)
+
+
+async def entries(
+    connection: Connection, stream: str, after: int | None, upto: int | None
+) -> AsyncIterator[list[Whole]]:
+    """A stream's entries by `aseq`, some at a time: those past `after`, up to and with `upto`; None is no bound."""
+    whole = _whole_at_once if connection.engine is Engine.SQLITE else _whole_in_turn
+    last: object = _SMALLEST if after is None else after
+    # No bound but for the stretches before the last: SQLite keeps also a text as a number, past every number.
+    bounds = () if upto is None else (upto,)
+    while found := await whole(connection, stream, last, *bounds):
+        yield found
+        last = found[-1][_ASEQ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +160,22 @@ async def account_entries(
         seq = found[-1]["seq"]
 
 
+async def month_entries(connection: Connection, month: int) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
+    """The entries of every stream whose bodies lie in a month (year * 100 + month), by `seq`."""
+    seq = 0
+    while numbers := [row["seq"] for row in await connection.fetch(_MONTH_SEQS, month, seq)]:
+        found = await connection.fetch(f"{_BY_SEQ} ({_places(len(numbers), 1)}) ORDER BY seq", *numbers)
+        for whole in await _whole(connection, found):
+            yield whole
+        seq = numbers[-1]
+
+
+async def removals(connection: Connection) -> list[tuple[Row, bytes | None, dict[str, str]]]:
+    """The entries that say what was erased and archived."""
+    found = await connection.fetch(_REMOVALS)
+    return [whole for at in range(0, len(found), BATCH) for whole in await _whole(connection, found[at : at + BATCH])]
+
+
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
     """The account's certificates, with their bytes."""
     sha256 = b""
@@ -143,6 +205,45 @@ async def stray_disclosures(connection: Connection) -> list[int]:
 async def stray_streams(connection: Connection) -> dict[str, int]:
     """Streams that have entries and no row of their own, and how many entries."""
     return {row["stream"]: row["entries"] for row in await connection.fetch(_STRAY_STREAMS)}
+
+
+async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]:
+    found: list[Whole] = []
+    seq: int | None = None
+    for row in _values(await connection.fetch(_bounded(_STREAM_WHOLE, bounds), *bounds)):
+        subject, disclosures = row[_SUBJECT:]
+        if row[_SEQ] != seq:
+            seq = row[_SEQ]
+            found.append((*row[:_SEQ], {} if disclosures is None else {subject: disclosures}))
+        else:
+            # An entry has a row for each of the subjects that it is about.
+            found[-1][-1][subject] = disclosures
+    return found
+
+
+async def _whole_in_turn(connection: Connection, *bounds: object) -> list[Whole]:
+    rows = _values(await connection.fetch(_bounded(_STREAM, bounds), *bounds))
+    seqs = [row[-1] for row in rows]
+    months = [month for row in rows if (month := _month(row[_TIME])) is not None]
+    bodies = dict[int, bytes]()
+    if months:
+        bodies = dict(_values(await connection.fetch(_BODIES_WITHIN, min(months), max(months), seqs)))
+    if missing := [seq for seq in seqs if seq not in bodies]:
+        # The time may have been changed behind the log: then the body lies in another month.
+        bodies |= dict(_values(await connection.fetch(_BODIES, missing)))
+    disclosures = dict[int, dict[str, str]]()
+    for seq, subject, joined in _values(await connection.fetch(_DISCLOSURES, seqs)):
+        disclosures.setdefault(seq, {})[subject] = joined
+    return [(*row[:-1], bodies.get(row[-1]), disclosures.get(row[-1], {})) for row in rows]
+
+
+def _values(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    # Where a mapping would give its keys, the rows of both drivers give their values.
+    return list(map(tuple, cast("Sequence[Sequence[Any]]", rows)))
+
+
+def _bounded(query: str, bounds: Sequence[object]) -> str:
+    return query.format(bound=" AND aseq <= $3" if len(bounds) > 2 else "")
 
 
 async def _whole(connection: Connection, found: Sequence[Row]) -> list[tuple[Row, bytes | None, dict[str, str]]]:
@@ -185,3 +286,13 @@ def _month(micros: int) -> int | None:
 
 def _places(count: int, start: int) -> str:
     return ", ".join(f"${at}" for at in range(start, start + count))
+
+
+def as_bytes(value: object) -> bytes:
+    """SQLite stores whatever it is given, also a text in a column of bytes."""
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else str(value).encode()
+
+
+def as_whole_number(value: object) -> int:
+    """No entry of ours stands at what is no whole number, nor at -1; nor was there any in the year of its instant."""
+    return value if isinstance(value, int) else -1

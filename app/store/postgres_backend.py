@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from app.errors import AuditUnavailable, StoreUnavailable
 from app.store.connection import CannotOpen, Connection, Engine
+from app.store.leadership import PostgresLeadership
 from app.store.postgres_engine import Pool, PostgresReads, PostgresTransaction
 from app.store.postgres_wakes import PostgresWakes
 
@@ -15,6 +16,7 @@ class PostgresBackend:
     engine = Engine.POSTGRES
 
     def __init__(self, hosts: Sequence[str], *, pool_size: int) -> None:
+        self._hosts = hosts
         self._writers = Pool(hosts, size=pool_size, read_only=False)
         self._readers = Pool(hosts, size=pool_size, read_only=True)
         self.reads = PostgresReads(self._readers)
@@ -47,6 +49,10 @@ class PostgresBackend:
         await self.wakes.close()
         await self._readers.close()
         await self._writers.close()
+
+    def leadership(self, name: str) -> PostgresLeadership:
+        """See `Backend.leadership`."""
+        return PostgresLeadership(self._hosts, name)
 
     async def probe(self) -> None:
         """See `Backend.probe`."""

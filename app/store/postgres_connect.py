@@ -18,6 +18,9 @@ STATEMENT_SECONDS = 10
 CLIENT_SECONDS = STATEMENT_SECONDS + 1.0
 """For a server that does not keep its own deadline, because it is frozen or gone."""
 
+CONNECTION_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""Whatever asking a server can come to, where it does not matter what exactly."""
+
 _SETTINGS = {
     "application_name": "anchorage",
     "timezone": "UTC",

@@ -12,7 +12,7 @@ from app.errors import AuditUnavailable, OutcomeUnknown, Refusal, StoreUnavailab
 from app.store import postgres_faults
 from app.store.connection import Engine, Row
 from app.store.orm import PostgresOrm
-from app.store.postgres_connect import CLIENT_SECONDS, ServerConnection, make_pool
+from app.store.postgres_connect import CLIENT_SECONDS, CONNECTION_ERRORS, ServerConnection, make_pool
 from app.store.statements import Result, Statements
 from app.store.transaction import OpenTransaction
 
@@ -20,7 +20,7 @@ ACQUIRE_SECONDS = 5.0
 SNAPSHOT_STATEMENT_SECONDS = 600.0
 """A snapshot is for whoever looks at everything, and waits for nobody."""
 
-_BEGIN_SNAPSHOT = (
+BEGIN_SNAPSHOT = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     # Until the transaction ends: the session's own deadlines are for short reads.
     "SET LOCAL statement_timeout = 0",
@@ -33,7 +33,6 @@ _UNKNOWN = "The answer to the commit was lost: ask again with the same idempoten
 _NOT_REPLICATED = "The commit was not replicated, and may be lost: ask again with the same idempotency key."
 _STUCK = (TimeoutError, asyncpg.InternalClientError)
 """After these the connection may look as if it were at rest, and must meet no other question."""
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class Pool:
@@ -62,7 +61,7 @@ class Pool:
             raise refusal("The database is not open.")
         try:
             proxy = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-        except _ERRORS as error:
+        except CONNECTION_ERRORS as error:
             raise refusal(message) from error
         connection: ServerConnection = proxy.itself()
         self._proxies[connection] = proxy
@@ -98,7 +97,7 @@ class PostgresReads(Statements):
         async with self._connection() as connection:
             try:
                 rows, tag = await connection.run(sql, values, CLIENT_SECONDS)
-            except _ERRORS as error:
+            except CONNECTION_ERRORS as error:
                 if isinstance(error, _STUCK):
                     connection.terminate()
                 if postgres_faults.is_unavailable(error):
@@ -138,7 +137,7 @@ class PostgresSnapshot(Statements):
     async def begun(self) -> AsyncIterator["PostgresSnapshot"]:
         """The snapshot, from here to the end of the block. Raises StoreUnavailable."""
         try:
-            for statement in _BEGIN_SNAPSHOT:
+            for statement in BEGIN_SNAPSHOT:
                 await self.run(statement, ())
             yield self
         finally:
@@ -149,7 +148,7 @@ class PostgresSnapshot(Statements):
         """Run one statement. Raises StoreUnavailable."""
         try:
             rows, tag = await self._connection.run(sql, values, SNAPSHOT_STATEMENT_SECONDS)
-        except _ERRORS as error:
+        except CONNECTION_ERRORS as error:
             if isinstance(error, _STUCK):
                 self._connection.terminate()
             if postgres_faults.is_unavailable(error):
@@ -187,7 +186,7 @@ class PostgresTransaction(OpenTransaction):
             try:
                 await self._send_kept_back()
                 rows, tag = await self._connection.run(sql, values, CLIENT_SECONDS)
-            except _ERRORS as error:
+            except CONNECTION_ERRORS as error:
                 raise await self._fault(error) from error
         return _result(rows, tag)
 
@@ -210,7 +209,7 @@ class PostgresTransaction(OpenTransaction):
                 raise AuditUnavailable(_NOTHING_DONE)
             if not await self._connection.commit(self._kept_back):
                 raise OutcomeUnknown(_NOT_REPLICATED)
-        except _ERRORS as error:
+        except CONNECTION_ERRORS as error:
             if isinstance(error, asyncpg.PostgresError) and postgres_faults.is_certain_refusal(error):
                 await self._expire_if_read_only(error)
                 raise AuditUnavailable("The database refused the commit: nothing was done.") from error
@@ -224,7 +223,7 @@ class PostgresTransaction(OpenTransaction):
         try:
             if not self._connection.is_closed():
                 await self._connection.execute("ROLLBACK", timeout=CLIENT_SECONDS)
-        except _ERRORS:
+        except CONNECTION_ERRORS:
             self._connection.terminate()
         finally:
             await self._pool.release(self._connection)

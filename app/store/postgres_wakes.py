@@ -10,9 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-import asyncpg
-
-from app.store.postgres_connect import ServerConnection, connect
+from app.store.postgres_connect import CONNECTION_ERRORS, ServerConnection, connect
 from app.store.wakes import LocalWakes, Watch
 
 CHANNEL = "anchorage_wake"
@@ -23,7 +21,6 @@ _PAUSE_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 10.0
 _TIMEOUT_SECONDS = 5.0
 _FLUSH_SECONDS = 1.0
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _NOTIFY = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
 
 _log = logging.getLogger(__name__)
@@ -77,12 +74,12 @@ class PostgresWakes:
         while True:
             try:
                 connection = await connect(self._hosts, deadlines=False)
-            except _ERRORS as error:
+            except CONNECTION_ERRORS as error:
                 _log.warning("wakes: PostgreSQL cannot be reached: %s", error)
             else:
                 try:
                     await work(connection)
-                except _ERRORS as error:
+                except CONNECTION_ERRORS as error:
                     _log.warning("wakes: the connection was lost: %s", error)
                 finally:
                     connection.terminate()

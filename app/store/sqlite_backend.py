@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from app.store.connection import CannotOpen, Connection, Engine
+from app.store.leadership import FileLeadership
 from app.store.sqlite_engine import SqliteTransaction, SqliteWriter
 from app.store.sqlite_reads import SqliteReads
 from app.store.wakes import LocalWakes
@@ -56,6 +57,10 @@ class SqliteBackend:
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
+
+    def leadership(self, name: str) -> FileLeadership:
+        """See `Backend.leadership`."""
+        return FileLeadership(self._path.with_name(f"{self._path.name}.{name}-lock"))
 
     async def probe(self) -> None:
         """See `Backend.probe`."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.audit.merkle import EMPTY_ROOT
@@ -63,6 +63,7 @@ class PendingEntry:
 
 _TREE = "SELECT * FROM audit_tree ORDER BY generation DESC LIMIT 1"
 _TREE_LOCKED = f"{_TREE} FOR UPDATE"
+_ORIGINS = "SELECT origin FROM audit_tree ORDER BY generation"
 _BEGIN = (
     "INSERT INTO audit_tree (generation, origin, vkey, first_entry_id, size, root, epoch, published)"
     " VALUES ($1, $2, $3, $4, 0, $5, 0, 0)"
@@ -82,8 +83,8 @@ _OLDEST_PENDING = (
     " WHERE s.aseq > coalesce(q.aseq, 0)"
 )
 _PENDING = (
-    "SELECT * FROM (SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry"
-    " WHERE stream = ${0} AND aseq > ${1} AND aseq <= ${2} ORDER BY aseq LIMIT {3}) AS pending"
+    "SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry"
+    " WHERE stream = ${0} AND aseq > ${1} AND aseq <= ${2}"
 )
 _ENTRY = "SELECT seq, id, stream, aseq, prev, body_sha256, hash FROM audit_entry WHERE id = $1"
 _INSERT_LEAVES = {
@@ -107,7 +108,7 @@ _AT = f"{_CHECKPOINT} WHERE generation = $1 AND size = $2"
 _COVERING = f"{_CHECKPOINT} WHERE generation = $1 AND size > $2 ORDER BY size LIMIT 1"
 _COSIGNATURES = "SELECT line FROM audit_cosignature WHERE generation = $1 AND size = $2 ORDER BY witness"
 _NEW_COSIGNATURE = "INSERT INTO audit_cosignature (generation, size, witness, line) VALUES ($1, $2, $3, $4)"
-_LEAF = "SELECT leaf_index FROM audit_leaf WHERE generation = $1 AND seq = $2"
+_LEAVES = "SELECT seq, leaf_index FROM audit_leaf WHERE generation = $1 AND seq IN"
 _LEAF_HASHES = (
     "SELECT l.leaf_index, e.hash FROM audit_leaf AS l JOIN audit_entry AS e ON e.seq = l.seq"
     " WHERE l.generation = $1 AND l.leaf_index >= $2 AND l.leaf_index < $3 ORDER BY l.leaf_index"
@@ -121,8 +122,19 @@ async def newest(connection: Connection) -> Tree | None:
 
 async def newest_locked(transaction: Transaction) -> Tree | None:
     """The newest generation, which nobody else changes until the transaction ends."""
-    # SQLite has one writer, which BEGIN IMMEDIATE has already made this one.
-    return _tree(await transaction.fetch_one(_TREE if transaction.engine is Engine.SQLITE else _TREE_LOCKED))
+    if transaction.engine is Engine.SQLITE:
+        # It has one writer, which BEGIN IMMEDIATE has already made this one.
+        return await newest(transaction)
+    while True:
+        locked = _tree(await transaction.fetch_one(_TREE_LOCKED))
+        # Whoever held the lock may have begun another generation, which a statement that waited for it does not see.
+        if locked == await newest(transaction):
+            return locked
+
+
+async def origins(connection: Connection) -> list[str]:
+    """What the log was called, the original first."""
+    return [row["origin"] for row in await connection.fetch(_ORIGINS)]
 
 
 async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_entry_id: str | None) -> None:
@@ -160,20 +172,29 @@ async def oldest_pending(connection: Connection, generation: int) -> int | None:
     return None if row is None else row["time"]
 
 
-async def pending(connection: Connection, streams: Sequence[Behind], limit: int) -> list[PendingEntry]:
-    """The next entries of these streams, each stream's in its order; at most `limit`."""
+def cut(streams: Iterable[Behind], limit: int) -> list[Behind]:
+    """The first of these streams, the last of them shortened, so that together they want `limit` entries at most."""
+    taken: list[Behind] = []
+    for one in streams:
+        if not limit:
+            break
+        wanted = min(one.aseq - one.sequenced, limit)
+        taken.append(replace(one, aseq=one.sequenced + wanted))
+        limit -= wanted
+    return taken
+
+
+async def pending(connection: Connection, streams: Sequence[Behind]) -> list[PendingEntry]:
+    """The entries of these streams that the tree does not hold, each stream's in its order."""
     found: list[PendingEntry] = []
     for some in _portions(streams):
         pieces, values = [], list[str | int]()
         for at, one in enumerate(some):
-            pieces.append(_PENDING.format(3 * at + 1, 3 * at + 2, 3 * at + 3, limit))
+            pieces.append(_PENDING.format(3 * at + 1, 3 * at + 2, 3 * at + 3))
             values += [one.stream, one.sequenced, one.aseq]
         rows = await connection.fetch(" UNION ALL ".join(pieces), *values)
         found += [_pending(row) for row in rows]
-        if len(found) >= limit:
-            break
-    # The pieces come in any order; each is sorted in itself.
-    return sorted(found, key=lambda entry: (entry.stream, entry.aseq))[:limit]
+    return sorted(found, key=lambda entry: (entry.stream, entry.aseq))
 
 
 async def entry_with_id(connection: Connection, entry_id: str) -> PendingEntry | None:
@@ -237,10 +258,14 @@ async def insert_cosignature(transaction: Transaction, generation: int, size: in
     await transaction.execute(_NEW_COSIGNATURE, generation, size, witness, line)
 
 
-async def leaf_index(connection: Connection, generation: int, seq: int) -> int | None:
-    """Where an entry stands in the tree; None while it does not."""
-    row = await connection.fetch_one(_LEAF, generation, seq)
-    return None if row is None else int(row["leaf_index"])
+async def leaf_indexes(connection: Connection, generation: int, seqs: Sequence[int]) -> dict[int, int]:
+    """Where entries stand in the tree, by their numbers; those that do not yet are absent."""
+    found: dict[int, int] = {}
+    for some in _portions(seqs):
+        places = ", ".join(f"${at + 2}" for at in range(len(some)))
+        rows = await connection.fetch(f"{_LEAVES} ({places})", generation, *some)
+        found |= {row["seq"]: row["leaf_index"] for row in rows}
+    return found
 
 
 async def leaf_entries(connection: Connection, generation: int, start: int, end: int) -> list[bytes]:
@@ -256,18 +281,7 @@ def _portions(whole: Sequence[T]) -> Iterable[Sequence[T]]:
 
 
 def _tree(row: Row | None) -> Tree | None:
-    if row is None:
-        return None
-    return Tree(
-        generation=row["generation"],
-        origin=row["origin"],
-        vkey=row["vkey"],
-        first_entry_id=row["first_entry_id"],
-        size=row["size"],
-        root=bytes(row["root"]),
-        epoch=row["epoch"],
-        published=row["published"],
-    )
+    return None if row is None else Tree(**(dict(row) | {"root": bytes(row["root"])}))
 
 
 def _pending(row: Row) -> PendingEntry:

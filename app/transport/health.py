@@ -65,7 +65,7 @@ async def _passes(check: Check) -> bool:
         return False
 
 
-def checks_of(database: Database, store_url: str) -> dict[str, Check]:
+def checks_of(database: Database, store_url: str, is_signed: Check) -> dict[str, Check]:
     """What must hold before a request is sent here."""
     path = sqlite_path(store_url)
 
@@ -92,6 +92,7 @@ def checks_of(database: Database, store_url: str) -> dict[str, Check]:
         "guards": is_guarded,
         "writing": writes_go_on,
         "disk": has_room,
+        "notary": is_signed,
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app import __version__
+from app.services.signing import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -68,6 +69,15 @@ class Metrics:
     def watch_units(self, oldest_wait_seconds: Callable[[], float]) -> None:
         """Ask this at every reading."""
         self._oldest_wait.set_function(oldest_wait_seconds)
+
+    def watch_signing(self, state: Callable[[], State]) -> None:
+        """Ask this at every reading."""
+        leads = self._gauge("notary_leads", "1 where this process signs the log.")
+        refuses = self._gauge("notary_refuses", "1 where this process refuses to sign the log.")
+        size = self._gauge("log_signed_size", "Leaves under the newest checkpoint that this process signed.")
+        leads.set_function(lambda: float(state().leads))
+        refuses.set_function(lambda: float(state().refusal is not None))
+        size.set_function(lambda: float(state().size))
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Protocol, cast
 
@@ -18,7 +18,8 @@ from app.store.url import sqlite_path
 
 TABLES = (
     "audit_stream", "audit_entry", "audit_body", "audit_disclosure", "account", "certificate", "x509_certificate",
-    "certificate_tombstone", "api_key", "portal_user", "idempotency_key",
+    "certificate_tombstone", "api_key", "portal_user", "idempotency_key", "audit_tree", "audit_leaf",
+    "audit_sequenced", "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_removal",
 )  # fmt: skip
 
 
@@ -38,6 +39,9 @@ class Owner(Protocol):
     async def execute(self, sql: str, *args: object) -> None:
         """Run one statement, with `$1, $2 …` placeholders."""
 
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for each row of values."""
+
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         """All rows."""
 
@@ -49,6 +53,17 @@ class Owner(Protocol):
 
     async def put_guards_back(self) -> None:
         """What was taken away, as somebody would who hides what they did."""
+
+
+@asynccontextmanager
+async def unguarded(url: str) -> AsyncIterator[Owner]:
+    """The owner in a transaction without guards, which is committed with the guards back in their places."""
+    async with owning(url) as owner:
+        await owner.execute("BEGIN")
+        await owner.take_guards_away()
+        yield owner
+        await owner.put_guards_back()
+        await owner.execute("COMMIT")
 
 
 @asynccontextmanager
@@ -109,6 +124,10 @@ class SqliteOwner:
         """See `Owner.execute`."""
         self._raw.execute(native(sql), args)
 
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """See `Owner.execute_many`."""
+        self._raw.executemany(native(sql), rows)
+
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         """See `Owner.fetch`."""
         return cast("Sequence[Row]", self._raw.execute(native(sql), args).fetchall())
@@ -147,6 +166,10 @@ class PostgresOwner:
         """See `Owner.execute`."""
         await self._connection.execute(sql, *args)
 
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """See `Owner.execute_many`."""
+        await self._connection.executemany(sql, rows)
+
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         """See `Owner.fetch`."""
         return cast("Sequence[Row]", await self._connection.fetch(sql, *args))
@@ -166,6 +189,8 @@ class PostgresOwner:
 
     async def put_guards_back(self) -> None:
         """See `Owner.put_guards_back`."""
+        # Deferred checks of what was changed meanwhile stand in the way of ALTER TABLE.
+        await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         await self._switch("ENABLE ALWAYS")
 
     async def _switch(self, how: str) -> None:

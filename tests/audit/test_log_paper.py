@@ -57,7 +57,7 @@ async def test_an_export_can_be_checked_with_a_shell_alone(
 
 @pytest.mark.parametrize("query", QUERIES)
 async def test_the_queries_run(lived: Lived, query: str) -> None:
-    columns = set(StoredEntry.__slots__) | {"entries", "subject_id"}
+    columns = set(StoredEntry._fields) | {"entries", "subject_id"}
     found = await lived.owner.fetch(query)
 
     assert all(set(dict(row)) <= columns for row in found)

@@ -85,7 +85,7 @@ def test_the_exact_body_can_be_cut_out_of_a_line_of_evidence(name: str) -> None:
 
 
 def test_a_body_that_was_archived_is_null_in_a_line_of_evidence() -> None:
-    without = replace(stored("certificate.upload"), body=None)
+    without = stored("certificate.upload")._replace(body=None)
 
     assert json.loads(evidence_line(without))["body"] is None
     assert record_of(without).target_name is None

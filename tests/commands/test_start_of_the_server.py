@@ -37,6 +37,10 @@ BAD = {
     "max_requests": "0",
     "drain_seconds": "301",
     "trusted_proxies": "proxy.example",
+    "notary": "perhaps",
+    "log_origin": "a log",
+    "log_key_file": "",
+    "checkpoint_file": "",
     "metrics": "public",
     "metrics_token": "hunter2",
 }

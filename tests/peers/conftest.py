@@ -1,4 +1,4 @@
-"""Node.js, and other people's GraphQL in it."""
+"""Node.js with other people's programs in it, and a log for them to verify."""
 
 import asyncio
 import hashlib
@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +21,8 @@ import pytest_asyncio
 
 from scripts.setup_environment import is_usable_node, node_version
 from tests.peers.clean_machine import Clean
+from tests.peers.log_directory import LogFiles
+from tests.peers.log_promises import Serve
 from tests.serving import Served, serving
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +101,30 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     place = tmp_path_factory.mktemp("served")
     async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def log_files(tmp_path_factory: pytest.TempPathFactory) -> LogFiles:
+    """A log as files, and the same with flaws."""
+    return LogFiles.write(tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Serves a directory as any web server does, for as long as it is looked at."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    @contextmanager
+    def serve(directory: Path) -> Iterator[str]:
+        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+
+    return serve
 
 
 @pytest.fixture

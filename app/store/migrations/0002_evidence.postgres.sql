@@ -65,8 +65,12 @@ BEGIN
             RETURN NEW;
         END IF;
     ELSIF NEW.generation = OLD.generation AND NEW.origin = OLD.origin AND NEW.vkey = OLD.vkey
-          AND NEW.first_entry_id IS NOT DISTINCT FROM OLD.first_entry_id AND NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch
-          AND NEW.published >= OLD.published AND (NEW.size > OLD.size OR NEW.root = OLD.root)
+          AND NEW.first_entry_id IS NOT DISTINCT FROM OLD.first_entry_id
+          AND NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch AND NEW.published >= OLD.published
+          AND (NEW.size > OLD.size OR NEW.root = OLD.root)
+          AND (NEW.published = OLD.published OR EXISTS (
+            SELECT 1 FROM audit_checkpoint WHERE generation = NEW.generation AND size = NEW.published
+          ))
           AND NOT EXISTS (SELECT 1 FROM audit_tree WHERE generation > OLD.generation) THEN
         RETURN NEW;
     END IF;
@@ -171,4 +175,25 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', guard.relname, guard.tgname);
     END LOOP;
+END $$;
+
+-- As before, but for the lock: who waited for another to make the partition did not see it, because no advisory lock
+-- makes a session look at the catalog again, and the first entries of a month failed with "already exists".
+CREATE OR REPLACE FUNCTION audit_ensure_month(wanted INTEGER) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    part TEXT := 'audit_body_' || wanted;
+    following INTEGER := CASE WHEN wanted % 100 = 12 THEN wanted + 89 ELSE wanted + 1 END;
+BEGIN
+    -- Making a partition takes this lock in any case.
+    LOCK TABLE audit_body IN ACCESS EXCLUSIVE MODE;
+    IF to_regclass(part) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF audit_body FOR VALUES FROM (%s) TO (%s)', part, wanted, following);
+    EXECUTE format(
+        'CREATE TRIGGER audit_body_no_truncate BEFORE TRUNCATE ON %I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse(''audit_body'')', part
+    );
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER audit_body_no_truncate', part);
 END $$;

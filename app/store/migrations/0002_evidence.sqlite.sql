@@ -72,8 +72,12 @@ END;
 CREATE TRIGGER audit_tree_forward BEFORE UPDATE ON audit_tree BEGIN
     SELECT RAISE(ABORT, 'audit_tree_append_only')
     WHERE NEW.generation <> OLD.generation OR NEW.origin <> OLD.origin OR NEW.vkey <> OLD.vkey
-       OR NEW.first_entry_id IS NOT OLD.first_entry_id OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch
-       OR NEW.published < OLD.published OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
+       OR NEW.first_entry_id IS NOT OLD.first_entry_id
+       OR NEW.size < OLD.size OR NEW.epoch < OLD.epoch OR NEW.published < OLD.published
+       OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
+       OR (NEW.published > OLD.published AND NOT EXISTS (
+            SELECT 1 FROM audit_checkpoint WHERE generation = NEW.generation AND size = NEW.published
+       ))
        OR EXISTS (SELECT 1 FROM audit_tree WHERE generation > OLD.generation);
 END;
 CREATE TRIGGER audit_tree_no_delete BEFORE DELETE ON audit_tree BEGIN
@@ -115,12 +119,13 @@ CREATE TRIGGER audit_tile_new BEFORE INSERT ON audit_tile BEGIN
     SELECT RAISE(ABORT, 'audit_tile_append_only')
     WHERE EXISTS (
         SELECT 1 FROM audit_tile WHERE generation = NEW.generation AND level = NEW.level AND number = NEW.number
-    );
+    ) OR EXISTS (SELECT 1 FROM audit_tile WHERE rowid = NEW.rowid);
 END;
 CREATE TRIGGER audit_tile_forward BEFORE UPDATE ON audit_tile BEGIN
     SELECT RAISE(ABORT, 'audit_tile_append_only')
     WHERE NEW.generation <> OLD.generation OR NEW.level <> OLD.level OR NEW.number <> OLD.number
-       OR length(NEW.hashes) <= length(OLD.hashes) OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes;
+       OR NEW.rowid <> OLD.rowid OR length(NEW.hashes) <= length(OLD.hashes)
+       OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes;
 END;
 CREATE TRIGGER audit_tile_no_delete BEFORE DELETE ON audit_tile BEGIN
     SELECT RAISE(ABORT, 'audit_tile_append_only');

@@ -10,9 +10,11 @@ import strawberry
 
 from app import __version__
 from app.actor import Actor, Origin
+from app.audit.proof import Receipt
 from app.clock import Clock
 from app.services.audit_log import ReadAuditLog
 from app.services.door import Door, Recorded, Repeatable
+from app.services.receipts import awaited_receipts
 from app.settings import Settings
 from app.store.connection import Connection
 from app.store.database import Database
@@ -65,7 +67,10 @@ class Context:
     def renew(self, now: datetime | None = None) -> None:
         """Forget what was read: before every act of an operation, and every event of a subscription."""
         self.now = now or self.now
-        self.loaders = Loaders(self.connection, self.account_id, self.now)
+        self.loaders = Loaders(self.connection, self.account_id, self.now, self._receipts)
+
+    async def _receipts(self, entries: Mapping[int, bytes]) -> dict[int, Receipt]:
+        return await awaited_receipts(self.services.database, entries)
 
     def origin_at(self, path: str) -> Origin:
         """The origin of one field: two aliases of a document are two acts."""

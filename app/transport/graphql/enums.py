@@ -35,6 +35,13 @@ class AuditOutcome(StrEnum):
     FAILED = "failed"
 
 
+@unique
+class ReceiptAbsence(StrEnum):
+    """Why an entry has no receipt."""
+
+    NOT_YET_SIGNED = "NOT_YET_SIGNED"
+
+
 enumeration(
     OrderDirection,
     "OrderDirection",
@@ -60,6 +67,15 @@ enumeration(
         AuditOutcome.SUCCEEDED: "It was done.",
         AuditOutcome.REFUSED: "It was refused; nothing changed.",
         AuditOutcome.FAILED: "It failed, and the fault is ours; nothing changed.",
+    },
+)
+enumeration(
+    ReceiptAbsence,
+    "ReceiptAbsence",
+    "Why there is no receipt.",
+    {
+        ReceiptAbsence.NOT_YET_SIGNED: "No checkpoint came to cover the entry within three seconds. It stands all"
+        " the same: ask again later, and look at `health` if that does not help.",
     },
 )
 enumeration(

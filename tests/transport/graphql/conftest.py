@@ -1,9 +1,12 @@
 """Whole operations on a real database, as callers of two accounts."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from app.services.signing import Signing
 from app.store.database import Database
 from tests.checks import check_log
 from tests.house import House
@@ -15,6 +18,16 @@ async def house(database: Database) -> AsyncIterator[House]:
     """A door on a database of this test's own, whose log is verified when the test is over."""
     yield House(database)
     await check_log(database)
+
+
+@pytest.fixture
+async def signing(house: House, tmp_path: Path) -> AsyncIterator[Signing]:
+    """Somebody who signs the log, at once when asked."""
+    signing = house.signing(tmp_path)
+    running = asyncio.create_task(signing.run())
+    yield signing
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ ARGUMENTS = {
     "nodes": '(ids: ["crt_0"])',
     "certificate": '(by: {name: "fleet"})',
     "previewCertificate": '(input: {usage: ENROLLMENT, source: {pem: ""}})',
+    "auditInclusionProof": '(id: "evt_0")',
+    "auditConsistencyProof": "(fromTreeSize: 0)",
     "uploadCertificate": '(input: {name: "fleet", usage: ENROLLMENT, source: {pem: ""}})',
     "updateCertificate": '(input: {id: "crt_0"})',
     "setCertificateStatus": '(input: {id: "crt_0", status: ACTIVE})',

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pytest
 from graphql import get_named_type
 
+from app.transport.graphql.scalars import write_instant
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
@@ -18,6 +20,8 @@ EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
     ("X509Certificate", "pathLength"),
+    # Only where nobody signs: test_evidence.py.
+    ("AuditEvent", "receiptAbsence"),
 }
 ERRORS = {
     "CertificateRejectedError",
@@ -61,16 +65,22 @@ def seen_in(data: Data, found: set[tuple[str, str]]) -> None:
 
 async def answers(furnished: Furnished) -> list[Data]:
     admin = furnished.admin
+    # Whoever asks for a receipt waits for a checkpoint.
+    await admin("query($id: ID!) { node(id: $id) { ... on AuditEvent { receipt } } }", id=furnished.event)
     admin.budget = Budget()  # type: ignore[assignment]  # it has what a budget has
     old, new = renewals("acme CA 2")
     queries = {
         "viewer": "",
+        "account": "(asOf: {treeSize: 1})",
         "node": f'(id: "{furnished.certificate}")',
         "nodes": f'(ids: ["{furnished.event}", "{furnished.api_key}", "{furnished.account}"])',
         "certificate": '(by: {name: "old"})',
-        "certificates": "(first: 10)",
+        "certificates": f'(first: 10, asOf: {{time: "{write_instant(admin.house.clock.now)}"}})',
         "previewCertificate": "(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})",
         "auditEvents": "(first: 50)",
+        "auditCheckpoint": "",
+        "auditInclusionProof": f'(id: "{furnished.event}")',
+        "auditConsistencyProof": "(fromTreeSize: 1)",
         "apiKeys": "(first: 10)",
         "rateLimit": "",
         "health": "",
@@ -107,6 +117,7 @@ async def outcomes(furnished: Furnished) -> list[Data]:
     return data
 
 
+@pytest.mark.usefixtures("signing")
 async def test_every_field_has_a_value_somewhere(house: House) -> None:
     furnished = await furnish(house, "acme")
     found: set[tuple[str, str]] = set()

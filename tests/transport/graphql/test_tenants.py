@@ -5,6 +5,7 @@ Seen to fail with the account left out of the query that reads records by their 
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "certificate.by.id",
         "auditEvents.filterBy.targetIds",
         "auditEvents.filterBy.actorIds",
+        "auditInclusionProof.id",
         "updateCertificate.input.id",
         "setCertificateStatus.input.id",
         "deleteCertificate.input.id",
@@ -65,10 +67,11 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_anothers_id_is_answered_as_nothings(house: House, kind: str) -> None:
+async def test_anothers_id_is_answered_as_nothings(house: House, tmp_path: Path, kind: str) -> None:
     mine, others = await furnish(house, "acme"), await furnish(house, "umbrella")
     theirs = str(getattr(others, kind))
     nothing = f"{theirs[:4]}{NOTHING}"
+    await house.signing(tmp_path).once()
     before = await everything_of(others)
     for place in PLACES:
         assert await answer(mine.admin, place, theirs) == await answer(mine.admin, place, nothing), place.name
@@ -83,6 +86,7 @@ OWN = (
     ("nodes.ids", "certificate"),
     ("certificate.by.id", "certificate"),
     ("auditEvents.filterBy.targetIds", "certificate"),
+    ("auditInclusionProof.id", "event"),
     ("updateCertificate.input.id", "certificate"),
     ("setCertificateStatus.input.id", "certificate"),
     ("deleteCertificate.input.id", "certificate"),
@@ -90,8 +94,9 @@ OWN = (
 )
 
 
-async def test_ones_own_id_is_answered_otherwise(house: House) -> None:
+async def test_ones_own_id_is_answered_otherwise(house: House, tmp_path: Path) -> None:
     mine = await furnish(house, "acme")
+    await house.signing(tmp_path).once()
     for name, kind in OWN:
         place = next(place for place in PLACES if place.name == name)
         own = str(getattr(mine, kind))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import orjson
 import strawberry
+from strawberry import UNSET
 
 from app.actor import Scope
 from app.store.paging import Page
@@ -16,12 +17,15 @@ from app.transport.graphql.connections import PageInfo, write_cursor
 from app.transport.graphql.context import Context, Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.entry_view import Change, EntryView
-from app.transport.graphql.enums import AuditOutcome
+from app.transport.graphql.enums import AuditOutcome, ReceiptAbsence
 from app.transport.graphql.ids import TARGETS, Kind
+from app.transport.graphql.inputs import given
+from app.transport.graphql.proofs import inclusion_proof
 from app.transport.graphql.scalars import SafeInt, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.actors import Actor
+from app.transport.graphql.types.evidence import AuditInclusionProof
 from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readable
 
 if TYPE_CHECKING:
@@ -69,7 +73,9 @@ class AuditEvent(Node):
         " is personal."
     )
     reason: str | None = attribute("The reason the caller gave.")
-    changes: list[AuditChange] = attribute("What changed, field by field.")
+    changes: list[AuditChange] = attribute(
+        "What changed, field by field: all that the log says of an object, without what was erased."
+    )
     request_id: str | None = attribute("The request it came with, to match against other logs.")
     client_address: str | None = attribute("The address that the request came from; null once it was erased.")
     canonical_json: str | None = attribute(
@@ -87,6 +93,34 @@ class AuditEvent(Node):
         """What it was done to; null when it is not there any more, or when the caller may not read its kind."""
         found: Any = await fetch_readable(info.context, self.target_id)
         return found  # type: ignore[no-any-return]  # the kinds of a target are those of the union
+
+    @field(PARENT, cost=5)
+    async def receipt(self, info: Info) -> str | None:
+        """That the log holds the entry (C2SP tlog-proof): its leaf, the way to the root, and the signed checkpoint.
+
+        Asking for it waits for the checkpoint that covers the entry, three seconds at most; null after that, and
+        `receiptAbsence` says why.
+        """
+        found = await info.context.loaders.receipts.load((self.row.seq, self.row.hash))
+        return None if found is None else str(found)
+
+    @field(PARENT, cost=5)
+    async def receipt_absence(self, info: Info) -> ReceiptAbsence | None:
+        """Why there is no `receipt`, waiting as it does; null where there is one."""
+        found = await info.context.loaders.receipts.load((self.row.seq, self.row.hash))
+        return ReceiptAbsence.NOT_YET_SIGNED if found is None else None
+
+    @field(PARENT, cost=5)
+    async def inclusion_proof(
+        self,
+        info: Info,
+        tree_size: Annotated[
+            SafeInt | None,
+            strawberry.argument(description="The size to prove against; the newest checkpoint's when absent."),
+        ] = UNSET,
+    ) -> AuditInclusionProof | None:
+        """Where the entry stands in the tree, and the way to its root; null while no checkpoint covers it."""
+        return await inclusion_proof(info.context, self.row, given(tree_size))
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
@@ -137,14 +171,16 @@ class AuditEventConnection:
 
     @field(PARENT, cost=5)
     async def total_count(self) -> int | None:
-        """How many match in all; null over 10,000."""
+        """How many match in all; null over 10,000, and where a `text` would have to be looked for in more."""
         return await self.count()
 
     @classmethod
     def of(cls, page: Page[EntryRow], count: Callable[[], Awaitable[int | None]]) -> Self:
         """The page as the schema shows it; `count` is asked only for those who want to know."""
         edges = [AuditEventEdge.of(row) for row in page.rows]
-        return cls(edges=edges, page_info=PageInfo.of(page, [edge.cursor for edge in edges]), count=count)
+        reached = None if page.reached is None else entry_cursor(page.reached)
+        info = PageInfo.of(page, [edge.cursor for edge in edges], reached)
+        return cls(edges=edges, page_info=info, count=count)
 
 
 async def _fetch_event(context: Context, entry_id: str) -> AuditEvent | None:

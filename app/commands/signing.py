@@ -1,0 +1,41 @@
+"""`anchorage notary`: the log's signer as a process of its own."""
+
+import asyncio
+import signal
+
+from app.commands.running import UNUSABLE, guarded, load_settings, say, stop
+from app.installation import Installation, ensure_data_dir, opened
+from app.settings import Settings
+from app.store.connection import CannotOpen
+from app.store.database import Role
+from app.store.schema import pending
+from app.store.url import sqlite_path
+from app.transport.log_lines import configure
+
+
+def notary() -> None:
+    """Sign the log until interrupted, as the only one of all processes; the others stand by. For PostgreSQL."""
+    settings = load_settings()
+    if sqlite_path(settings.store_url) is not None:
+        stop("On SQLite the server signs the log: a notary of its own is for PostgreSQL.", UNUSABLE)
+    configure(settings.log_format)
+    guarded(_signing(settings))
+
+
+async def _signing(settings: Settings) -> None:
+    ensure_data_dir(settings)
+    async with opened(settings, role=Role.BESIDE) as installation:
+        if await pending(installation.database):
+            raise CannotOpen("The database is not at this program's version: run `anchorage migrate` first.")
+        say.print(f"Signing the log for {settings.node}. Stop with Ctrl-C.", markup=False)
+        await _until_told(installation)
+
+
+async def _until_told(installation: Installation) -> None:
+    signing = asyncio.create_task(installation.signing.run(), name="notary")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, signing.cancel)
+    await asyncio.wait([signing])
+    if not signing.cancelled():
+        # It never ends by itself: whatever ended it is for the operator to see.
+        signing.result()

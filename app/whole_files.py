@@ -1,0 +1,52 @@
+"""Files that are there whole or not at all, whoever ends the process in between."""
+
+import os
+import secrets
+from pathlib import Path
+
+SECRET_MODE = 0o600
+
+
+def kept(path: Path, fresh: str) -> str:
+    """The line that the file holds, or the fresh one, which it then holds. Of several that begin at once, one wins.
+
+    Nobody but the file's owner may read it. Raises OSError.
+    """
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        _write(unfinished, f"{fresh}\n", SECRET_MODE)
+        # Not a renaming, which would replace the file of another process.
+        path.hardlink_to(unfinished)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync(path.parent)
+    return fresh
+
+
+def replace(path: Path, text: str, mode: int) -> None:
+    """Let the file hold this text instead of what it held, and do not return before it lasts. Raises OSError."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        _write(unfinished, text, mode)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,40 @@
+"""What every program that verifies logs must say about ours. Its tests are those of a class that derives from this."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from tests.peers.log_directory import SIZE, LogFiles
+
+Verify = Callable[..., list[dict[str, Any]]]
+"""Runs a program: the verifier key and the places of logs and receipts; answers what it says of each place."""
+
+Serve = Callable[[Path], AbstractContextManager[str]]
+
+
+class LogPromises:
+    """The tests. Each needs the fixture `verify`, a program."""
+
+    def test_every_leaf_of_a_log_is_verified_whatever_its_size(self, verify: Verify, log_files: LogFiles) -> None:
+        said = verify(log_files.vkey, *log_files.logs.values())
+
+        assert said == [{"verified": size} for size in log_files.logs]
+        assert max(log_files.logs) == SIZE
+
+    def test_a_log_is_verified_where_it_is_served(self, verify: Verify, log_files: LogFiles, serve: Serve) -> None:
+        with serve(log_files.logs[SIZE]) as address:
+            assert verify(log_files.vkey, address) == [{"verified": SIZE}]
+
+    def test_receipts_are_verified(self, verify: Verify, log_files: LogFiles) -> None:
+        assert verify(log_files.vkey, *log_files.receipts) == [{"verified": 1}] * len(log_files.receipts)
+
+    def test_a_log_or_a_receipt_with_one_flaw_is_refused(self, verify: Verify, log_files: LogFiles) -> None:
+        said = dict(zip(log_files.flaws, verify(log_files.vkey, *log_files.flaws.values()), strict=True))
+
+        assert {flaw: answer for flaw, answer in said.items() if "refused" not in answer} == {}
+
+    def test_a_log_is_refused_by_who_trusts_another_key(self, verify: Verify, log_files: LogFiles) -> None:
+        said = verify(log_files.other_vkey, log_files.logs[SIZE], log_files.receipts[0])
+
+        assert ["refused" in answer for answer in said] == [True, True]
