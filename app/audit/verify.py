@@ -16,7 +16,8 @@ from app.audit.examine import Examined, examine, misplaced
 from app.audit.removals import Removals
 from app.audit.replay import Replay
 from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Strays, Stretch, Verification, owner
-from app.audit.verify_tree import TreeSource, Trusted, verify_trees
+from app.audit.stored_tree import TreeSource
+from app.audit.verify_tree import Trusted, verify_trees
 
 Progress = Callable[[int, int], None]
 """Told how many entries are done, of how many."""

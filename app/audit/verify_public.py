@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from app.audit.checkpoint import Checkpoint, Note, NoteInvalid, VerifierKey
 from app.audit.merkle import HASH_BYTES, Node, ProofInvalid, consistency_nodes, fold, require_consistent
+from app.audit.regrown import Regrown
 from app.audit.stored import Code, Finding, Findings
 from app.audit.tiles import (
     HEIGHT,
@@ -25,7 +26,7 @@ from app.audit.tiles import (
     unbundle,
     width_of,
 )
-from app.audit.verify_tree import GrowingTree, Trusted
+from app.audit.verify_tree import Trusted
 
 CHECKPOINT, VKEY, TILES = "checkpoint", "vkey", "tile"
 FETCHED_AHEAD = 8
@@ -151,8 +152,8 @@ class _Checking:
     log: PublicLog
     findings: Findings
     marks: set[int]
-    grown: GrowingTree = field(default_factory=GrowingTree)
-    roots: dict[int, bytes] = field(default_factory=lambda: {0: GrowingTree().root()})
+    grown: Regrown = field(default_factory=Regrown)
+    roots: dict[int, bytes] = field(default_factory=lambda: {0: Regrown().root()})
 
     def take(self, path: TilePath, content: bytes) -> bool:
         """Check the next tile, or add the next bundle's entries; whether it can go on."""
@@ -191,7 +192,7 @@ class _Checking:
             self.findings.add(Finding(Code.LEAF_MISSING, message))
             return False
         for one in leaves:
-            self.grown.append(one)
+            self.grown.append([one])
             if self.grown.size in self.marks:
                 self.roots[self.grown.size] = self.grown.root()
         return True

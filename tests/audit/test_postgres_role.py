@@ -77,7 +77,7 @@ async def test_it_can_remove_what_may_go_and_says_who_clears_the_files(modest: D
     await world.door.perform(world.operator_of_all, DropArchived(month, "0" * 64, 0, 1_000_000), world.origin())
 
     await check_log(modest)
-    left = await leftovers.clear(re.sub(r"//\w+@", f"//{ROLE}@", migrated_url))
+    left = await leftovers.clear(re.sub(r"//\w+@", f"//{SERVER}@", migrated_url))
     assert left is not None
     assert "VACUUM (FULL) audit_disclosure, portal_user" in left
     assert await leftovers.clear(migrated_url) is None
