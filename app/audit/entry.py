@@ -55,8 +55,8 @@ class Result(StrEnum):
 class Act:
     """What one entry says, before it has a place in a stream.
 
-    `before` and `after` are the object's states. `extra` stands in `change` where no object changed, for example the
-    count of a burst of refusals.
+    `before` and `after` are the object's states. `extra` stands in `change` beside them, or alone where no object
+    changed: for example the count of a burst of refusals.
     """
 
     id: str
@@ -97,6 +97,7 @@ class Act:
             before=event.before,
             after=event.after,
             reason=reason,
+            extra=event.extra,
         )
 
 
@@ -188,13 +189,12 @@ def system_stream(client: str) -> str:
 
 
 def _change(act: Act) -> JsonValue:
-    if act.extra is not None:
-        return act.extra
     if act.before is None and act.after is None:
-        return None
+        return act.extra
     return {
         "before": None if act.before is None else _bounded_fields(act.before.public()),
         "after": None if act.after is None else _bounded_fields(act.after.public()),
+        **(act.extra or {}),
     }
 
 

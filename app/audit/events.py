@@ -7,7 +7,7 @@ that every kind leaves in the log are pinned by a vector test.
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, State, Target, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, State, Target, UserState
 
 
 class Event(Protocol):
@@ -27,12 +27,27 @@ class Event(Protocol):
     def after(self) -> State | None:
         """The object after; None where there is none."""
 
+    @property
+    def extra(self) -> Json | None:
+        """What else the entry's `change` says, for example a count; None where that is all."""
+
 
 S = TypeVar("S", bound=State)
 
 
+class _Plain:
+    """An act that its states say all of."""
+
+    __slots__ = ()
+
+    @property
+    def extra(self) -> Json | None:
+        """Nothing."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class _Created(Generic[S]):
+class _Created(_Plain, Generic[S]):
     after: S
 
     @property
@@ -47,7 +62,7 @@ class _Created(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed(Generic[S]):
+class _Changed(_Plain, Generic[S]):
     before: S
     after: S
 
@@ -58,7 +73,7 @@ class _Changed(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Deleted(Generic[S]):
+class _Deleted(_Plain, Generic[S]):
     before: S
 
     @property
@@ -73,7 +88,7 @@ class _Deleted(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Noted:
+class _Noted(_Plain):
     """An act that changes no object."""
 
     @property
@@ -212,6 +227,75 @@ class DatabaseMigrated(_Noted):
         return Target("installation", None, None, self.version)
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectErased:
+    """The operator removed what the log disclosed of a subject: so many disclosures, which stood in so many entries.
+
+    Where the subject is a person who may sign in, `before` and `after` are that person, whose name was replaced.
+    """
+
+    kind: ClassVar[str] = "audit.erasure"
+    subject_id: str
+    entries: int
+    disclosures: int
+    before: UserState | None = None
+    after: UserState | None = None
+
+    @property
+    def target(self) -> Target:
+        """The subject, unnamed."""
+        return Target("subject", self.subject_id) if self.after is None else self.after.target
+
+    @property
+    def extra(self) -> Json:
+        """How much is gone."""
+        return {"entries": self.entries, "disclosures": self.disclosures}
+
+
+@dataclass(frozen=True, slots=True)
+class MonthArchived(_Noted):
+    """The operator removed bodies of a month (2026-01), with their disclosures, which stand in this file."""
+
+    kind: ClassVar[str] = "audit.retention"
+    month: str
+    bodies: int
+    disclosures: int
+    archive_sha256: str
+
+    @property
+    def target(self) -> Target:
+        """The month."""
+        return Target("audit_month", self.month)
+
+    @property
+    def extra(self) -> Json:
+        """How much is gone, and where it is."""
+        return {"bodies": self.bodies, "disclosures": self.disclosures, "archive_sha256": self.archive_sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecovered(_Noted):
+    """The operator began a new origin of the log, because the database can no longer continue what was signed.
+
+    `previous` are the checkpoints, as notes, that it does not continue.
+    """
+
+    kind: ClassVar[str] = "audit.recover"
+    generation: int
+    origin: str
+    previous: tuple[str, ...]
+
+    @property
+    def target(self) -> Target:
+        """The log by its new origin."""
+        return Target("log_origin", None, self.origin, self.generation)
+
+    @property
+    def extra(self) -> Json:
+        """What was signed before."""
+        return {"generation": self.generation, "origin": self.origin, "previous": list[JsonValue](self.previous)}
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -228,6 +312,9 @@ EVENTS: tuple[type[Event], ...] = (
     AuditLogRead,
     AuditLogExported,
     DatabaseMigrated,
+    SubjectErased,
+    MonthArchived,
+    LogRecovered,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -44,6 +44,7 @@ class Code(StrEnum):
     CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
     CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
     GUARD_MISSING = "GUARD_MISSING"
+    REMOVAL_DIFFERS = "REMOVAL_DIFFERS"
     LEAF_MISSING = "LEAF_MISSING"
     LEAF_UNKNOWN = "LEAF_UNKNOWN"
     LEAF_ORDER = "LEAF_ORDER"
@@ -131,14 +132,36 @@ def owner(stream: str) -> str | None:
     return None if name == "sys" else name
 
 
+class RemovalKind(StrEnum):
+    """What was removed with an entry that says so: a subject's disclosures, or bodies of a month."""
+
+    ERASURE = "erasure"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """So many disclosures of a subject, or bodies of a month (2026-01), that the entry at this place removed."""
+
+    kind: RemovalKind
+    target: str
+    count: int
+    stream: str
+    aseq: int
+    entry_id: str
+    time: int
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What lies beside an account's log and decides about its entries.
 
-    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept.
+    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept. `removals` are what
+    entries, of whatever stream, say was erased and archived.
     """
 
     kept_bytes: frozenset[str] = frozenset()
+    removals: Sequence[Removal] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +221,9 @@ class Source(Entries, Protocol):
     async def accounts(self) -> Sequence[str]:
         """Every account that anything belongs to."""
 
+    async def removals(self) -> Sequence[Removal]:
+        """What entries say was erased and archived; each of these entries is in its stream too."""
+
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
 
@@ -228,6 +254,20 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedTree:
+    """The newest generation of the tree: what it covers, and how many checkpoints of it were looked at.
+
+    `compared` is how many checkpoints that were kept elsewhere the log was compared with.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoints: int
+    compared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The answer: how much was looked at, and what was wrong with it."""
 
@@ -236,6 +276,8 @@ class Verification:
     objects: int
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
+    tree: VerifiedTree | None = None
+    removals: Sequence[Removal] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -8,23 +8,40 @@ the newest entries of a stream were cut off together with their effects.
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from app.audit import entry as entries
 from app.audit.examine import Examined, examine, misplaced
+from app.audit.removals import Removals
 from app.audit.replay import Replay
 from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Stretch, Verification, owner
+from app.audit.verify_tree import TreeSource, Trusted, verify_trees
 
 Progress = Callable[[int, int], None]
 """Told how many entries are done, of how many."""
+
+
+class WholeSource(Source, Protocol):
+    """Where the log, the state and the tree are read: all of it as of one instant."""
+
+    @property
+    def tree(self) -> TreeSource:
+        """The Merkle tree over the log."""
+
 
 Examine = Callable[[Sequence[Stretch]], AsyncIterator[Examined]]
 """Examines every stretch, and answers in their order; it may look at several at once."""
 
 
 async def verify(
-    source: Source, progress: Progress = lambda _done, _total: None, examined: Examine | None = None
+    source: WholeSource,
+    progress: Progress = lambda _done, _total: None,
+    examined: Examine | None = None,
+    trusted: Sequence[Trusted] = (),
 ) -> Verification:
-    """Check every stream, then the state of every account against what the log says of it.
+    """Check every stream, the state of every account against what the log says of it, and the tree over the log.
+
+    Every checkpoint of `trusted`, which were kept elsewhere, must be one that the log continues.
 
     Memory does not grow with the length of the log. `examined` looks at the entries where the source does not: it must
     see what the source sees, as of the same instant. Raises what the source and `examined` raise.
@@ -35,16 +52,25 @@ async def verify(
     for head in sorted(heads, key=lambda head: (owner(head.stream) is not None, owner(head.stream) or "", head.stream)):
         by_owner.setdefault(owner(head.stream), []).append((head, await source.stretches(head)))
     every = [stretch for streams in by_owner.values() for _, stretches in streams for stretch in stretches]
-    check = _Check(source, (examined or _by_itself(source))(every), progress, total=sum(head.aseq for head in heads))
+    removals, total = Removals(await source.removals()), sum(head.aseq for head in heads)
+    check = _Check(source, (examined or _by_itself(source))(every), progress, removals, total)
     for head, stretches in by_owner.pop(None, []):
         await check.stream(head, stretches)
     everyone = by_owner.keys() | set(await source.accounts()) | set(check.replay.accounts())
     for account_id in sorted(one for one in everyone if one is not None):
         await check.account(account_id, by_owner.get(account_id, []))
-    await check.whole()
+    for stray in (*removals.differing(), *await source.strays()):
+        check.findings.add(stray)
+    tree = await verify_trees(source.tree, trusted, check.findings)
     progress(check.done, check.total)
     return Verification(
-        len(heads), check.done, check.replay.objects, tuple(check.findings.kept), dict(check.findings.counts)
+        len(heads),
+        check.done,
+        check.replay.objects,
+        tuple(check.findings.kept),
+        dict(check.findings.counts),
+        tree,
+        removals.recorded,
     )
 
 
@@ -61,6 +87,7 @@ class _Check:
     source: Source
     examined: AsyncIterator[Examined]
     progress: Progress
+    removals: Removals
     total: int
     done: int = 0
     findings: Findings = field(default_factory=Findings)
@@ -93,13 +120,9 @@ class _Check:
                 aseq, last = examined.aseq, examined.hash
             self.findings.join(examined.findings)
             self.replay.join(examined.episodes, examined.counted)
+            self.removals.join(examined.removed)
             self.done += examined.entries
             self.progress(self.done, self.total)
         if (head.aseq, head.hash, head.account_id) != (aseq, last, owner(head.stream)):
             message = f"The stream's row says that entry {head.aseq} is its last; its last entry is {aseq}."
             self.findings.add(Finding(Code.HEAD_MISMATCH, message, head.stream, aseq))
-
-    async def whole(self) -> None:
-        """Check what concerns the log as a whole, once every stream was looked at."""
-        for stray in await self.source.strays():
-            self.findings.add(stray)

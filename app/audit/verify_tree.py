@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from app.audit.checkpoint import Checkpoint, Note, NoteInvalid, VerifierKey
 from app.audit.entry import leaf
-from app.audit.stored import Code, Finding, Findings
+from app.audit.stored import Code, Finding, Findings, VerifiedTree
 from app.audit.tiles import HEIGHT, WIDTH, Tile
 
 FIRST_GENERATION = 1
@@ -58,16 +58,6 @@ class Trusted:
     note: Note
     checkpoint: Checkpoint
     kept_in: str
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedTree:
-    """What was found of the newest generation: how much of the log it covers, and the newest checkpoint."""
-
-    origin: str
-    size: int
-    root: bytes
-    checkpoints: int
 
 
 class TreeSource(Protocol):
@@ -198,7 +188,7 @@ class _Check:
         await self._check_end()
         for kept in self.trusted:
             self._check_trusted(kept, roots)
-        return VerifiedTree(self.tree.origin, self.tree.size, self.tree.root, self.count)
+        return VerifiedTree(self.tree.origin, self.tree.size, self.tree.root, self.count, len(self.trusted))
 
     def _takes(self, one: StoredLeaf) -> bool:
         """Add a leaf to the tree that is built; whether it could be."""

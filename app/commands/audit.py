@@ -14,7 +14,8 @@ from app.commands.audit_report import report
 from app.commands.output import Bar
 from app.commands.running import AsJson, load_settings, say, stop
 from app.errors import StoreUnavailable
-from app.services.verification import as_json, verify_url
+from app.services.verification import verify_url
+from app.services.verification_answer import as_json
 from app.store.connection import CannotOpen
 
 commands = typer.Typer(help="Verify, export and report the audit log.", no_args_is_help=True)
@@ -49,6 +50,13 @@ def _show(verification: Verification, *, in_json: bool) -> None:
     hidden = sum(verification.counts.values()) - len(verification.findings)
     if hidden:
         say.print(f"… and {hidden} more.", style="red")
+    for removal in verification.removals:
+        what, verb = {"erasure": ("disclosures", "erased"), "retention": ("bodies", "archived")}[removal.kind.value]
+        say.print(
+            f"{removal.count} {what} of {removal.target} {verb}, by {removal.stream} entry {removal.aseq}",
+            markup=False,
+            style="dim",
+        )
     sys.stdout.write(
         f"{verification.verdict.value}: {verification.entries} entries in {verification.streams} streams,"
         f" {verification.objects} objects of the state\n"

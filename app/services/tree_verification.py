@@ -8,6 +8,7 @@ from app.audit.verify_tree import StoredCheckpoint, StoredLeaf, StoredTree
 from app.store import tree as tree_rows
 from app.store import tree_evidence
 from app.store.connection import Connection
+from app.store.evidence import as_bytes, as_whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class TreeEvidence:
                 origin=str(row["origin"]),
                 vkey=str(row["vkey"]),
                 first_entry_id=row["first_entry_id"],
-                size=row["size"],
-                root=bytes(row["root"]),
+                size=as_whole_number(row["size"]),
+                root=as_bytes(row["root"]),
                 published=row["published"],
             )
             for row in await tree_evidence.trees(self.connection)
@@ -36,11 +37,11 @@ class TreeEvidence:
         async for some in tree_evidence.leaves(self.connection, generation):
             yield [
                 StoredLeaf(
-                    row["leaf_index"],
+                    as_whole_number(row["leaf_index"]),
                     row["stream"],
-                    row["aseq"],
+                    as_whole_number(row["aseq"]),
                     row["id"],
-                    None if row["hash"] is None else bytes(row["hash"]),
+                    None if row["hash"] is None else as_bytes(row["hash"]),
                 )
                 for row in some
             ]
@@ -56,7 +57,7 @@ class TreeEvidence:
     async def checkpoints(self, generation: int) -> AsyncIterator[StoredCheckpoint]:
         """See `TreeSource.checkpoints`."""
         async for row in tree_evidence.checkpoints(self.connection, generation):
-            yield StoredCheckpoint(row["size"], bytes(row["root"]), str(row["note"]))
+            yield StoredCheckpoint(as_whole_number(row["size"]), as_bytes(row["root"]), str(row["note"]))
 
     async def sequenced(self, generation: int) -> Mapping[str, int]:
         """See `TreeSource.sequenced`."""

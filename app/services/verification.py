@@ -1,13 +1,26 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
-from app.audit.stored import Beside, Code, Finding, StoredEntry, StoredHead, StoredState, Stretch, Verification
+from app.audit.removals import recorded
+from app.audit.states import AccountState, ApiKeyState, CertificateState, JsonValue, UserState
+from app.audit.stored import (
+    Beside,
+    Code,
+    Finding,
+    Removal,
+    StoredEntry,
+    StoredHead,
+    StoredState,
+    Stretch,
+    Verification,
+)
 from app.audit.verify import Progress, verify
+from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
+from app.services.tree_verification import TreeEvidence
 from app.services.verification_workers import Workers, processors
 from app.store import evidence
 from app.store.connection import CannotOpen, Connection, Row
@@ -38,22 +51,30 @@ class Sharing:
     stretch: int = STRETCH
 
 
-async def verify_database(database: Database, progress: Progress = lambda _done, _total: None) -> Verification:
+async def verify_database(
+    database: Database, progress: Progress = lambda _done, _total: None, trusted: Sequence[Trusted] = ()
+) -> Verification:
     """Check the whole log of an open database, and that the state is what the log says, in this process alone.
+
+    The log must continue every checkpoint of `trusted`.
 
     Raises StoreUnavailable when it cannot be read to its end.
     """
     async with database.snapshot() as connection:
-        return await verify(Evidence(connection), progress)
+        return await verify(Evidence(connection), progress, trusted=trusted)
 
 
 async def verify_url(
-    url: str, progress: Progress = lambda _done, _total: None, sharing: Sharing | None = None
+    url: str,
+    progress: Progress = lambda _done, _total: None,
+    sharing: Sharing | None = None,
+    trusted: Sequence[Trusted] = (),
 ) -> Verification:
     """Check the log of a database that need not be fit to be served from: its guards may be gone.
 
-    A long log is shared out to a process for each processor, all of which read as of one instant. Raises CannotOpen for
-    a database that is not this program's, and StoreUnavailable when it cannot be read to its end.
+    The log must continue every checkpoint of `trusted`. A long log is shared out to a process for each processor, all
+    of which read as of one instant. Raises CannotOpen for a database that is not this program's, and StoreUnavailable
+    when it cannot be read to its end.
     """
     sharing = sharing or Sharing()
     async with open_snapshot(url) as connection:
@@ -64,8 +85,8 @@ async def verify_url(
         if sharing.processes > 1 and length >= sharing.worth:
             async with Workers.started(url, sharing.processes) as workers:
                 if await share_instant(connection, workers.follow):
-                    return await verify(evidence_of, progress, workers.examined)
-        return await verify(evidence_of, progress)
+                    return await verify(evidence_of, progress, workers.examined, trusted)
+        return await verify(evidence_of, progress, trusted=trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +98,23 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The database as `app.audit.stored.Source`. `stretch`: after how many entries a stream is cut."""
+    """The database as `app.audit.verify.WholeSource`. `stretch`: after how many entries a stream is cut."""
 
     connection: Connection
     stretch: int = STRETCH
+
+    @property
+    def tree(self) -> TreeEvidence:
+        """See `app.audit.verify.WholeSource.tree`."""
+        return TreeEvidence(self.connection)
 
     async def heads(self) -> list[StoredHead]:
         """See `Source.heads`."""
         found = await evidence.heads(self.connection)
         return [
-            StoredHead(row["stream"], row["account_id"], _whole_number(row["aseq"]), _bytes(row["hash"]))
+            StoredHead(
+                row["stream"], row["account_id"], evidence.as_whole_number(row["aseq"]), evidence.as_bytes(row["hash"])
+            )
             for row in found
         ]
 
@@ -108,10 +136,15 @@ class Evidence:
 
     async def beside(self, account_id: str | None) -> Beside:
         """See `Entries.beside`."""
+        removals = await self.removals()
         if account_id is None:
-            return Beside()
+            return Beside(removals=removals)
         kept = await evidence.fingerprints(self.connection, account_id)
-        return Beside(frozenset(_bytes(row["sha256"]).hex() for row in kept))
+        return Beside(frozenset(evidence.as_bytes(row["sha256"]).hex() for row in kept), removals)
+
+    async def removals(self) -> tuple[Removal, ...]:
+        """See `Source.removals`."""
+        return recorded(stored_entry(*found) for found in await evidence.removals(self.connection))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -121,7 +154,7 @@ class Evidence:
     async def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """See `Source.certificates`."""
         async for row in evidence.ders(self.connection, account_id):
-            yield _bytes(row["sha256"]), _bytes(row["der"])
+            yield evidence.as_bytes(row["sha256"]), evidence.as_bytes(row["der"])
 
     async def strays(self) -> Sequence[Finding]:
         """See `Source.strays`."""
@@ -149,6 +182,29 @@ class Evidence:
         return []
 
 
+def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -> StoredEntry:
+    """An entry as it is stored."""
+    return StoredEntry(
+        stream=row["stream"],
+        aseq=row["aseq"],
+        id=row["id"],
+        account_id=row["account_id"],
+        prev=evidence.as_bytes(row["prev"]),
+        body_sha256=evidence.as_bytes(row["body_sha256"]),
+        hash=evidence.as_bytes(row["hash"]),
+        time=row["time"],
+        actor_type=row["actor_type"],
+        actor_id=row["actor_id"],
+        action=row["action"],
+        result=row["result"],
+        code=row["code"],
+        target_type=row["target_type"],
+        target_id=row["target_id"],
+        body=body,
+        disclosures=disclosures,
+    )
+
+
 def _as_stored(entry: StoredEntry) -> StoredEntry:
     # SQLite stores whatever it is given, and nearly always it is what belongs there.
     if (
@@ -159,12 +215,12 @@ def _as_stored(entry: StoredEntry) -> StoredEntry:
     ):
         return entry
     return entry._replace(
-        aseq=_whole_number(entry.aseq),
-        time=_whole_number(entry.time),
-        prev=_bytes(entry.prev),
-        body_sha256=_bytes(entry.body_sha256),
-        hash=_bytes(entry.hash),
-        body=None if entry.body is None else _bytes(entry.body),
+        aseq=evidence.as_whole_number(entry.aseq),
+        time=evidence.as_whole_number(entry.time),
+        prev=evidence.as_bytes(entry.prev),
+        body_sha256=evidence.as_bytes(entry.body_sha256),
+        hash=evidence.as_bytes(entry.hash),
+        body=None if entry.body is None else evidence.as_bytes(entry.body),
         disclosures={str(subject): str(joined) for subject, joined in entry.disclosures.items()},
     )
 
@@ -200,7 +256,7 @@ def _spelled(name: str, value: object) -> JsonValue:
     if name == "require_possession":
         return bool(value)
     if name == "chain":
-        whole = _bytes(value)
+        whole = evidence.as_bytes(value)
         return [whole[at : at + _SHA256_BYTES].hex() for at in range(0, len(whole), _SHA256_BYTES)]
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).hex()
@@ -212,36 +268,3 @@ def _instant(micros: int) -> str:
         return to_text(from_micros(micros))
     except OverflowError:
         return str(micros)
-
-
-def _bytes(value: object) -> bytes:
-    """SQLite stores whatever it is given, also a text in a column of bytes."""
-    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else str(value).encode()
-
-
-def _whole_number(value: object) -> int:
-    """No entry of ours stands at what is no whole number, nor at -1; nor was there any in the year of its instant."""
-    return value if isinstance(value, int) else -1
-
-
-def as_json(verification: Verification) -> Json:
-    """The answer for programs: stable names and codes."""
-    return {
-        "verdict": verification.verdict.value,
-        "streams": verification.streams,
-        "entries": verification.entries,
-        "objects": verification.objects,
-        "counts": {code.value: count for code, count in sorted(verification.counts.items())},
-        "findings": [
-            {
-                "code": finding.code.value,
-                "message": finding.message,
-                "stream": finding.stream,
-                "aseq": finding.aseq,
-                "entryId": finding.entry_id,
-                "targetType": finding.target_type,
-                "targetId": finding.target_id,
-            }
-            for finding in verification.findings
-        ],
-    }

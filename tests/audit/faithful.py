@@ -128,7 +128,7 @@ async def _require_receipts(connection: Connection, tree: Tree, rows: Sequence[R
     if upto is None:
         return
     for row in [*rows[:: len(rows) // MANY + 1], *rows[-1:]]:
-        found = await receipts.receipt(connection, upto, row["seq"], bytes(row["hash"]))
+        found = (await receipts.receipts(connection, upto, {row["seq"]: bytes(row["hash"])})).get(row["seq"])
         if row["leaf_index"] >= upto.size:
             assert found is None
             continue
