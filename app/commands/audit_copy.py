@@ -77,13 +77,10 @@ class Words:
 
     def require_fit(self) -> None:
         """End the command where the words contradict one another."""
-        ranges = {
-            "--start and --end": self.start is not None or self.end is not None,
-            "--certificate": self.certificate is not None,
-        }
-        if sum(ranges.values()) > 1:
-            stop("--certificate takes the whole stream, so that it can be complete: without --start and --end.", USAGE)
-        if self.tree_size is not None and ranges["--start and --end"]:
+        has_range = self.start is not None or self.end is not None
+        if self.certificate is not None and (has_range or self.after):
+            stop("--certificate takes the whole stream, to be complete: not with --start, --end or --after.", USAGE)
+        if self.tree_size is not None and has_range:
             stop("A range is one of time, or exact by --tree-size: not both.", USAGE)
 
     def asked(self) -> Asked:

@@ -187,6 +187,7 @@ async def test_a_checkpoint_that_the_log_does_not_continue_is_refused(signed: An
 async def test_words_that_do_not_fit_end_with_64(unsigned: Anchorage) -> None:
     for words in (
         ("--certificate", "a" * 32, "--start", "2026-01-01"),
+        ("--certificate", "a" * 32, "--after", "3"),
         ("--tree-size", "5", "--end", "2026-01-01"),
         ("--resume",),
         ("--resume", "--format", "csv", "--output", "log.csv"),

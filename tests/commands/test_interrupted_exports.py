@@ -25,6 +25,7 @@ from tests.audit.history import World, live
 from tests.commands.auditing import Anchorage, Exported, fill, sign
 
 ENTRIES = 4_000
+TRIES = 20
 SOME = 1_048_576
 """Bytes of a part file after which an export has begun and is not done."""
 
@@ -59,7 +60,7 @@ async def _interrupted(log: Anchorage, form: str, stop: Stop) -> tuple[int, str,
     output = log.folder / f"log.{form}"
     part = output.with_name(f".{output.name}.part")
     words = ("-m", "app", "audit", "export", "--account", log.account, "--format", form, "--output", str(output))
-    while True:
+    for _ in range(TRIES):
         process = await asyncio.create_subprocess_exec(
             sys.executable, *words, env=log.environment, stderr=asyncio.subprocess.PIPE
         )
@@ -73,6 +74,7 @@ async def _interrupted(log: Anchorage, form: str, stop: Stop) -> tuple[int, str,
             return process.returncode, err.decode(), output
         # It was done before it could be stopped.
         output.unlink()
+    raise AssertionError("no export was seen to write beside its file")
 
 
 async def test_a_killed_export_goes_on_to_the_file_that_it_would_have_been(long: Anchorage) -> None:
