@@ -6,7 +6,9 @@ The suite is run once for each. A file `test_sqlite_â€¦.py` or `test_postgres_â€
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from app.store.connection import Engine
 from app.store.database import Database, open_database
 from app.store.migrate import migrate
+from app.store.url import sqlite_path
 from tests.checks import check_log
 from tests.house import House
 from tests.serving import Served, serving
@@ -24,6 +27,9 @@ from tests.store.cluster import Cluster
 ENGINE = Engine(os.environ.get("ANCHORAGE_TEST_ENGINE", "sqlite"))
 
 collect_ignore_glob = ["**/test_sqlite_*.py" if ENGINE is Engine.POSTGRES else "**/test_postgres_*.py"]
+
+Backup = Callable[[], Awaitable[str]]
+"""Copies a database as it is now; answers the copy's URL."""
 
 UrlOf = Callable[[str], str]
 """The URL of a PostgreSQL database by its name."""
@@ -68,6 +74,25 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
         return
     async for url in _copy_of("template1", request.getfixturevalue("postgres")):
         yield url
+
+
+@pytest.fixture
+async def backup(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Backup]:
+    """Copies the database of `database_url`, which nobody has open, and answers the copy's URL."""
+    async with AsyncExitStack() as copies:
+
+        async def copy() -> str:
+            path = sqlite_path(database_url)
+            if path is None:
+                postgres = request.getfixturevalue("postgres")
+                template = database_url.rpartition("/")[2]
+                return await copies.enter_async_context(asynccontextmanager(_copy_of)(template, postgres))
+            target = path.with_name(f"copy-{secrets.token_hex(4)}.db")
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as made:
+                source.backup(made)
+            return f"sqlite://{target}"
+
+        yield copy
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ that every kind leaves in the log are pinned by a vector test.
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, State, Target, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, State, Target, UserState
 
 
 class Event(Protocol):
@@ -273,6 +273,29 @@ class MonthArchived(_Noted):
         return {"bodies": self.bodies, "disclosures": self.disclosures, "archive_sha256": self.archive_sha256}
 
 
+@dataclass(frozen=True, slots=True)
+class LogRecovered(_Noted):
+    """The operator began a new origin of the log, because the database can no longer continue what was signed.
+
+    `previous` are the checkpoints, as notes, that it does not continue.
+    """
+
+    kind: ClassVar[str] = "audit.recover"
+    generation: int
+    origin: str
+    previous: tuple[str, ...]
+
+    @property
+    def target(self) -> Target:
+        """The log by its new origin."""
+        return Target("log_origin", None, self.origin, self.generation)
+
+    @property
+    def extra(self) -> Json:
+        """What was signed before."""
+        return {"generation": self.generation, "origin": self.origin, "previous": list[JsonValue](self.previous)}
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -291,6 +314,7 @@ EVENTS: tuple[type[Event], ...] = (
     DatabaseMigrated,
     SubjectErased,
     MonthArchived,
+    LogRecovered,
 )
 """Every kind of event, in the order in which they were added."""
 

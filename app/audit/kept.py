@@ -55,14 +55,19 @@ class KeptCheckpoint:
                 raise KeptNotOlder(f"{self.path} holds a checkpoint of {there.size} leaves of the log {there.origin}.")
         return False
 
-    def retire(self, generation: int) -> None:
-        """Put what is kept aside, for a log that cannot be continued. Raises KeptUnusable."""
+    def retire(self, number: int) -> Path | None:
+        """Put what is kept aside, for a log that follows it under another origin, the one of this number.
+
+        Answers where it is now; None where nothing was kept. Raises KeptUnusable.
+        """
+        aside = self.path.with_name(f"{self.path.name}.before-{number}")
         try:
-            self.path.replace(self.path.with_name(f"{self.path.name}.of-generation-{generation}"))
+            self.path.replace(aside)
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise KeptUnusable(f"{self.path} cannot be put aside: {error.strerror}.") from error
+        return aside
 
 
 def read_all(places: Sequence[KeptCheckpoint]) -> list[tuple[KeptCheckpoint, Note, Checkpoint]]:

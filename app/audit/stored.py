@@ -209,7 +209,14 @@ class Entries(Protocol):
         """What lies beside the streams of an account, or beside the installation's own."""
 
 
-class Source(Entries, Protocol):
+class Strays(Protocol):
+    """Where the log is looked at as a whole."""
+
+    async def strays(self) -> Sequence[Finding]:
+        """What belongs to no entry, and entries that belong to no stream."""
+
+
+class Source(Entries, Strays, Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
     async def heads(self) -> Sequence[StoredHead]:
@@ -229,9 +236,6 @@ class Source(Entries, Protocol):
 
     def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """The account's certificates: the SHA-256 that each is stored under, and its DER."""
-
-    async def strays(self) -> Sequence[Finding]:
-        """What belongs to no entry, and entries that belong to no stream."""
 
 
 @dataclass(slots=True)

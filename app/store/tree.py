@@ -63,6 +63,7 @@ class PendingEntry:
 
 _TREE = "SELECT * FROM audit_tree ORDER BY generation DESC LIMIT 1"
 _TREE_LOCKED = f"{_TREE} FOR UPDATE"
+_ORIGINS = "SELECT origin FROM audit_tree ORDER BY generation"
 _BEGIN = (
     "INSERT INTO audit_tree (generation, origin, vkey, first_entry_id, size, root, epoch, published)"
     " VALUES ($1, $2, $3, $4, 0, $5, 0, 0)"
@@ -129,6 +130,11 @@ async def newest_locked(transaction: Transaction) -> Tree | None:
         # Whoever held the lock may have begun another generation, which a statement that waited for it does not see.
         if locked == await newest(transaction):
             return locked
+
+
+async def origins(connection: Connection) -> list[str]:
+    """What the log was called, the original first."""
+    return [row["origin"] for row in await connection.fetch(_ORIGINS)]
 
 
 async def begin(transaction: Transaction, generation: int, origin: str, vkey: str, first_entry_id: str | None) -> None:

@@ -7,17 +7,18 @@ and with the old name disclosed by the entry of the erasure.
 import asyncio
 import json
 from base64 import urlsafe_b64decode
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
 from app.actor import Role, Scope
-from app.audit.records import evidence_line
+from app.audit.export import Selection
 from app.audit.stored import Code, RemovalKind
 from app.errors import InvalidState, NotFound
 from app.rules.credential import Credential
 from app.services.accounts import SetAccountLimit
-from app.services.audit_export import Interval, exported
+from app.services.audit_export import Asked, lines, planned
 from app.services.erasure import EraseSubject, erased_name
 from app.services.keys import CreateApiKey, RevokeApiKey
 from app.services.users import SetUserPassword
@@ -41,6 +42,7 @@ from tests.audit.erasing import (
 from tests.audit.history import World, live
 from tests.audit.owner import owning
 from tests.checks import check_log
+from tests.rules.authority import AT
 
 
 async def crowd(database: Database, people: int = 12) -> Person:
@@ -55,8 +57,11 @@ async def crowd(database: Database, people: int = 12) -> Person:
 
 
 async def export_of(database: Database, account_id: str) -> bytes:
-    async with exported(database, account_id, Interval()) as (_, entries):
-        return b"".join([evidence_line(entry) async for entry in entries])
+    asked = Asked(account_id=account_id, selection=Selection())
+    async with database.snapshot() as connection:
+        plan = await planned(connection, asked, made_at=AT, software="test")
+        async with aclosing(lines(connection, plan.header, plan.header.runs)) as found:
+            return b"".join([some.text async for some in found])
 
 
 async def test_nothing_of_an_erased_person_is_in_any_file_or_new_export(database: Database, migrated_url: str) -> None:

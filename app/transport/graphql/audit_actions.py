@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     INSTALLATION_MIGRATE = "installation.migrate"
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
+    AUDIT_RECOVER = "audit.recover"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -59,6 +60,7 @@ enumeration(
         AuditAction.INSTALLATION_MIGRATE: "The database was brought to a newer version.",
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
+        AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },
