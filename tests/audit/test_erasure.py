@@ -1,6 +1,6 @@
 """A person leaves the log: nothing of them is found in its files, and every hash is what it was.
 
-Seen to fail with VACUUM left out of the clearing (SQLite keeps copies where pages were split, PostgreSQL dead rows),
+Seen to fail with a plain VACUUM on PostgreSQL, which leaves dead rows' bytes (`test_sqlite_copies.py` is about SQLite),
 and with the old name disclosed by the entry of the erasure.
 """
 
