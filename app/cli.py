@@ -7,7 +7,18 @@ Every command that changes something goes through the door and is recorded, also
 import typer
 
 from app import __version__
-from app.commands import accounts, audit, audit_recover, demo, keys, serving, signing, users
+from app.commands import (
+    accounts,
+    audit,
+    audit_archive,
+    audit_erasure,
+    audit_recover,
+    demo,
+    keys,
+    serving,
+    signing,
+    users,
+)
 
 cli = typer.Typer(
     name="anchorage",
@@ -22,6 +33,8 @@ cli.command("notary")(signing.notary)
 cli.add_typer(accounts.commands, name="account")
 cli.add_typer(keys.commands, name="key")
 cli.add_typer(users.commands, name="user")
+audit.commands.command("erase")(audit_erasure.erase)
+audit.commands.command("archive")(audit_archive.archive)
 audit.commands.command("recover")(audit_recover.recover)
 cli.add_typer(audit.commands, name="audit")
 cli.command("demo")(demo.demo)

@@ -165,3 +165,9 @@ class StoreUnavailable(Refusal):
     """The database cannot be read now; nothing is wrong with the request."""
 
     code = "STORE_UNAVAILABLE"
+
+
+class HistoryUnavailable(Refusal):
+    """The log cannot say how things were at that point: it has not come so far, or no longer holds what it said."""
+
+    code = "HISTORY_UNAVAILABLE"

@@ -43,12 +43,23 @@ _STANDING = """
 query AuditReportStanding {
   viewer { account { id displayName } }
   auditEvents(direction: DESC, first: 1) { edges { node { sequence } } }
+  auditCheckpoint { signedNote verifierKey }
 }
 """
 
 
 class Unanswered(Exception):
     """The API refused, or could not be reached after every try; the message says which. It never holds the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose log it is and how long; and its newest checkpoint with the key that signed it, None before the first."""
+
+    account: str
+    last: int
+    note: str | None
+    vkey: str | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,12 +81,17 @@ class AuditApi:
         async with Client(transport=transport, fetch_schema_from_transport=False) as session:
             yield cls(session)
 
-    async def standing(self) -> tuple[str, int]:
-        """The account as a reader knows it, and the number of its log's last entry: that of this question."""
+    async def standing(self) -> "Standing":
+        """The account as a reader knows it, where its log ends with this question, and the newest checkpoint."""
         answer = await self._ask(_STANDING, {}, "AuditReportStanding")
-        account = answer["viewer"]["account"]
+        account, signed = answer["viewer"]["account"], answer["auditCheckpoint"]
         edges = answer["auditEvents"]["edges"]
-        return f"{account['displayName']} ({account['id']})", edges[0]["node"]["sequence"] if edges else 0
+        return Standing(
+            account=f"{account['displayName']} ({account['id']})",
+            last=edges[0]["node"]["sequence"] if edges else 0,
+            note=None if signed is None else signed["signedNote"],
+            vkey=None if signed is None else signed["verifierKey"],
+        )
 
     async def events(self, start: datetime | None, end: datetime | None, *, last: int) -> AsyncIterator[ApiEvent]:
         """The entries of a range, oldest first, up to number `last`: reading makes entries too, and has to end."""

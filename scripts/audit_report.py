@@ -24,12 +24,13 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app.audit.api_source import ApiEvent, link_of, record_of_event
+from app.audit.checkpoint import Checkpoint, NoteInvalid, VerifierKey, open_checkpoint
 from app.audit.coverage import NOT_AUDITED
 from app.audit.records import csv_header, csv_line, json_line
 from app.audit.report import Scope, Summary
-from app.audit.report_page import page, verdict
+from app.audit.report_page import in_words, page, verdict
 from app.commands.output import Bar, Write, drop_standard_output, written_whole
-from scripts.audit_api import AuditApi, Unanswered
+from scripts.audit_api import AuditApi, Standing, Unanswered
 
 EXIT = {"good": 0, "bad": 1, "open": 2}
 USAGE = 64
@@ -108,18 +109,25 @@ async def report(asked: Asked) -> int:
     made_at = datetime.now(UTC)
     summary = Summary()
     async with AuditApi.opened(asked.url, asked.key) as api:
-        account, last = await api.standing()
-        scope = Scope(account=account, start=asked.start, end=asked.end, made_at=made_at, source=asked.url)
+        standing = await api.standing()
+        scope = Scope(
+            account=standing.account,
+            start=asked.start,
+            end=asked.end,
+            made_at=made_at,
+            source=asked.url,
+            checkpoint=checkpoint_of(standing, summary),
+        )
         with closing(Bar("Reading the log")) as bar, written_whole(asked.output) as write:
             if asked.form == "csv":
                 write(csv_header().encode())
-            async for event in api.events(asked.start, asked.end, last=last):
+            async for event in api.events(asked.start, asked.end, last=standing.last):
                 take(event, asked.form, summary, write)
-                bar.show(event.sequence, last)
+                bar.show(event.sequence, standing.last)
             if asked.form == "html":
                 for piece in page(scope, summary):
                     write(piece.encode())
-    return told(summary)
+    return told(scope, summary)
 
 
 def take(event: ApiEvent, form: str, summary: Summary, write: Write) -> None:
@@ -135,12 +143,24 @@ def take(event: ApiEvent, form: str, summary: Summary, write: Write) -> None:
         write((csv_line(record) if form == "csv" else json_line(record)).encode())
 
 
-def told(summary: Summary) -> int:
+def checkpoint_of(standing: Standing, summary: Summary) -> Checkpoint | None:
+    """The checkpoint that the server names; one that its own key did not sign is a finding."""
+    if standing.note is None or standing.vkey is None:
+        return None
+    try:
+        return open_checkpoint(standing.note, [VerifierKey.parse(standing.vkey)])
+    except NoteInvalid as problem:
+        summary.chain.note(f"The server's checkpoint is none: {problem}")
+        return None
+
+
+def told(scope: Scope, summary: Summary) -> int:
     """Say what the report amounts to, on standard error; answers the exit status."""
     kind, words = verdict(summary)
     say.print(words, markup=False, style="red" if kind == "bad" else None)
     if summary.last is not None:
         say.print(f"Last entry: number {summary.last.sequence}, {summary.last.hash}", markup=False)
+    say.print(f"Checkpoint: {in_words(scope.checkpoint)}.", markup=False)
     say.print("What is not audited:", markup=False)
     for gap in NOT_AUDITED:
         say.print(f"  {gap.what}. {gap.why}", markup=False, style="dim")

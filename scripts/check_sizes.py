@@ -21,7 +21,9 @@ SUFFIXES = {".py", ".ts", ".tsx"}
 NOT_OURS = {"node_modules", "dist", "__pycache__"}
 
 # A file's path, or `path:function`, and why it is better as it is.
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "scripts/audit_verify.py": "an auditor carries one file to a machine without anything, and reads all of it there",
+}
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -54,3 +54,9 @@ NOT_AUDITED = (
     ),
 )
 """Sentences for people; a new kind of act that is not recorded adds its own here."""
+
+UNSIGNED = Gap(
+    "What was removed together with everything after it, or written anew from its beginning",
+    "No checkpoint of this log has been signed yet, so the entries are chained and nothing outside vouches for them.",
+)
+"""For an export that was made before the first checkpoint."""

@@ -12,6 +12,7 @@ import orjson
 
 from app.audit import entry as entries
 from app.audit.canonical import canonical_object
+from app.audit.removals import Removals, Removed
 from app.audit.replay import Counted, Episode, Key, Limited, Stretched
 from app.audit.states import Json, JsonValue
 from app.audit.stored import Beside, Code, Entries, Finding, Findings, StoredEntry, Stretch, owner
@@ -41,6 +42,7 @@ class Examined:
     findings: Findings
     episodes: Mapping[Key, Episode]
     counted: Sequence[Counted | Limited]
+    removed: Removed
 
 
 async def examine(source: Entries, stretch: Stretch) -> Examined:
@@ -59,12 +61,14 @@ class Examination:
     beside: Beside
     findings: Findings = field(default_factory=Findings)
     _replayed: Stretched = field(init=False)
+    _removals: Removals = field(init=False)
     _first: StoredEntry | None = None
     _last: StoredEntry | None = None
     _entries: int = 0
 
     def __post_init__(self) -> None:
         self._replayed = Stretched(self.findings.add, self.beside.kept_bytes)
+        self._removals = Removals(self.beside.removals)
 
     def take(self, entry: StoredEntry) -> None:
         """Go on by one entry."""
@@ -77,6 +81,9 @@ class Examination:
         self._last = entry
         self._entries += 1
         self._note(_hash_of(entry))
+        if entry.body is None and self._removals.account_for_body(entry):
+            self._replayed.skip(entry)
+            return
         body, problem = _read(entry)
         if body is None:
             self._note(problem)
@@ -97,6 +104,7 @@ class Examination:
             self.findings,
             self._replayed.episodes,
             self._replayed.counted,
+            self._removals.removed,
         )
 
     def _note(self, finding: Finding | None) -> None:
@@ -120,7 +128,7 @@ class Examination:
                 missing.discard(digest)
                 if is_about_state:
                     about[name] = value
-        if missing:
+        if missing and not self._removals.account_for_disclosures(entry, len(missing)):
             self._note(_undisclosed(entry, len(missing), of=len(listed)))
         return about
 

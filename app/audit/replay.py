@@ -16,6 +16,10 @@ Key = tuple[str | None, str | None]
 
 _ABSENT: Final = object()
 _NOTHING: Final[Mapping[str, str]] = {}
+_ARCHIVED: Final[Json] = {"archived": True}
+"""What an object was before or after an entry whose body is archived: no object of ours is like that."""
+
+_TYPES: Final = frozenset({"account", "certificate", "api_key", "user"})
 
 
 class Place(NamedTuple):
@@ -31,12 +35,20 @@ class Known(NamedTuple):
 
     `changed_by` is the entry that made the state what it is; None where a stretch does not tell, because all its
     entries leave the object as the first of them left it. `state` is None once the object is deleted.
+
+    `earlier` is what the log told last, where the entry at this place is archived.
     """
 
     place: Place
     changed_by: str | None
     state: Json | None
     personal: Mapping[str, str]
+    earlier: "Known | None" = None
+
+    @property
+    def told(self) -> "Known | None":
+        """What a body says last, however many that are archived come after it."""
+        return self.earlier if self.state == _ARCHIVED else self
 
 
 class Counted(NamedTuple):
@@ -79,16 +91,30 @@ class Stretched:
         before, after = _state(change["before"]), _state(change["after"])
         self._require_bytes(entry, after)
         self._count(entry, before, after)
+        self._step(entry, before, after, disclosed)
+
+    def skip(self, entry: StoredEntry) -> None:
+        """Go on by one entry whose body is archived, as that of no last change is and of none of an account."""
+        if entry.result != "success" or entry.code is not None or entry.target_type not in _TYPES:
+            return
+        is_deleted = entry.action == f"{entry.target_type}.delete"
+        if is_deleted or entry.action == "certificate.upload":
+            self.counted.append(Counted(-1 if is_deleted else 1, is_deleted))
+        self._step(entry, _ARCHIVED, None if is_deleted else _ARCHIVED, _NOTHING)
+
+    def _step(self, entry: StoredEntry, before: Json | None, after: Json | None, disclosed: Mapping[str, str]) -> None:
         place, key = Place(entry.stream, entry.aseq, entry.id), (entry.target_type, entry.target_id)
-        personal = _about(disclosed, "change.after.")
+        found, personal = _about(disclosed, "change.before."), _about(disclosed, "change.after.")
         episode = self.episodes.get(key)
         if episode is None:
-            found = _about(disclosed, "change.before.")
             self.episodes[key] = Episode(place, before, found, Known(place, None, after, personal))
             return
         last = episode.last
-        _require_continuity(self.report, place, key, last, before, _about(disclosed, "change.before."))
-        changed_by = last.changed_by if last.state == after else entry.id
+        _require_continuity(self.report, place, key, last, before, found)
+        if after == _ARCHIVED:
+            episode.last = Known(place, None, after, personal, last.told)
+            return
+        changed_by = entry.id if _is_change(last, before, after) else last.told and last.told.changed_by
         episode.last = Known(place, changed_by, after, personal)
 
     def _require_bytes(self, entry: StoredEntry, after: Json | None) -> None:
@@ -141,6 +167,8 @@ class Replay:
         self.objects += len(self._present)
         for key, state in self._present.items():
             known = self._known.pop(key, None)
+            if known is not None and known.told is not None and known.told.changed_by == state.entry_id:
+                known = known.told  # what came after it, and is archived, was no change
             if known is None or known.state is None:
                 self._report_unrecorded(state, known)
                 continue
@@ -157,10 +185,7 @@ class Replay:
             # Gone in the log and gone from the tables: its id never comes back, so it can be forgotten.
             self._known.pop(key, None)
             return
-        if known.changed_by is None:
-            unchanged = last is not None and last.state == known.state
-            known = known._replace(changed_by=last.changed_by if last and unchanged else episode.place.entry_id)
-        self._known[key] = known
+        self._known[key] = _settled(known, episode, last)
 
     def _count(self, one: Counted | Limited) -> None:
         if isinstance(one, Limited):
@@ -188,6 +213,10 @@ class Replay:
 
     def _compare(self, state: StoredState, known: Known, recorded: Json) -> None:
         key = (state.type, state.id)
+        if recorded == _ARCHIVED:
+            message = f"The row names {state.entry_id} as the entry of its last change, and that one is archived."
+            self.report(_finding(Code.STATE_ENTRY_DIFFERS, known.place, key, message))
+            return
         differing = [*_differing(recorded, state.public), *_differing_personal(known.personal, state.personal)]
         if differing:
             message = f"This {state.type} is not as the log left it: {', '.join(differing)}."
@@ -214,6 +243,8 @@ def _require_continuity(
     personal: Mapping[str, str],
 ) -> None:
     expected = None if last is None else last.state
+    if _ARCHIVED in (before, expected):
+        return
     differing = [] if expected == before else list(_differing(expected, before))
     if last is not None and not differing:
         differing = _differing_personal(last.personal, personal)
@@ -221,6 +252,23 @@ def _require_continuity(
         # A change behind the log's back shows here even when a later, recorded change has covered it.
         message = f"Before this entry the {key[0]} was not as the log left it: {', '.join(differing)}."
         report(_finding(Code.CHANGE_UNRECORDED, place, key, message))
+
+
+def _is_change(last: Known, before: Json | None, after: Json | None) -> bool:
+    return (before if last.state == _ARCHIVED else last.state) != after
+
+
+def _settled(known: Known, episode: Episode, last: Known | None) -> Known:
+    """What a stretch says last of an object, once it is known what the log said before it."""
+    told = None if last is None else last.told
+    if known.state == _ARCHIVED:
+        return known._replace(earlier=told if known.earlier is None else _settled(known.earlier, episode, last))
+    if known.changed_by is not None:
+        return known
+    is_as_before = episode.before == _ARCHIVED or (
+        last is not None and not _is_change(last, episode.before, known.state)
+    )
+    return known._replace(changed_by=told.changed_by if told and is_as_before else episode.place.entry_id)
 
 
 def _state(value: JsonValue) -> Json | None:

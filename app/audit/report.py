@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from app.audit.checkpoint import Checkpoint
 from app.audit.entry import entry_hash
 from app.audit.records import Record
 
@@ -50,29 +51,38 @@ class ChainCheck:
         if end is not None and link.aseq != end[0] + 1:
             self.left_out += 1
         elif end is not None and link.prev != end[1]:
-            self._note(f"Entry {link.aseq} does not name the hash of the entry before it.")
+            self.note(f"Entry {link.aseq} does not name the hash of the entry before it.")
         if entry_hash(link.stream, link.aseq, link.prev, hashlib.sha256(link.body).digest()) != link.hash:
-            self._note(f"The hash of entry {link.aseq} is not that of its body, its number and the entry before it.")
+            self.note(f"The hash of entry {link.aseq} is not that of its body, its number and the entry before it.")
         self._ends[link.stream] = (link.aseq, link.hash)
 
     def skip(self) -> None:
         """An entry whose body is not there any more: nothing can be said about it."""
         self.unchecked += 1
 
-    def _note(self, problem: str) -> None:
+    def end(self, stream: str) -> tuple[int, bytes] | None:
+        """The number and the hash of the last entry of a stream that was checked."""
+        return self._ends.get(stream)
+
+    def note(self, problem: str) -> None:
+        """Something is wrong; the first so many are kept."""
         if len(self.problems) < PROBLEMS_LIMIT:
             self.problems.append(problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which part of which log a report is about. The interval is half-open; None where it is open."""
+    """Which part of which log a report is about. The interval is half-open; None where it is open.
+
+    `checkpoint` is the signed tree that the report is made from; None before the first, and where nobody was asked.
+    """
 
     account: str
     start: datetime | None
     end: datetime | None
     made_at: datetime
     source: str
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +97,8 @@ class Summary:
     changes: deque[Record] = field(default_factory=lambda: deque(maxlen=CHANGES_LIMIT))
     changes_in_all: int = 0
     chain: ChainCheck = field(default_factory=ChainCheck)
+    is_covered: bool = False
+    """Whether a receipt was checked, which shows the last entry in the tree of the report's checkpoint."""
     _days: dict[date, Counter[str]] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:

@@ -5,7 +5,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from app.audit.coverage import NOT_AUDITED
+from app.audit.checkpoint import Checkpoint
+from app.audit.coverage import NOT_AUDITED, UNSIGNED
 from app.audit.records import Change, Record
 from app.audit.report import CHANGES_LIMIT, OUTCOMES, TOP, Scope, Summary
 from app.audit.report_chart import chart
@@ -17,6 +18,7 @@ body { margin: 0 auto; padding: 32px; max-width: 1040px; background: var(--paper
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 10px; }
 p { margin: 0 0 10px; } .soft { color: var(--soft); }
+.banner p:last-child { margin: 0; }
 .banner { margin: 20px 0; padding: 14px 18px; border-left: 6px solid #2f7d4f; background: #eef6f1; }
 .banner.bad { border-color: #b3261e; background: #fbeeed; } .banner.open { border-color: #8a6d1a; background: #faf5e6; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 600; color: var(--soft); }
@@ -43,15 +45,16 @@ def page(scope: Scope, summary: Summary) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<title>Audit report, {escape(scope.account)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     yield f"<h1>Audit report</h1>\n<p class=soft>{escape(scope.account)}</p>\n"
-    yield from _banner(summary)
+    yield from _banner(scope, summary)
     yield from _made_from(scope, summary)
     yield from _chart(summary)
     yield from _table("Refusals and failures by code", ("Code", "Entries"), summary.refusals.most_common())
     actors = [(f"{name} ({kind})", count) for (name, kind), count in summary.actors.most_common(TOP)]
     yield from _table(f"Most active, of {len(summary.actors)}", ("Who", "Entries"), actors)
     yield from _changes(summary)
+    yield from _findings(summary)
     yield "<h2>What is not audited</h2>\n<dl>\n"
-    for gap in NOT_AUDITED:
+    for gap in NOT_AUDITED if scope.checkpoint is not None else (*NOT_AUDITED, UNSIGNED):
         yield f"<dt>{escape(gap.what)}</dt><dd>{escape(gap.why)}</dd>\n"
     yield "</dl>\n</body>\n</html>\n"
 
@@ -63,22 +66,46 @@ def verdict(summary: Summary) -> tuple[str, str]:
         return "bad", f"These entries were tampered with. {' '.join(chain.problems)}"
     if not summary.entries:
         return "open", "There are no entries in this range."
-    if chain.unchecked:
-        return "open", f"{chain.unchecked} of {summary.entries} entries have no body any more and could not be checked."
-    if chain.left_out:
-        return (
-            "open",
-            f"The range leaves out entries in {chain.left_out} places: verify the whole log to rule out a gap.",
-        )
-    return "good", (
+    if open_questions := questions(summary):
+        return "open", " ".join(open_questions)
+    words = (
         f"The hashes of all {chain.checked} entries were computed again: none was changed, and none is missing between"
         " the first and the last."
     )
+    return "good", f"{words} The last one stands in the signed tree." if summary.is_covered else words
 
 
-def _banner(summary: Summary) -> Iterator[str]:
+def questions(summary: Summary) -> list[str]:
+    """What the entries leave open, in sentences."""
+    chain = summary.chain
+    told = []
+    if chain.unchecked:
+        told.append(f"{chain.unchecked} of {summary.entries} entries have no body any more and could not be checked.")
+    if chain.left_out:
+        told.append(f"The range leaves out entries in {chain.left_out} places: verify the whole log to rule out a gap.")
+    return told
+
+
+def in_words(checkpoint: Checkpoint | None) -> str:
+    """A checkpoint in one line: whose tree, of how many entries, and its root."""
+    if checkpoint is None:
+        return "none was signed yet"
+    return f"{checkpoint.origin}, {checkpoint.size} entries, root {b64encode(checkpoint.root).decode()}"
+
+
+def _banner(scope: Scope, summary: Summary) -> Iterator[str]:
     kind, words = verdict(summary)
-    yield f'<div class="banner {kind}">{escape(words)}</div>\n'
+    yield f'<div class="banner {kind}"><p>{escape(words)}</p>\n'
+    yield f"<p>Checkpoint: <code>{escape(in_words(scope.checkpoint))}</code></p></div>\n"
+
+
+def _findings(summary: Summary) -> Iterator[str]:
+    yield "<h2>Findings</h2>\n"
+    found = [*summary.chain.problems, *questions(summary)]
+    if not found:
+        yield "<p class=soft>None.</p>\n"
+        return
+    yield "<ul>\n" + "".join(f"<li>{escape(one)}</li>\n" for one in found) + "</ul>\n"
 
 
 def _made_from(scope: Scope, summary: Summary) -> Iterator[str]:
@@ -96,8 +123,8 @@ def _made_from(scope: Scope, summary: Summary) -> Iterator[str]:
         last = summary.last
         yield f"<dt>Last entry</dt><dd>number {last.sequence} of {to_text(last.occurred_at)},<br>"
         yield f"<code>{escape(last.hash)}</code></dd>\n"
-    yield "</dl>\n<p class=soft>Keep this page: whoever has the number and the hash of an entry can prove later whether"
-    yield " the log before it is still the same.</p>\n"
+    yield "</dl>\n<p class=soft>Keep this page: whoever has its checkpoint, or the number and the hash of an entry, can"
+    yield " prove later whether the log before it is still the same.</p>\n"
 
 
 def _chart(summary: Summary) -> Iterator[str]:

@@ -155,3 +155,12 @@ class UserState:
     def personal(self) -> dict[str, str]:
         """The name."""
         return {"name": self.name}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnnamedUserState(UserState):
+    """A person whose name is being erased: the entry that says so must not disclose it once more."""
+
+    def personal(self) -> dict[str, str]:
+        """Nothing."""
+        return {}

@@ -44,6 +44,7 @@ class Code(StrEnum):
     CHAIN_BYTES_MISSING = "CHAIN_BYTES_MISSING"
     CHAIN_BYTES_DIFFER = "CHAIN_BYTES_DIFFER"
     GUARD_MISSING = "GUARD_MISSING"
+    REMOVAL_DIFFERS = "REMOVAL_DIFFERS"
     LEAF_MISSING = "LEAF_MISSING"
     LEAF_UNKNOWN = "LEAF_UNKNOWN"
     LEAF_ORDER = "LEAF_ORDER"
@@ -51,10 +52,12 @@ class Code(StrEnum):
     TILE_DIFFERS = "TILE_DIFFERS"
     TILE_STRAY = "TILE_STRAY"
     TREE_DIFFERS = "TREE_DIFFERS"
+    CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
     CHECKPOINT_DIFFERS = "CHECKPOINT_DIFFERS"
     CHECKPOINT_UNSIGNED = "CHECKPOINT_UNSIGNED"
     CHECKPOINT_OF_ANOTHER_LOG = "CHECKPOINT_OF_ANOTHER_LOG"
     """It tells nothing of this log."""
+    COSIGNATURE_INVALID = "COSIGNATURE_INVALID"
     ROLLED_BACK = "ROLLED_BACK"
     HISTORY_DIFFERS = "HISTORY_DIFFERS"
 
@@ -131,14 +134,36 @@ def owner(stream: str) -> str | None:
     return None if name == "sys" else name
 
 
+class RemovalKind(StrEnum):
+    """What was removed with an entry that says so: a subject's disclosures, or bodies of a month."""
+
+    ERASURE = "erasure"
+    RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """So many disclosures of a subject, or bodies of a month (2026-01), that the entry at this place removed."""
+
+    kind: RemovalKind
+    target: str
+    count: int
+    stream: str
+    aseq: int
+    entry_id: str
+    time: int
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What lies beside an account's log and decides about its entries.
 
-    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept.
+    `kept_bytes` are the fingerprints, in hexadecimal, of the certificates whose bytes are kept. `removals` are what
+    entries, of whatever stream, say was erased and archived.
     """
 
     kept_bytes: frozenset[str] = frozenset()
+    removals: Sequence[Removal] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +211,14 @@ class Entries(Protocol):
         """What lies beside the streams of an account, or beside the installation's own."""
 
 
-class Source(Entries, Protocol):
+class Strays(Protocol):
+    """Where the log is looked at as a whole."""
+
+    async def strays(self) -> Sequence[Finding]:
+        """What belongs to no entry, and entries that belong to no stream."""
+
+
+class Source(Entries, Strays, Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
     async def heads(self) -> Sequence[StoredHead]:
@@ -198,14 +230,14 @@ class Source(Entries, Protocol):
     async def accounts(self) -> Sequence[str]:
         """Every account that anything belongs to."""
 
+    async def removals(self) -> Sequence[Removal]:
+        """What entries say was erased and archived; each of these entries is in its stream too."""
+
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
 
     def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """The account's certificates: the SHA-256 that each is stored under, and its DER."""
-
-    async def strays(self) -> Sequence[Finding]:
-        """What belongs to no entry, and entries that belong to no stream."""
 
 
 @dataclass(slots=True)
@@ -251,10 +283,16 @@ class Verification:
     findings: tuple[Finding, ...]
     counts: Mapping[Code, int]
     tree: VerifiedTree | None = None
+    removals: Sequence[Removal] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """Tampering decides over what cannot be decided."""
-        if set(self.counts) - UNDECIDABLE:
-            return Verdict.TAMPERED
-        return Verdict.UNDECIDABLE if self.counts else Verdict.VERIFIED
+        """See `verdict_of`."""
+        return verdict_of(self.counts)
+
+
+def verdict_of(counts: Mapping[Code, int]) -> Verdict:
+    """What findings amount to: tampering decides over what cannot be decided."""
+    if set(counts) - UNDECIDABLE:
+        return Verdict.TAMPERED
+    return Verdict.UNDECIDABLE if counts else Verdict.VERIFIED

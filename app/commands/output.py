@@ -1,22 +1,87 @@
 """Where a result goes: to standard output, or whole into a file, or not at all; and how far it has come."""
 
+import fcntl
 import os
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 FILE_MODE = 0o600
 SHOWN_EVERY = 500
+WRITTEN_AT_ONCE = 1_048_576
 
 T = TypeVar("T")
 
 Write = Callable[[bytes], object]
+
+
+class Part:
+    """A hidden file beside the one that it becomes once it is whole. One process at a time writes it.
+
+    Raises OSError, also where another process is writing it now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = path.with_name(f".{path.name}.part")
+        self._descriptor = os.open(self.place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        self._waiting: list[bytes] = []
+        self._size = 0
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._descriptor)
+            raise OSError(f"{path} is being written by another process.") from error
+
+    @property
+    def length(self) -> int:
+        """How long it is on the disk."""
+        return os.fstat(self._descriptor).st_size
+
+    def read(self) -> BinaryIO:
+        """What is there, from its beginning."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.fdopen(self._descriptor, "rb", closefd=False)
+
+    def cut(self, length: int) -> None:
+        """Go on from this length."""
+        os.ftruncate(self._descriptor, length)
+        os.lseek(self._descriptor, length, os.SEEK_SET)
+
+    def write(self, data: bytes) -> None:
+        """Add to its end."""
+        self._waiting.append(data)
+        self._size += len(data)
+        if self._size >= WRITTEN_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what waits to the system."""
+        rest = memoryview(b"".join(self._waiting))
+        self._waiting, self._size = [], 0
+        while rest:
+            # A system may take less than it is given.
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def become(self) -> None:
+        """Give the file its name, once everything is on the disk."""
+        self.flush()
+        os.fsync(self._descriptor)
+        self.place.replace(self.path)
+        _sync_folder(self.path.parent)
+
+    def remove(self) -> None:
+        """Take it away."""
+        self.place.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of it; whatever waits is dropped."""
+        os.close(self._descriptor)
 
 
 @contextmanager
@@ -29,16 +94,40 @@ def written_whole(path: Path | None) -> Iterator[Write]:
         yield sys.stdout.buffer.write
         sys.stdout.buffer.flush()
         return
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with closing(Part(path)) as part:
+        part.cut(0)
+        try:
+            yield part.write
+            part.become()
+        except BaseException:
+            part.remove()
+            raise
+
+
+@contextmanager
+def written_onward(path: Path) -> Iterator[Part]:
+    """As `written_whole`, for what can be continued: whatever interrupts the block, what was written stays hidden.
+
+    It begins with what an interruption has left; `Part.cut` says how much of it counts.
+    """
+    with closing(Part(path)) as part:
+        try:
+            yield part
+            part.become()
+        except BaseException:
+            with suppress(OSError):
+                part.flush()
+            if not part.length:
+                part.remove()
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        os.fsync(descriptor)
     finally:
-        with suppress(FileNotFoundError):
-            unfinished.unlink()
+        os.close(descriptor)
 
 
 def drop_standard_output() -> None:

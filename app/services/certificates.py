@@ -95,7 +95,7 @@ class UploadCertificate:
             fingerprint=chain.trusted_ca.fingerprint,
             subject_key_sha256=authority(chain.trusted_ca),
             chain=tuple(certificate.fingerprint for certificate in chain.certificates),
-            search_text=_search_text(name, description, chain.trusted_ca),
+            search_text=search_text(name, description, chain.trusted_ca),
             expires_at=chain.trusted_ca.not_after,
             created_at=tx.now,
             updated_at=tx.now,
@@ -146,7 +146,7 @@ class UpdateCertificate:
             await _require_free_name(tx, name)
         trusted_ca = (await _chain(tx, record)).trusted_ca
         changed = replace(
-            record, name=name, description=description, search_text=_search_text(name, description, trusted_ca)
+            record, name=name, description=description, search_text=search_text(name, description, trusted_ca)
         )
         after = await _store(tx, record, changed)
         return Done(after, CertificateUpdated(states.certificate_state(record), states.certificate_state(after)))
@@ -287,5 +287,6 @@ async def _standing(tx: Tx, record: CertificateRow) -> lifecycle.Standing:
     )
 
 
-def _search_text(name: str, description: str | None, trusted_ca: ParsedCertificate) -> str:
+def search_text(name: str, description: str | None, trusted_ca: ParsedCertificate) -> str:
+    """What a search for a text looks through, its case folded."""
     return "\n".join((name, description or "", trusted_ca.subject_text)).casefold()

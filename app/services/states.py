@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from app.actor import Role
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UnnamedUserState, UserState
 from app.clock import from_text, to_text
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
-from app.terms import Possession, Service, Status, Usage
+from app.terms import Possession, Service, Status, Tier, Usage
 
 
 def account_state(row: AccountRow) -> AccountState:
@@ -21,6 +21,22 @@ def account_state(row: AccountRow) -> AccountState:
         require_possession=row.require_possession,
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),
+    )
+
+
+def account_row(state: Json, used: int) -> AccountRow:
+    """The account that a state from the log speaks of, when it held so many certificates."""
+    return AccountRow(
+        id=_text(state, "id"),
+        version=_number(state, "version"),
+        name=_text(state, "name"),
+        tier=Tier(_text(state, "tier")),
+        limit_override=None if state["limit_override"] is None else _number(state, "limit_override"),
+        certificate_limit=_number(state, "certificate_limit"),
+        certificate_used=used,
+        require_possession=bool(state["require_possession"]),
+        created_at=_instant(state, "created_at"),
+        updated_at=_instant(state, "updated_at"),
     )
 
 
@@ -110,6 +126,18 @@ def user_state(row: UserRow) -> UserState:
         id=row.id,
         version=row.version,
         name=row.name,
+        role=row.role.value,
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+    )
+
+
+def unnamed_user_state(row: UserRow) -> UnnamedUserState:
+    """What the log says of a person whose name it must not repeat."""
+    return UnnamedUserState(
+        id=row.id,
+        version=row.version,
+        name="",
         role=row.role.value,
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),

@@ -4,24 +4,25 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, UserState
+from app.audit.removals import recorded
+from app.audit.states import AccountState, ApiKeyState, CertificateState, JsonValue, UserState
 from app.audit.stored import (
     Beside,
     Code,
     Finding,
+    Removal,
     StoredEntry,
     StoredHead,
     StoredState,
     Stretch,
     Verification,
-    VerifiedTree,
 )
 from app.audit.verify import Progress, verify
 from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
 from app.services.tree_verification import TreeEvidence
 from app.services.verification_workers import Workers, processors
-from app.store import evidence
+from app.store import archive_reads, evidence
 from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
 from app.store.instants import share_instant
@@ -84,7 +85,7 @@ async def verify_url(
         if sharing.processes > 1 and length >= sharing.worth:
             async with Workers.started(url, sharing.processes) as workers:
                 if await share_instant(connection, workers.follow):
-                    return await verify(evidence_of, progress, workers.examined, trusted)
+                    return await verify(evidence_of, progress, workers, trusted)
         return await verify(evidence_of, progress, trusted=trusted)
 
 
@@ -135,10 +136,15 @@ class Evidence:
 
     async def beside(self, account_id: str | None) -> Beside:
         """See `Entries.beside`."""
+        removals = await self.removals()
         if account_id is None:
-            return Beside()
+            return Beside(removals=removals)
         kept = await evidence.fingerprints(self.connection, account_id)
-        return Beside(frozenset(evidence.as_bytes(row["sha256"]).hex() for row in kept))
+        return Beside(frozenset(evidence.as_bytes(row["sha256"]).hex() for row in kept), removals)
+
+    async def removals(self) -> tuple[Removal, ...]:
+        """See `Source.removals`."""
+        return recorded(stored_entry(*found) for found in await archive_reads.removals(self.connection))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -262,37 +268,3 @@ def _instant(micros: int) -> str:
         return to_text(from_micros(micros))
     except OverflowError:
         return str(micros)
-
-
-def _tree_as_json(tree: VerifiedTree) -> Json:
-    return {
-        "origin": tree.origin,
-        "size": tree.size,
-        "root": tree.root.hex(),
-        "checkpoints": tree.checkpoints,
-        "compared": tree.compared,
-    }
-
-
-def as_json(verification: Verification) -> Json:
-    """The answer for programs: stable names and codes."""
-    return {
-        "verdict": verification.verdict.value,
-        "streams": verification.streams,
-        "entries": verification.entries,
-        "objects": verification.objects,
-        "tree": None if verification.tree is None else _tree_as_json(verification.tree),
-        "counts": {code.value: count for code, count in sorted(verification.counts.items())},
-        "findings": [
-            {
-                "code": finding.code.value,
-                "message": finding.message,
-                "stream": finding.stream,
-                "aseq": finding.aseq,
-                "entryId": finding.entry_id,
-                "targetType": finding.target_type,
-                "targetId": finding.target_id,
-            }
-            for finding in verification.findings
-        ],
-    }

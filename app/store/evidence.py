@@ -1,21 +1,19 @@
 """What a verification reads: every row as it is stored, unparsed, so that also a spoilt one can be read."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import MAXYEAR
 from typing import Any, cast
 
 from app.clock import EPOCH, from_micros
 from app.store.connection import Connection, Engine, Row
 
-BATCH = 500
 STREAM_BATCH = 1_000
 DER_BATCH = 100
 STRAYS_LIMIT = 100
 Whole = tuple[Any, ...]
 """An entry's columns, its body, and its disclosures by subject, in the order of `app.audit.stored.StoredEntry`."""
 
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_SMALLEST = -(2**63)
 
 _HEADS = "SELECT stream, account_id, aseq, hash FROM audit_stream"
 _ACCOUNTS = " UNION ".join(
@@ -27,10 +25,6 @@ _ACCOUNTS = " UNION ".join(
         ("portal_user", "account_id"),
         ("x509_certificate", "account_id"),
     )
-)
-_COLUMNS = (
-    "seq, stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
-    " target_type, target_id"
 )
 _STREAM_COLUMNS = (
     "stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
@@ -53,15 +47,6 @@ _BODIES = "SELECT seq, body FROM audit_body WHERE seq = ANY($1::bigint[])"
 _DISCLOSURES = "SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq = ANY($1::bigint[])"
 _NTH_AFTER = "SELECT aseq FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT 1 OFFSET $3"
 _FINGERPRINTS = "SELECT sha256 FROM x509_certificate WHERE account_id = $1"
-_ACCOUNT_RANGE = (
-    "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM audit_entry"
-    " WHERE account_id = $1 AND time >= $2 AND time < $3"
-)
-# The sign before `time` keeps both planners from the index on it, which would sort everything for every page.
-_ACCOUNT_ENTRIES = (
-    f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND +time >= $2 AND +time < $3"
-    f" AND seq > $4 AND seq <= $5 ORDER BY seq LIMIT {BATCH}"
-)
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
 )
@@ -124,39 +109,6 @@ async def entries(
         last = found[-1][_ASEQ]
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRange:
-    """An account's entries from `start` up to `end` (microseconds since 1970), and where in the log they lie."""
-
-    account_id: str
-    start: int
-    end: int
-    count: int
-    first_seq: int
-    last_seq: int
-
-
-async def account_range(connection: Connection, account_id: str, start: int | None, end: int | None) -> AccountRange:
-    """The entries of an account within an interval that may be open."""
-    since, until = _SMALLEST if start is None else start, _LARGEST if end is None else end
-    row = await connection.fetch_one(_ACCOUNT_RANGE, account_id, since, until)
-    if row is None or not row["n"]:
-        return AccountRange(account_id, since, until, 0, 0, -1)
-    return AccountRange(account_id, since, until, row["n"], row["first"], row["last"])
-
-
-async def account_entries(
-    connection: Connection, among: AccountRange
-) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
-    """These entries, oldest first."""
-    seq = among.first_seq - 1
-    bounds = (among.account_id, among.start, among.end)
-    while found := await connection.fetch(_ACCOUNT_ENTRIES, *bounds, seq, among.last_seq):
-        for whole in await _whole(connection, found):
-            yield whole
-        seq = found[-1]["seq"]
-
-
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
     """The account's certificates, with their bytes."""
     sha256 = b""
@@ -205,7 +157,7 @@ async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]
 async def _whole_in_turn(connection: Connection, *bounds: object) -> list[Whole]:
     rows = _values(await connection.fetch(_bounded(_STREAM, bounds), *bounds))
     seqs = [row[-1] for row in rows]
-    months = [month for row in rows if (month := _month(row[_TIME])) is not None]
+    months = [month for row in rows if (month := month_of(row[_TIME])) is not None]
     bodies = dict[int, bytes]()
     if months:
         bodies = dict(_values(await connection.fetch(_BODIES_WITHIN, min(months), max(months), seqs)))
@@ -227,46 +179,12 @@ def _bounded(query: str, bounds: Sequence[object]) -> str:
     return query.format(bound=" AND aseq <= $3" if len(bounds) > 2 else "")
 
 
-async def _whole(connection: Connection, found: Sequence[Row]) -> list[tuple[Row, bytes | None, dict[str, str]]]:
-    bodies = await _bodies(connection, found)
-    disclosures = await _disclosures(connection, found)
-    return [(row, bodies.get(row["seq"]), disclosures.get(row["seq"], {})) for row in found]
-
-
-async def _bodies(connection: Connection, found: Sequence[Row]) -> dict[int, bytes]:
-    seqs = [row["seq"] for row in found]
-    months = sorted({month for row in found if (month := _month(row["time"])) is not None})
-    bodies: dict[int, bytes] = {}
-    if months:
-        query = (
-            f"SELECT seq, body FROM audit_body WHERE month IN ({_places(len(months), 1)})"
-            f" AND seq IN ({_places(len(seqs), len(months) + 1)})"
-        )
-        bodies = {row["seq"]: bytes(row["body"]) for row in await connection.fetch(query, *months, *seqs)}
-    if missing := [seq for seq in seqs if seq not in bodies]:
-        # The time may have been changed behind the log: then the body lies in another month.
-        query = f"SELECT seq, body FROM audit_body WHERE seq IN ({_places(len(missing), 1)})"
-        bodies |= {row["seq"]: bytes(row["body"]) for row in await connection.fetch(query, *missing)}
-    return bodies
-
-
-async def _disclosures(connection: Connection, found: Sequence[Row]) -> dict[int, dict[str, str]]:
-    query = f"SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq IN ({_places(len(found), 1)})"
-    disclosures: dict[int, dict[str, str]] = {}
-    for row in await connection.fetch(query, *(row["seq"] for row in found)):
-        disclosures.setdefault(row["seq"], {})[row["subject_id"]] = row["disclosures"]
-    return disclosures
-
-
-def _month(micros: int) -> int | None:
+def month_of(micros: int) -> int | None:
+    """In which month (year * 100 + month) the body of an entry lies that happened then; None where no time is told."""
     if not 0 <= micros // 1_000_000 < (MAXYEAR - EPOCH.year) * 365 * 86_400:
         return None
     instant = from_micros(micros)
     return instant.year * 100 + instant.month
-
-
-def _places(count: int, start: int) -> str:
-    return ", ".join(f"${at}" for at in range(start, start + count))
 
 
 def as_bytes(value: object) -> bytes:

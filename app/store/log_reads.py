@@ -76,7 +76,7 @@ async def entries_page(
     query = query.order_by(*order.columns(window)).limit(window.size + 1)
     found: Sequence[Row] = await query.using_db(connection.orm).values()
     page = page_of(list(found), window)
-    return Page(await _whole(connection, page.rows), page.has_next, page.has_previous)
+    return Page(await whole(connection, page.rows), page.has_next, page.has_previous)
 
 
 async def count_entries(connection: Connection, account_id: str, wanted: EntryFilter) -> int | None:
@@ -92,7 +92,7 @@ async def entries(connection: Connection, account_id: str, entry_ids: Iterable[s
     if not wanted:
         return {}
     found = await connection.fetch(f"{_BY_IDS} ({_places(len(wanted), 2)})", account_id, *wanted)
-    return {entry.id: entry for entry in await _whole(connection, found)}
+    return {entry.id: entry for entry in await whole(connection, found)}
 
 
 async def entries_of_targets(
@@ -113,11 +113,11 @@ async def entries_of_targets(
     wanted = list(dict.fromkeys(target_ids))
     found = await connection.fetch(_each(query, len(wanted), 2 + len(values)), account_id, *values, *wanted)
     pages = {target: page_of([row for row in found if row["target_id"] == target], window) for target in wanted}
-    whole = {
-        entry.seq: entry for entry in await _whole(connection, [row for page in pages.values() for row in page.rows])
+    by_seq = {
+        entry.seq: entry for entry in await whole(connection, [row for page in pages.values() for row in page.rows])
     }
     return {
-        target: Page([whole[row["seq"]] for row in page.rows], page.has_next, page.has_previous)
+        target: Page([by_seq[row["seq"]] for row in page.rows], page.has_next, page.has_previous)
         for target, page in pages.items()
     }
 
@@ -149,7 +149,7 @@ async def last_seq(connection: Connection, account_id: str) -> int:
 
 async def entries_after(connection: Connection, account_id: str, seq: int) -> list[EntryRow]:
     """The next entries of the account's log, oldest first; at most BATCH."""
-    return await _whole(connection, await connection.fetch(_AFTER, account_id, seq))
+    return await whole(connection, await connection.fetch(_AFTER, account_id, seq))
 
 
 async def streams(connection: Connection) -> list[StreamHead]:
@@ -164,12 +164,13 @@ async def walk(connection: Connection, stream: str) -> AsyncIterator[EntryRow]:
     """Every entry of a stream in its order, however many there are."""
     aseq = 0
     while found := await connection.fetch(_WALK, stream, aseq):
-        for entry in await _whole(connection, found):
+        for entry in await whole(connection, found):
             yield entry
         aseq = found[-1]["aseq"]
 
 
-async def _whole(connection: Connection, found: Sequence[Row]) -> list[EntryRow]:
+async def whole(connection: Connection, found: Sequence[Row]) -> list[EntryRow]:
+    """The entries of rows of `audit_entry`, each with its body, empty where it is gone, and its disclosures."""
     if not found:
         return []
     seqs = [row["seq"] for row in found]

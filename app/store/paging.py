@@ -1,6 +1,6 @@
 """Pages of a list by keyset: a row's own values say where a page begins, so rows that come and go move nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,11 +24,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows in the list's order, and whether there are more on either side."""
+    """Some rows in the list's order, and whether there are more on either side.
+
+    `reached` is set where a search gave up before it had filled the page: the last row that it looked at, from which
+    the next page goes on, in the direction that `is_backward` says.
+    """
 
     rows: list[T]
     has_next: bool
     has_previous: bool
+    reached: T | None = None
+    is_backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,11 @@ def page_of(found: Sequence[T], window: Window) -> Page[T]:
         rows.reverse()
         return Page(rows, has_next=window.before is not None, has_previous=more)
     return Page(rows, has_next=more, has_previous=window.after is not None)
+
+
+def page_among(rows: Iterable[T], order: Order, window: Window, key: Callable[[T], Key]) -> Page[T]:
+    """The page of a window among rows that are all at hand: what `Order` asks of the database, in memory."""
+    listed = sorted(rows, key=key, reverse=order.descending is not window.backward)
+    low, high = (window.before, window.after) if order.descending else (window.after, window.before)
+    between = [row for row in listed if (low is None or key(row) > low) and (high is None or key(row) < high)]
+    return page_of(between[: window.size + 1], window)

@@ -55,6 +55,21 @@ class CertificateFilter:
             conditions &= Q(expires_at__lt=to_micros(self.expires_before))
         return conditions
 
+    def admits(self, record: CertificateRow) -> bool:
+        """The same, of a record that is at hand."""
+        among = (
+            (self.status, record.status),
+            (self.service, record.service),
+            (self.usage, record.usage),
+            (self.possession, record.possession),
+        )
+        return (
+            all(wanted is None or value in wanted for wanted, value in among)
+            and (not self.text or self.text.casefold() in record.search_text)
+            and (self.expires_from is None or record.expires_at >= self.expires_from)
+            and (self.expires_before is None or record.expires_at < self.expires_before)
+        )
+
 
 async def account(connection: Connection, account_id: str) -> AccountRow | None:
     """One account; None when there is none."""

@@ -1,11 +1,10 @@
-"""Behind HTTP: commands through the door, what recording them costs, and what reading the record costs."""
+"""Behind HTTP: commands through the door, and what recording them costs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from app.clock import system_clock
-from scripts.benchmarks.exports import export, fill
 from scripts.benchmarks.houses import Rate, furnished, submissions
 from scripts.benchmarks.unrecorded import UnrecordedDoor, ask_for_no_entries
 
@@ -65,14 +64,6 @@ async def measure_share(url: str, rounds: int, seconds: float) -> Share:
             share.recorded.append((await recorded.change(MANY, seconds, accounts=1)).cpu_micros)
             share.unrecorded.append((await other.change(MANY, seconds, accounts=1, door=unrecorded)).cpu_micros)
         return share
-
-
-async def measure_exports(url: str, count: int, rounds: int) -> list[tuple[float, float]]:
-    """Rows a second, and processor time per row, of an account's log of so many entries."""
-    async with furnished(url) as house:
-        actor = house.actors[0]
-        await fill(house.database, actor, count)
-        return [await export(house.database, actor.account_id or "") for _ in range(rounds)]
 
 
 def _name(command: str, callers: int, accounts: int) -> str:

@@ -16,8 +16,8 @@ from typing import TypedDict
 from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
 from app.audit import events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
-from app.audit.events import Event
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UserState
+from app.audit.event import Event
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UnnamedUserState, UserState
 from app.clock import to_text
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
@@ -105,15 +105,28 @@ def api_key(version: int, **changed: object) -> ApiKeyState:
     return ApiKeyState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
 
 
-def user(version: int) -> UserState:
+def user(version: int, name: str = "ada@example.test") -> UserState:
     """A person."""
     return UserState(
         id=USER.id or "",
         version=version,
-        name="ada@example.test",
+        name=name,
         role="admin",
         created_at=to_text(START),
         updated_at=to_text(START + timedelta(hours=version)),
+    )
+
+
+def unnamed(version: int) -> UnnamedUserState:
+    """The same person, whose name no entry may repeat."""
+    named = user(version)
+    return UnnamedUserState(
+        id=named.id,
+        version=version,
+        name="",
+        role=named.role,
+        created_at=named.created_at,
+        updated_at=named.updated_at,
     )
 
 
@@ -134,6 +147,14 @@ SUCCESSES: tuple[tuple[Event, Actor, Origin, str | None], ...] = (
     (events.AuditLogExported(ACCOUNT, "jsonl"), OPERATOR, SHELL, None),
     (events.DatabaseMigrated(1), INSTALLATION, SHELL, None),
 )
+
+LATER: dict[str, tuple[Event, Actor]] = {
+    "audit.erasure": (events.SubjectErased(KEY.id or "", 7, 21), OPERATOR),
+    "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
+    "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
+    "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
+}
+"""What shipped after the rest: pinned after it too, for the place of an entry is part of its bytes."""
 
 ENDINGS: dict[str, tuple[str, Result, str | None, Target, Actor, str | None]] = {
     "refused: nothing of this id": (
@@ -185,6 +206,12 @@ def acts() -> dict[str, tuple[str, Act]]:
     long = Origin("r" * 3_000, "o" * 2_048, '"' * 1_025, "t" * 2_049, "2001:db8::1", "é" * 2_000)
     act = Act(entry_id, time, KEY, long, "certificate.upload", Result.REFUSED, "INVALID_INPUT", Target("certificate"))
     made["longer than an entry may hold"] = (_stream(KEY, long), act)
+    for name, (event, actor) in LATER.items():
+        placed = _placed(len(made))
+        act = Act.succeeded(
+            event, entry_id=placed[0], time=placed[1], actor=actor, origin=SHELL, reason="Asked for on 2026-11-24"
+        )
+        made[name] = (_stream(actor, SHELL), act)
     return made
 
 

@@ -72,6 +72,11 @@ class World:
         return command_line(self.account.id, "root")
 
     @property
+    def operator_of_all(self) -> Actor:
+        """The installation's operator, acting on the whole."""
+        return command_line(None, "root")
+
+    @property
     def admin(self) -> Actor:
         """Somebody who may do everything in the account."""
         scopes = frozenset(Scope) - {Scope.OPERATE}

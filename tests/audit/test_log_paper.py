@@ -4,13 +4,15 @@ import json
 import re
 import shutil
 import subprocess
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from app.audit.records import evidence_line
+from app.audit.export import Selection, footer
 from app.audit.stored import Code, StoredEntry
-from app.services.audit_export import Interval, exported
+from app.clock import system_clock
+from app.services.audit_export import Asked, lines, planned
 from app.store.database import Database
 from tests.audit.acts import VECTORS
 from tests.audit.conftest import Lived
@@ -43,14 +45,19 @@ def test_the_example_is_a_pinned_entry() -> None:
 async def test_an_export_can_be_checked_with_a_shell_alone(
     lived: Lived, lived_database: Database, tmp_path: Path
 ) -> None:
-    async with exported(lived_database, lived.account_id, Interval()) as (count, entries):
-        lines = [evidence_line(entry) async for entry in entries]
+    asked = Asked(account_id=lived.account_id, selection=Selection())
+    async with lived_database.snapshot() as connection:
+        plan = await planned(connection, asked, made_at=system_clock(), software="anchorage/test")
+        async with aclosing(lines(connection, plan.header, plan.header.runs)) as found:
+            written = b"".join([some.text async for some in found])
+    count = plan.header.entries
+    whole = plan.header.line + written + footer(count, 0, [])
     log = tmp_path / "log.jsonl"
-    log.write_bytes(b"".join(lines))
+    log.write_bytes(whole)
 
     assert run(COMMANDS[2], tmp_path) == "".join(f"{number} is right\n" for number in range(1, count + 1))
 
-    log.write_bytes(b"".join(lines).replace(b"Leaked, said again", b"Leaked, said twice"))
+    log.write_bytes(whole.replace(b"Leaked, said again", b"Leaked, said twice"))
 
     assert run(COMMANDS[2], tmp_path).count("IS WRONG") == 1
 

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from app.services.retention import DropArchived, Month
+from app.store import leftovers
 from app.store.database import Database, open_database
 from app.store.schema import require_guards
+from tests.audit.erasing import Person
 from tests.audit.faithful import require_faithful
 from tests.audit.history import World, live
 from tests.audit.notaries import sign_all, started
@@ -62,6 +66,23 @@ async def test_it_can_do_everything_that_a_server_does(modest: Database) -> None
     await check_log(modest)
 
 
+async def test_it_can_remove_what_may_go_and_says_who_clears_the_files(modest: Database, migrated_url: str) -> None:
+    world = await World.open(modest)
+    person = await Person.join(world)
+    await person.work()
+    month = Month(2026, 6)
+    world.clock.now = month.end + timedelta(days=2)
+
+    await person.erase()
+    await world.door.perform(world.operator_of_all, DropArchived(month, "0" * 64, 0, 1_000_000), world.origin())
+
+    await check_log(modest)
+    left = await leftovers.clear(re.sub(r"//\w+@", f"//{SERVER}@", migrated_url))
+    assert left is not None
+    assert "VACUUM (FULL) audit_disclosure, portal_user" in left
+    assert await leftovers.clear(migrated_url) is None
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -87,6 +108,15 @@ async def test_it_can_do_everything_that_a_server_does(modest: Database) -> None
         "INSERT INTO audit_checkpoint VALUES (1, 0, 'x', 'x', 1)",
         "INSERT INTO audit_cosignature VALUES (1, 0, 'x', 'x')",
         "TRUNCATE audit_leaf",
+        "DELETE FROM audit_disclosure",
+        "DELETE FROM audit_body",
+        "TRUNCATE audit_disclosure",
+        "UPDATE audit_removal SET state = 'recorded'",
+        (
+            "INSERT INTO audit_removal (audit_id, kind, target_id, state)"
+            " VALUES ('x', 'audit.erasure', 'command-line', 'recorded')"
+        ),
+        "INSERT INTO audit_removal (audit_id, kind, target_id) VALUES ('x', 'audit.erasure', 'command-line')",
     ],
 )
 async def test_it_cannot_touch_the_log_or_its_guards(modest: Database, migrated_url: str, statement: str) -> None:

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.audit.coverage import NOT_AUDITED
+from app.audit.checkpoint import Checkpoint
+from app.audit.coverage import NOT_AUDITED, UNSIGNED
 from app.audit.entry import GENESIS, entry_hash
 from app.audit.records import Change, Record
 from app.audit.report import CHANGES_LIMIT, Link, Scope, Summary
@@ -118,6 +119,23 @@ def test_a_page_says_what_it_was_made_from_and_what_is_not_audited() -> None:
     assert SIMPLE.hash in written
     for gap in NOT_AUDITED:
         assert gap.what.replace("'", "&#x27;") in written
+
+
+def test_a_page_names_its_checkpoint_in_its_banner_and_lists_what_was_found() -> None:
+    checkpoint = Checkpoint("log.example/<audit>", 7, bytes(32))
+    summary = summed(SIMPLE)
+    summary.chain.take(*chained(b"1"))
+
+    sound = "".join(page(replace(SCOPE, checkpoint=checkpoint), summary))
+    summary.chain.note("Entry 1 is <b>wrong</b>.")
+    spoilt = "".join(page(SCOPE, summary))
+
+    assert f"log.example/&lt;audit&gt;, 7 entries, root {b64encode(bytes(32)).decode()}" in sound
+    assert "<h2>Findings</h2>\n<p class=soft>None.</p>" in sound
+    assert "<li>Entry 1 is &lt;b&gt;wrong&lt;/b&gt;.</li>" in spoilt
+    assert "none was signed yet" in spoilt
+    assert UNSIGNED.what in spoilt
+    assert UNSIGNED.what not in sound
 
 
 def test_a_page_needs_no_other_file_and_runs_nothing_whatever_names_hold() -> None:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from app.audit.checkpoint import Checkpoint, Signer
+from app.store import cosignatures
 from app.store import tree as trees
 from app.store.connection import Engine, Transaction
 from app.store.database import Database, open_database
@@ -98,7 +99,7 @@ async def signed_url(lived_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
     async def witness(transaction: Transaction) -> None:
         async with transaction.savepoint():
-            await trees.insert_cosignature(transaction, 1, signed.size, "witness.example", "a line\n")
+            await cosignatures.insert(transaction, 1, signed.size, "witness.example", "a line\n")
 
     await database.write("witness", witness)
     await database.close()

@@ -20,6 +20,7 @@ import pytest
 import pytest_asyncio
 
 from scripts.setup_environment import is_usable_node, node_version
+from tests.peers.clean_machine import Clean
 from tests.peers.log_directory import LogFiles
 from tests.peers.log_promises import Serve
 from tests.serving import Served, serving
@@ -124,3 +125,9 @@ def serve() -> Serve:
             server.shutdown()
 
     return serve
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Clean:
+    """A machine without the project, but for the script that an auditor carries there."""
+    return Clean.with_script(tmp_path)

@@ -16,6 +16,7 @@ from tests.serving import Served
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "audit_report.py"
 ACCOUNT = "query { viewer { account { id } } }"
+CHECKPOINT = "query { auditCheckpoint { origin } }"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ async def test_a_report_is_made_from_the_whole_log_or_a_half_open_range(
 
     assert paged.status == 0, paged.err
     page = output.read_text()
+    signed = (await served.operate(CHECKPOINT, key=auditor))["auditCheckpoint"]
+    assert f"{signed['origin']}, " in page
+    assert f"Checkpoint: {signed['origin']}, " in paged.err
     assert "none was changed, and none is missing" in page
     assert "The contract ended; the key left the building with the line." in page
     assert "NAME_TAKEN" in page

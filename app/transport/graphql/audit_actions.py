@@ -24,6 +24,8 @@ class AuditAction(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_EXPORT = "audit.export"
     INSTALLATION_MIGRATE = "installation.migrate"
+    AUDIT_ERASURE = "audit.erasure"
+    AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
@@ -56,6 +58,8 @@ enumeration(
         AuditAction.AUDIT_READ: "The audit log was read; `targetName` says through which view.",
         AuditAction.AUDIT_EXPORT: "The audit log was exported; `targetName` says in which form.",
         AuditAction.INSTALLATION_MIGRATE: "The database was brought to a newer version.",
+        AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
+        AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",

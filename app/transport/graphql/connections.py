@@ -36,18 +36,20 @@ class PageInfo:
 
     has_next_page: bool = attribute("Whether there is more after this page.")
     has_previous_page: bool = attribute("Whether there is more before this page.")
-    start_cursor: str | None = attribute("The cursor of the first edge, null when the page is empty.")
-    end_cursor: str | None = attribute("The cursor of the last edge, null when the page is empty.")
+    start_cursor: str | None = attribute(
+        "The cursor of the first edge, null when the page is empty; with `last`, how far a search has come."
+    )
+    end_cursor: str | None = attribute(
+        "The cursor of the last edge, null when the page is empty; with `first`, how far a search has come."
+    )
 
     @classmethod
-    def of(cls, page: Page[Any], cursors: list[str]) -> "PageInfo":
-        """The page's."""
-        return cls(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        )
+    def of(cls, page: Page[Any], cursors: list[str], reached: str | None = None) -> "PageInfo":
+        """The page's. `reached` is the cursor of `page.reached`."""
+        start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
+        if reached is not None:
+            start, end = (reached, end) if page.is_backward else (start, reached)
+        return cls(has_next_page=page.has_next, has_previous_page=page.has_previous, start_cursor=start, end_cursor=end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The rules, which the schema's description of `@cost` repeats: a field adds its `@cost(weight:)`, else 1 when it is an
 object and 0 when it is a leaf. A field that takes `first` or `last` multiplies the lists of what it answers (`edges`,
-`nodes`) by the one that is given, by 20 when neither is. Fragments are measured once.
+`nodes`) by the one that is given, by 20 when neither is. An argument, or a field of an input, adds its own weight where
+it is given. Fragments are measured once.
 """
 
 import math
@@ -15,11 +16,17 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLCompositeType,
     GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -48,6 +55,8 @@ class FieldRule:
     is_list: bool
     is_paged: bool
     default_page: int
+    inputs: Mapping[tuple[str, ...], float]
+    """What is added where an input is given: by the argument's name and the way into it."""
 
 
 class FieldRules:
@@ -84,7 +93,28 @@ def _read(name: str, definition: GraphQLField) -> FieldRule:
         is_list=is_list_type(get_nullable_type(definition.type)),
         is_paged="first" in definition.args or "last" in definition.args,
         default_page=default if isinstance(default, int) else DEFAULT_PAGE,
+        inputs=_weighted_inputs(definition),
     )
+
+
+def _weighted_inputs(definition: GraphQLField) -> dict[tuple[str, ...], float]:
+    found: dict[tuple[str, ...], float] = {}
+    for name, argument in definition.args.items():
+        found |= _weighted((name,), argument, ())
+    return found
+
+
+def _weighted(
+    path: tuple[str, ...], given: GraphQLArgument | GraphQLInputField, seen: tuple[object, ...]
+) -> dict[tuple[str, ...], float]:
+    """The weights of an input and of what is below it, no input object entered again below itself."""
+    applied = _applied(given)
+    found = {path: float(applied["cost"]["weight"])} if "cost" in applied else {}
+    named = get_named_type(given.type)
+    if isinstance(named, GraphQLInputObjectType) and named not in seen:
+        for name, below in named.fields.items():
+            found |= _weighted((*path, name), below, (*seen, named))
+    return found
 
 
 def _asks_who(definition: GraphQLField) -> bool:
@@ -93,9 +123,8 @@ def _asks_who(definition: GraphQLField) -> bool:
     return isinstance(rule, Rule) and rule.enforcement in {Enforcement.GUARD, Enforcement.DOOR}
 
 
-def _applied(definition: GraphQLField) -> dict[str, dict[str, Any]]:
-    strawberry_field = definition.extensions.get("strawberry-definition")
-    directives = getattr(strawberry_field, "directives", ())
+def _applied(definition: GraphQLField | GraphQLArgument | GraphQLInputField) -> dict[str, dict[str, Any]]:
+    directives = getattr(definition.extensions.get("strawberry-definition"), "directives", ())
     applied: dict[str, dict[str, Any]] = {}
     for directive in directives:
         meaning = type(directive).__strawberry_directive__
@@ -155,15 +184,16 @@ class _Counter:
         return _Cost(once, each)
 
     def _field(self, node: FieldNode, rule: FieldRule, parent: GraphQLCompositeType) -> float:
+        weight = rule.weight + self._inputs(node, rule)
         if node.selection_set is None:
-            return rule.weight
+            return weight
         definition = self._rules.schema.get_field(parent, node.name.value)
         inner_type = get_named_type(definition.type) if definition else None
         inner = self.cost(node.selection_set, inner_type) if is_composite_type(inner_type) else _Cost()
         page = self._page(node, rule) if rule.is_paged else 1
         if rule.is_list:
-            return rule.weight + page * (inner.once + inner.each)
-        return rule.weight + inner.once + page * inner.each
+            return weight + page * (inner.once + inner.each)
+        return weight + inner.once + page * inner.each
 
     def _fragment(self, name: str) -> _Cost:
         known = self._counted.get(name)
@@ -187,6 +217,23 @@ class _Counter:
         ]
         return max(sizes, default=rule.default_page)
 
+    def _inputs(self, node: FieldNode, rule: FieldRule) -> float:
+        if not rule.inputs:
+            return 0.0
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        return sum(weight for path, weight in rule.inputs.items() if self._is_given(given.get(path[0]), path[1:]))
+
+    def _is_given(self, value: object, path: tuple[str, ...]) -> bool:
+        """Whether there is anything but null at a path inside a value, which is a node or a variable's."""
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            return self._is_given(self._variables.get(name, self._defaults.get(name)), path)
+        if isinstance(value, ListValueNode | list):
+            return any(self._is_given(each, path) for each in (value if isinstance(value, list) else value.values))
+        if path:
+            return self._is_given(_below(value, path[0]), path[1:])
+        return value is not None and not isinstance(value, NullValueNode)
+
     def _int(self, value: object) -> int | None:
         """An integer that is written or passed; None for null, and for what validation or coercion will refuse."""
         if isinstance(value, VariableNode):
@@ -199,6 +246,13 @@ class _Counter:
             # int() of thousands of digits raises ValueError.
             return _clamped(int(value.value)) if len(value.value) < 20 else _LARGEST_PAGE
         return None
+
+
+def _below(value: object, name: str) -> object:
+    """A field of an input object, which is a node or a variable's; None for what has none."""
+    if isinstance(value, ObjectValueNode):
+        return next((field.value for field in value.fields if field.name.value == name), None)
+    return value.get(name) if isinstance(value, Mapping) else None
 
 
 def _clamped(size: int) -> int:

@@ -43,10 +43,18 @@ class EntryView:
         return value if isinstance(value, str) else None
 
     def changes(self) -> list[Change]:
-        """The fields that differ; every one where there was no object before, or is none after."""
-        change = self.body.get("change") or {}
-        before, after = change.get("before") or {}, change.get("after") or {}
+        """The fields that differ; every one where there was no object before, or is none after.
+
+        Personal ones are among them for as long as they are disclosed.
+        """
+        before, after = self._state("before"), self._state("after")
         names = dict.fromkeys((*before, *after))
         return [
             Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
         ]
+
+    def _state(self, moment: str) -> dict[str, Any]:
+        public = (self.body.get("change") or {}).get(moment) or {}
+        prefix = f"change.{moment}."
+        personal = {name.removeprefix(prefix): value for name, value in self.claims.items() if name.startswith(prefix)}
+        return {**public, **personal}

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 import strawberry
 from strawberry import UNSET
 
+from app.services.audit_search import Search
 from app.services.submission import Submission
 from app.store.log_reads import EntryFilter
 from app.store.paging import Order
@@ -18,8 +19,9 @@ from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.connections import PAGE_LIMIT
 from app.transport.graphql.described import attribute, input_type, one_of
 from app.transport.graphql.enums import AuditOutcome, CertificateOrderField, OrderDirection
-from app.transport.graphql.ids import Kind, decode, decode_any
-from app.transport.graphql.scalars import PEM, Base64, Sha256
+from app.transport.graphql.ids import Kind, decode, decode_any, kind_of
+from app.transport.graphql.scalars import PEM, Base64, SafeInt, Sha256
+from app.transport.graphql.scopes import Cost
 from app.transport.graphql.wrong_input import BadUserInput
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ T = TypeVar("T")
 TEXT_LIMIT = 200
 CODE_LIMIT = 64
 """No code of an entry is longer; the store takes no longer one to look for."""
+LAST_OF_MILLISECOND = timedelta(microseconds=999)
 INLINE_LIMIT = 4096
 """A larger chain is examined in a thread, so that the other requests do not wait for its signatures."""
 
@@ -37,6 +40,40 @@ class DateTimeRange:
 
     start: datetime | None = attribute("The first instant that matches; open when absent.", default=UNSET)
     end: datetime | None = attribute("The first instant that no longer matches; open when absent.", default=UNSET)
+
+
+@one_of
+class AsOf:
+    """A point of the log, as exactly one of these. Showing the past needs the scope `AUDIT_READ` and is recorded.
+
+    The past is rebuilt from the log alone. A point that the log has not reached, and one whose entries were archived,
+    end with `extensions.code = "HISTORY_UNAVAILABLE"`. Objects have the ids that they have now: keep them out of a
+    cache that goes by ids.
+    """
+
+    time: datetime | None = attribute(
+        "An instant, not later than now: everything up to the last entry that was made by then. Instants are shown to"
+        " the millisecond, so one without a finer part means the whole of its millisecond.",
+        default=UNSET,
+    )
+    tree_size: SafeInt | None = attribute(
+        "The size of the tree, not larger than that of the newest checkpoint: everything among so many first entries.",
+        default=UNSET,
+    )
+
+    def instant(self, now: datetime) -> datetime | None:
+        """The instant that is meant: of a millisecond its end, if that has come. None for a size."""
+        time = given(self.time)
+        if time is None or time > now or time.microsecond % 1000:
+            return time
+        return min(now, time + LAST_OF_MILLISECOND)
+
+    def size(self) -> int:
+        """The size of the tree; 0 for an instant. Raises BadUserInput for one below zero."""
+        size = given(self.tree_size) or 0
+        if size < 0:
+            raise BadUserInput("The size of a tree is not below zero.")
+        return size
 
 
 @one_of
@@ -99,12 +136,20 @@ class AuditEventFilter:
         "It was done by one of these keys or people (`key_`, `usr_`); at most 100.", default=UNSET
     )
     occurred: DateTimeRange | None = attribute("It happened within this interval.", default=UNSET)
+    text: str | None = attribute(
+        "Every word of this occurs, whatever the case, in the action (`CERTIFICATE_UPLOAD` or `certificate.upload`),"
+        " the code, the id or name of what it was done to, the reason, the request id or the name of who did it; at"
+        " most 200 characters. A page looks at 10,000 entries that match the rest, and may find few or none while"
+        " `hasNextPage` (with `last`, `hasPreviousPage`) is true: go on from its `endCursor` (`startCursor`).",
+        default=UNSET,
+        directives=[Cost(weight="200")],
+    )
 
-    def wanted(self) -> EntryFilter:
-        """As the store asks it. Raises BadUserInput."""
+    def wanted(self) -> Search:
+        """As it is looked for. Raises BadUserInput."""
         occurred = given(self.occurred) or DateTimeRange()
         codes = given(self.codes)
-        return EntryFilter(
+        narrowed = EntryFilter(
             actions=_words(self.action),
             results=_words(self.outcome),
             codes=None
@@ -115,6 +160,7 @@ class AuditEventFilter:
             start=given(occurred.start),
             end=given(occurred.end),
         )
+        return Search.of(narrowed, _with_stored_ids(search_text(given(self.text)) or ""))
 
 
 @one_of
@@ -150,10 +196,10 @@ def given(value: T | None) -> T | None:
     return None if value is UNSET else value
 
 
-def entry_filter(narrowed: AuditEventFilter | None) -> EntryFilter:
-    """What a filter of the log asks of the store; everything, where there is none."""
+def log_search(narrowed: AuditEventFilter | None) -> Search:
+    """What a filter of the log looks for; everything, where there is none."""
     found = given(narrowed)
-    return EntryFilter() if found is None else found.wanted()
+    return Search() if found is None else found.wanted()
 
 
 def certificate_ids(given_ids: list[strawberry.ID] | None) -> frozenset[str] | None:
@@ -176,6 +222,10 @@ def search_text(text: str | None) -> str | None:
     if text is not None and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
         raise BadUserInput("A text to look for holds a character that no text here can have.")
     return text
+
+
+def _with_stored_ids(text: str) -> str:
+    return " ".join(word if kind_of(word) is None else decode_any(word) for word in text.split())
 
 
 def _any_of(values: list[T] | None) -> frozenset[T] | None:

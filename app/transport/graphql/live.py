@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.audit.entry import account_stream
+from app.services import audit_search
+from app.services.audit_search import Search
 from app.services.keys import require_live
 from app.store import log_reads
-from app.store.log_reads import EntryFilter
 from app.store.paging import Window
 from app.store.rows import EntryRow
 from app.transport.graphql.context import Context
@@ -29,8 +30,10 @@ class Feed:
     """
 
     context: Context
-    wanted: EntryFilter
+    search: Search
     _seen: int = 0
+    _is_behind: bool = False
+    """Whether a look ended before the end of the log: the next is not to wait for news."""
     _trusted_until: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +54,7 @@ class Feed:
                     await self._require_trust()
                     self._renew()
                     yield entry
-                if not found:
+                if not found and not self._is_behind:
                     await watch.wait(LOOK_SECONDS)
 
     async def _start(self, after: str | None) -> int:
@@ -63,11 +66,14 @@ class Feed:
         connection, account_id = self.context.connection, self.context.account_id
         # Asked first: where nothing matches, the next look begins here and not at the beginning.
         end = await log_reads.last_seq(connection, account_id)
+        self._is_behind = False
         if end <= self._seen:
             return []
         window = Window(BATCH, after=(self._seen, self._seen))
-        page = await log_reads.entries_page(connection, account_id, self.wanted, window, descending=False)
-        self._seen = page.rows[-1].seq if page.has_next else max([end, *(entry.seq for entry in page.rows)])
+        page = await audit_search.entries_page(connection, account_id, self.search, window, descending=False)
+        seen = [entry.seq for entry in (*page.rows, page.reached) if entry is not None]
+        self._is_behind = page.has_next
+        self._seen = max(seen if page.has_next else [end, *seen])
         return page.rows
 
     async def _require_trust(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from app.rules import chain as chains
 from app.rules.chain import Chain
 from app.services import assessment
 from app.services.assessment import Noticed
+from app.services.history import Trusted
 from app.services.submission import authority
 from app.store import log_reads, reads
 from app.store.connection import Connection
@@ -38,6 +40,7 @@ class Loaders:
         self.awaited = awaited
         self.account_id = account_id
         self.now = now
+        self._records: Sequence[CertificateRow] | None = None
         self.accounts: DataLoader[str, AccountRow | None] = DataLoader(self._accounts)
         self.certificates: DataLoader[str, CertificateRow | None] = DataLoader(self._certificates)
         self.api_keys: DataLoader[str, ApiKeyRow | None] = DataLoader(self._api_keys)
@@ -48,6 +51,19 @@ class Loaders:
         self.noticed: DataLoader[Hashes, tuple[Noticed, ...]] = DataLoader(self._noticed)
         self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = DataLoader(self._log_pages)
         self.log_counts: DataLoader[str, int | None] = DataLoader(self._log_counts)
+
+    def as_of(self, at: datetime, trusted: Trusted) -> "Loaders":
+        """The same, but that what is noticed about a certificate is noticed at an instant, beside what was there then.
+
+        Everything else is of now, or never changes.
+        """
+        for hashes, chain in trusted.chains.items():
+            self.chains.prime(hashes, chain)
+        past = copy(self)
+        past.now = at
+        past._records = trusted.records  # noqa: SLF001  # it is a copy of this one
+        past.noticed = DataLoader(past._noticed)  # noqa: SLF001
+        return past
 
     async def account(self) -> AccountRow | None:
         """The caller's own account."""
@@ -103,7 +119,10 @@ class Loaders:
         found = await _all(self.chains, wanted)
         authorities = [authority(chain.trusted_ca) for chain in found]
         relatives: dict[bytes, list[CertificateRow]] = {}
-        for record in await reads.certificates_of_authority(self.connection, self.account_id, authorities):
+        records = self._records
+        if records is None:
+            records = await reads.certificates_of_authority(self.connection, self.account_id, authorities)
+        for record in records:
             relatives.setdefault(record.subject_key_sha256, []).append(record)
         return [
             assessment.standing(chain, relatives.get(key, ()), at=self.now)

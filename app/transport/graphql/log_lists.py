@@ -1,7 +1,7 @@
 """Lists of the log: the account's, and one object's."""
 
-from app.store import log_reads
-from app.store.log_reads import EntryFilter
+from app.services import audit_search
+from app.services.audit_search import Search
 from app.store.paging import Key, Window
 from app.transport.graphql.connections import Asked, read_cursor
 from app.transport.graphql.context import Context
@@ -9,12 +9,12 @@ from app.transport.graphql.types.audit import LOG_ORDER, AuditEventConnection
 from app.transport.graphql.wrong_input import BadUserInput
 
 
-async def account_log(context: Context, wanted: EntryFilter, asked: Asked, *, descending: bool) -> AuditEventConnection:
+async def account_log(context: Context, search: Search, asked: Asked, *, descending: bool) -> AuditEventConnection:
     """A page of the account's log."""
     window = await log_window(context, asked)
     connection, account_id = context.connection, context.account_id
-    page = await log_reads.entries_page(connection, account_id, wanted, window, descending=descending)
-    return AuditEventConnection.of(page, lambda: log_reads.count_entries(connection, account_id, wanted))
+    page = await audit_search.entries_page(connection, account_id, search, window, descending=descending)
+    return AuditEventConnection.of(page, lambda: audit_search.count_entries(connection, account_id, search))
 
 
 async def object_log(context: Context, target_id: str, asked: Asked) -> AuditEventConnection:

@@ -11,21 +11,23 @@ from app.transport.graphql.connections import After, Before, First, Last, asked
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
+from app.transport.graphql.history import past_account, past_certificates
 from app.transport.graphql.inputs import (
+    AsOf,
     AuditEventFilter,
     CertificateFilter,
     CertificateLookup,
     CertificateOrder,
     PreviewCertificateInput,
-    entry_filter,
     few,
     given,
+    log_search,
 )
 from app.transport.graphql.log_lists import account_log
 from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
 from app.transport.graphql.proofs import checkpoint, consistency_proof, inclusion_proof_by_id
 from app.transport.graphql.scalars import SafeInt
-from app.transport.graphql.scopes import OPEN, SIGNED_IN, by_the_door, field, needs
+from app.transport.graphql.scopes import OPEN, SIGNED_IN, Cost, by_the_door, field, needs
 from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
@@ -43,6 +45,13 @@ Directed = Annotated[
     OrderDirection,
     strawberry.argument(description="Newest first (`DESC`), or oldest first to read along (`ASC`)."),
 ]
+Past = Annotated[
+    AsOf | None,
+    strawberry.argument(
+        description="How it was at a point of the log, instead of now; needs `AUDIT_READ` as well.",
+        directives=[Cost(weight="20")],
+    ),
+]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -54,6 +63,12 @@ class Query:
     async def viewer(self, info: Info) -> Viewer | None:
         """Who is asking, in which account, with which scopes."""
         return Viewer.of(info.context.actor, Account.of(await own_account(info.context)))
+
+    @field(SIGNED_IN)
+    async def account(self, info: Info, as_of: Past = UNSET) -> Account | None:
+        """The caller's account; null where there was none yet."""
+        point = given(as_of)
+        return Account.of(await own_account(info.context)) if point is None else await past_account(info, point)
 
     @field(SIGNED_IN)
     async def node(
@@ -89,9 +104,13 @@ class Query:
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
+        as_of: Past = UNSET,
     ) -> CertificateConnection | None:
-        """The certificates the account trusts."""
-        return await certificates_page(info, given(filter_by), order_by, asked(first, after, last, before))
+        """The certificates the account trusts, or trusted."""
+        narrowed, page, point = given(filter_by), asked(first, after, last, before), given(as_of)
+        if point is not None:
+            return await past_certificates(info, point, narrowed, order_by, page)
+        return await certificates_page(info, narrowed, order_by, page)
 
     @field(needs(Scope.CERTIFICATES_READ), cost=10)
     async def preview_certificate(
@@ -116,9 +135,9 @@ class Query:
         before: Before = UNSET,
     ) -> AuditEventConnection | None:
         """The account's log, newest first. Looking is recorded, in the log itself."""
-        wanted, page = entry_filter(filter_by), asked(first, after, last, before)
+        search, page = log_search(filter_by), asked(first, after, last, before)
         await info.context.record_log_read("auditEvents", path_of(info))
-        return await account_log(info.context, wanted, page, descending=direction is OrderDirection.DESC)
+        return await account_log(info.context, search, page, descending=direction is OrderDirection.DESC)
 
     @field(needs(Scope.AUDIT_READ))
     async def audit_checkpoint(self, info: Info) -> AuditCheckpoint | None:

@@ -50,6 +50,7 @@ AS_TOP_LEVEL: frozenset[type[Refusal]] = frozenset(
         errors.AuditUnavailable,
         errors.OutcomeUnknown,
         errors.StoreUnavailable,
+        errors.HistoryUnavailable,
     }
 )
 """What has nothing to do with the input: a top-level error, whose `extensions.code` is the refusal's code."""

@@ -27,6 +27,7 @@ Conventions
     ours) is a GraphQL error with a stable `extensions.code`.
   * Every mutation, done or refused, leaves an entry in the audit log, which its payload offers as `auditEntry`. With an
     `idempotencyKey`, a repetition within 24 hours is answered as the first time and changes nothing.
+  * `asOf` shows the past as the log alone tells it; `auditEvents` can be searched for words.
   * Root fields are nullable so that an error in one leaves its siblings' data alone: null there comes with an entry in
     `errors`, unless the description says that it means "not there". Below the root, `!` means what it says.
   * Enums may gain values, and unions members; clients must have a default branch.

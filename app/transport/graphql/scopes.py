@@ -30,13 +30,14 @@ class RequiresScope:
 
 
 @strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION],
+    locations=[Location.FIELD_DEFINITION, Location.ARGUMENT_DEFINITION, Location.INPUT_FIELD_DEFINITION],
     name="cost",
     description="What a field adds to the cost of an operation, as a non-negative decimal number. A field without it"
-    " costs 1 when it is an object and 0 when it is a leaf; lists multiply by `first` or `last`.",
+    " costs 1 when it is an object and 0 when it is a leaf; lists multiply by `first` or `last`. On an argument, or a"
+    " field of an input: what it adds where it is given and not null.",
 )
 class Cost:
-    """Marks a field with what it costs."""
+    """Marks a field, or what a field is given, with what it costs."""
 
     weight: str
 

@@ -10,7 +10,7 @@ from strawberry import UNSET
 from app.actor import Scope
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
-from app.transport.graphql.inputs import AuditEventFilter, certificate_ids, entry_filter, given
+from app.transport.graphql.inputs import AuditEventFilter, certificate_ids, given, log_search
 from app.transport.graphql.live import Feed
 from app.transport.graphql.scopes import by_the_door, field, needs
 from app.transport.graphql.types.audit import AuditEventEdge
@@ -41,7 +41,7 @@ class Subscription:
         self, info: Info, after: Resumed = UNSET, filter_by: Narrowed = UNSET
     ) -> AsyncIterator[AuditEventEdge]:
         """Log entries as they are written; first whatever came after a cursor, then live. Beginning is recorded."""
-        feed = Feed(info.context, entry_filter(filter_by))
+        feed = Feed(info.context, log_search(filter_by))
         await info.context.record_log_read("subscription.auditEvents", path_of(info))
         async with aclosing(feed.entries(given(after))) as entries:
             async for entry in entries:

@@ -73,6 +73,37 @@ def test_a_pages_size_may_be_a_variable(declared: str, variables: dict[str, obje
     assert cost(f"query({declared}){{things(first:$n){{edges{{cursor}}}}}}", variables) == 1 + page
 
 
+PRODUCT = FieldRules(schema._schema)  # noqa: SLF001  # Strawberry has no public way to its graphql-core schema
+
+
+@pytest.mark.parametrize(
+    ("source", "variables", "expected"),
+    [
+        ("{account{id}}", {}, 1),
+        ("{account(asOf:null){id}}", {}, 1),
+        ("{account(asOf:{treeSize:1}){id}}", {}, 21),
+        ("query($p:AsOf){account(asOf:$p){id}}", {}, 1),
+        ("query($p:AsOf){account(asOf:$p){id}}", {"p": None}, 1),
+        ("query($p:AsOf){account(asOf:$p){id}}", {"p": {"treeSize": 1}}, 21),
+        ("query($p:AsOf={treeSize:1}){account(asOf:$p){id}}", {}, 21),
+        ("query($n:SafeInt!){account(asOf:{treeSize:$n}){id}}", {"n": 1}, 21),
+        ("{certificates(first:5,asOf:{treeSize:1}){edges{cursor}}}", {}, 1 + 20 + 5),
+        ("{auditEvents(first:5,filterBy:{codes:[]}){edges{cursor}}}", {}, 1 + 5),
+        ("{auditEvents(first:5,filterBy:{text:null}){edges{cursor}}}", {}, 1 + 5),
+        ('{auditEvents(first:5,filterBy:{text:"a"}){edges{cursor}}}', {}, 1 + 200 + 5),
+        ("query($t:String){auditEvents(first:5,filterBy:{text:$t}){edges{cursor}}}", {"t": "a"}, 1 + 200 + 5),
+        ("query($t:String){auditEvents(first:5,filterBy:{text:$t}){edges{cursor}}}", {}, 1 + 5),
+        ("query($f:AuditEventFilter){auditEvents(first:5,filterBy:$f){edges{cursor}}}", {"f": {"text": "a"}}, 206),
+        ("query($f:AuditEventFilter){auditEvents(first:5,filterBy:$f){edges{cursor}}}", {"f": "text"}, 6),
+        ("query($f:AuditEventFilter){auditEvents(first:5,filterBy:$f){edges{cursor}}}", {"f": [{"text": "a"}]}, 206),
+        ('subscription{auditEvents(filterBy:{text:"a"}){cursor}}', {}, 1 + 200),
+    ],
+)
+def test_what_a_field_is_given_may_cost_too(source: str, variables: dict[str, object], expected: int) -> None:
+    document = Documents(PRODUCT.schema, Limits()).ready(source, may_introspect=True)
+    assert cost_of(PRODUCT, document.ast, document.operation(None), variables) == expected
+
+
 def test_a_page_of_any_size_is_counted_without_being_large_itself() -> None:
     assert cost("query($n:Int){things(first:$n){edges{cursor}}}", {"n": 10**300}) == 1 + 10**6
     document = parse("{things(first:" + "9" * 5_000 + "){edges{cursor}}}")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from graphql import get_named_type
 
+from app.transport.graphql.scalars import write_instant
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
@@ -64,14 +65,17 @@ def seen_in(data: Data, found: set[tuple[str, str]]) -> None:
 
 async def answers(furnished: Furnished) -> list[Data]:
     admin = furnished.admin
+    # Whoever asks for a receipt waits for a checkpoint.
+    await admin("query($id: ID!) { node(id: $id) { ... on AuditEvent { receipt } } }", id=furnished.event)
     admin.budget = Budget()  # type: ignore[assignment]  # it has what a budget has
     old, new = renewals("acme CA 2")
     queries = {
         "viewer": "",
+        "account": "(asOf: {treeSize: 1})",
         "node": f'(id: "{furnished.certificate}")',
         "nodes": f'(ids: ["{furnished.event}", "{furnished.api_key}", "{furnished.account}"])',
         "certificate": '(by: {name: "old"})',
-        "certificates": "(first: 10)",
+        "certificates": f'(first: 10, asOf: {{time: "{write_instant(admin.house.clock.now)}"}})',
         "previewCertificate": "(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})",
         "auditEvents": "(first: 50)",
         "auditCheckpoint": "",

@@ -14,6 +14,7 @@ from app.transport.graphql.context import Context, Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.ids import Kind
 from app.transport.graphql.scopes import PARENT, SIGNED_IN, field, needs
+from app.transport.graphql.types.history import HistoryPoint
 from app.transport.graphql.types.node import SOURCES, Node, Source
 
 KEYS_ORDER = "id"
@@ -44,10 +45,13 @@ class Account(Node):
         "Whether uploads with the usage `CREDENTIALS` stay `PENDING` until the account proves that it holds the key."
     )
     created_at: datetime = attribute("When it was opened.")
+    as_of: HistoryPoint | None = attribute(
+        "The point that was asked for; null when it is shown as it is now.", default=None
+    )
 
     @classmethod
-    def of(cls, row: AccountRow) -> Self:
-        """The account of a row."""
+    def of(cls, row: AccountRow, as_of: HistoryPoint | None = None) -> Self:
+        """The account of a row, as it is now or as it was."""
         return cls(
             id=ids.encode(Kind.ACCOUNT, row.id),
             display_name=row.name,
@@ -55,6 +59,7 @@ class Account(Node):
             certificate_quota=CertificateQuota.of(Quota.of(row)),
             require_possession=row.require_possession,
             created_at=row.created_at,
+            as_of=as_of,
         )
 
 

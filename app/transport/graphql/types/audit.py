@@ -73,7 +73,9 @@ class AuditEvent(Node):
         " is personal."
     )
     reason: str | None = attribute("The reason the caller gave.")
-    changes: list[AuditChange] = attribute("What changed, field by field.")
+    changes: list[AuditChange] = attribute(
+        "What changed, field by field: all that the log says of an object, without what was erased."
+    )
     request_id: str | None = attribute("The request it came with, to match against other logs.")
     client_address: str | None = attribute("The address that the request came from; null once it was erased.")
     canonical_json: str | None = attribute(
@@ -169,14 +171,16 @@ class AuditEventConnection:
 
     @field(PARENT, cost=5)
     async def total_count(self) -> int | None:
-        """How many match in all; null over 10,000."""
+        """How many match in all; null over 10,000, and where a `text` would have to be looked for in more."""
         return await self.count()
 
     @classmethod
     def of(cls, page: Page[EntryRow], count: Callable[[], Awaitable[int | None]]) -> Self:
         """The page as the schema shows it; `count` is asked only for those who want to know."""
         edges = [AuditEventEdge.of(row) for row in page.rows]
-        return cls(edges=edges, page_info=PageInfo.of(page, [edge.cursor for edge in edges]), count=count)
+        reached = None if page.reached is None else entry_cursor(page.reached)
+        info = PageInfo.of(page, [edge.cursor for edge in edges], reached)
+        return cls(edges=edges, page_info=info, count=count)
 
 
 async def _fetch_event(context: Context, entry_id: str) -> AuditEvent | None:

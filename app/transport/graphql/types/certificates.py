@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 import strawberry
@@ -13,7 +14,7 @@ from app.findings import FindingCode, Severity
 from app.rules import pem
 from app.rules.chain import Chain
 from app.services.assessment import Noticed
-from app.store.paging import Page
+from app.store.paging import Key, Page
 from app.store.rows import CertificateRow
 from app.terms import Possession, Service, Status, Usage
 from app.transport.graphql import finding_codes, ids  # noqa: F401  # the codes' place in the schema
@@ -22,12 +23,13 @@ from app.transport.graphql.context import Context, Info, path_of
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.enums import CertificateOrderField
 from app.transport.graphql.ids import Kind
-from app.transport.graphql.loaders import now_or_later
+from app.transport.graphql.loaders import Loaders, now_or_later
 from app.transport.graphql.log_lists import object_log
 from app.transport.graphql.scalars import PEM, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field, needs
 from app.transport.graphql.types.actors import Actor
 from app.transport.graphql.types.audit import AuditEventConnection
+from app.transport.graphql.types.history import HistoryPoint
 from app.transport.graphql.types.node import SOURCES, Node, Source
 from app.transport.graphql.types.x509 import X509Certificate, views_of
 
@@ -49,8 +51,8 @@ class CertificateFinding:
     )
 
     @classmethod
-    def of(cls, noticed: Noticed) -> Self:
-        """As the schema shows it."""
+    def of(cls, noticed: Noticed, past: Loaders | None = None) -> Self:
+        """As the schema shows it; `past` is `Certificate.past`."""
         finding = noticed.finding
         return cls(
             severity=finding.severity,
@@ -58,13 +60,13 @@ class CertificateFinding:
             message=finding.message,
             chain_index=finding.index,
             reference=finding.reference,
-            related_certificate=None if noticed.related is None else Certificate.of(noticed.related),
+            related_certificate=None if noticed.related is None else Certificate.of(noticed.related, past),
         )
 
 
-def findings_of(noticed: Iterable[Noticed]) -> list[CertificateFinding]:
-    """Several, in their order."""
-    return [CertificateFinding.of(each) for each in noticed]
+def findings_of(noticed: Iterable[Noticed], past: Loaders | None = None) -> list[CertificateFinding]:
+    """Several, in their order; `past` is `Certificate.past`."""
+    return [CertificateFinding.of(each, past) for each in noticed]
 
 
 @object_type
@@ -84,6 +86,8 @@ class Certificate(Node):
     updated_at: datetime = attribute("When it last changed.")
     created_by: Actor = attribute("Who uploaded it.")
     row: strawberry.Private[CertificateRow]
+    past: strawberry.Private[Loaders | None] = None
+    """What to notice about it, where it is shown as it was; None as it is now."""
 
     @field(PARENT, returns=list[X509Certificate])
     def chain(self, info: Info) -> list[X509Certificate] | Awaitable[list[X509Certificate]]:
@@ -97,20 +101,21 @@ class Certificate(Node):
 
     @field(PARENT, returns=list[CertificateFinding])
     def findings(self, info: Info) -> list[CertificateFinding] | Awaitable[list[CertificateFinding]]:
-        """What is worth knowing about it now, worst first."""
-        return now_or_later(info.context.loaders.noticed.load(self.row.chain), findings_of)
+        """What is worth knowing about it, worst first: now, or at the point of a list `asOf`."""
+        loaders = self.past or info.context.loaders
+        return now_or_later(loaders.noticed.load(self.row.chain), partial(findings_of, past=self.past))
 
     @field(by_the_door(Scope.AUDIT_READ), cost=2)
     async def audit_events(
         self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
     ) -> AuditEventConnection:
-        """What happened to it, newest first. Looking is recorded."""
+        """What happened to it up to now, newest first. Looking is recorded."""
         await info.context.record_log_read("certificate.auditEvents", path_of(info))
         return await object_log(info.context, self.row.id, asked(first, after, last, before))
 
     @classmethod
-    def of(cls, row: CertificateRow) -> Self:
-        """The record of a row."""
+    def of(cls, row: CertificateRow, past: Loaders | None = None) -> Self:
+        """The record of a row, as it is now or as it was."""
         return cls(
             id=ids.encode(Kind.CERTIFICATE, row.id),
             version=row.version,
@@ -126,6 +131,7 @@ class Certificate(Node):
             updated_at=row.updated_at,
             created_by=Actor.of_upload(row),
             row=row,
+            past=past,
         )
 
 
@@ -143,6 +149,7 @@ class CertificateConnection:
 
     edges: list[CertificateEdge] = attribute("The page, in order.")
     page_info: PageInfo = attribute("Where the page lies.")
+    as_of: HistoryPoint | None = attribute("The point that was asked for; null when the list is of now.", default=None)
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @field(PARENT, cost=5)
@@ -151,10 +158,21 @@ class CertificateConnection:
         return await self.count()
 
     @classmethod
-    def of(cls, page: Page[CertificateRow], order: CertificateOrderField, count: Callable[[], Awaitable[int]]) -> Self:
+    def of(
+        cls,
+        page: Page[CertificateRow],
+        order: CertificateOrderField,
+        count: Callable[[], Awaitable[int]],
+        past: Loaders | None = None,
+        as_of: HistoryPoint | None = None,
+    ) -> Self:
         """The page as the schema shows it; `count` is asked only for those who want to know."""
-        edges = [CertificateEdge(cursor=_cursor(row, order), node=Certificate.of(row)) for row in page.rows]
-        return cls(edges=edges, page_info=PageInfo.of(page, [edge.cursor for edge in edges]), count=count)
+        edges = [
+            CertificateEdge(cursor=write_cursor(order.value, place_of(row, order)), node=Certificate.of(row, past))
+            for row in page.rows
+        ]
+        info = PageInfo.of(page, [edge.cursor for edge in edges])
+        return cls(edges=edges, page_info=info, as_of=as_of, count=count)
 
 
 async def _fetch(context: Context, certificate_id: str) -> Certificate | None:
@@ -165,9 +183,10 @@ async def _fetch(context: Context, certificate_id: str) -> Certificate | None:
 SOURCES[Kind.CERTIFICATE] = Source(needs(Scope.CERTIFICATES_READ), _fetch)
 
 
-def _cursor(row: CertificateRow, order: CertificateOrderField) -> str:
+def place_of(row: CertificateRow, order: CertificateOrderField) -> Key:
+    """The record's place in a list that is sorted by `order`."""
     value = getattr(row, order.value)
-    return write_cursor(order.value, (value if isinstance(value, str) else to_micros(value), row.id))
+    return value if isinstance(value, str) else to_micros(value), row.id
 
 
 def _views(chain: Chain) -> list[X509Certificate]:

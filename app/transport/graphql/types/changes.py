@@ -6,6 +6,7 @@ import strawberry
 
 from app.audit.entry import Result
 from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
+from app.services.audit_search import Search
 from app.store.log_reads import EntryFilter
 from app.store.rows import EntryRow
 from app.transport.graphql import ids
@@ -49,9 +50,10 @@ class CertificateChange:
         )
 
 
-def changes_of(certificate_ids: frozenset[str] | None) -> EntryFilter:
+def changes_of(certificate_ids: frozenset[str] | None) -> Search:
     """The entries that record changes to these certificates, or to any."""
-    return EntryFilter(actions=CHANGES, results=frozenset({Result.SUCCESS.value}), target_ids=certificate_ids)
+    done = frozenset({Result.SUCCESS.value})
+    return Search(EntryFilter(actions=CHANGES, results=done, target_ids=certificate_ids))
 
 
 def is_change(entry: EntryRow) -> bool:
