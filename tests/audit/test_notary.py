@@ -1,7 +1,7 @@
 """The notary at work: every entry gets its one place, and every checkpoint is of the tree that the entries make.
 
-Seen to fail with a stream's entries placed backwards, with a tile that was full left as it had been, with leaves placed
-from 1 on, with streams of more entries than a cycle takes given up, and with entries taken by number (`seq`).
+Seen to fail with a stream's entries placed backwards, with a tile that became full left as it had been, with leaves
+placed from 1 on, and with the rest of a stream of more entries than a cycle takes given up.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A log that cannot be continued begins a new generation: with the entry that says why, then everything, in order.
 
-Seen to fail with that entry placed twice, with it placed where its stream has it, and with an old generation's notary
-that wrote its checkpoint over the new one's.
+Seen to fail with that entry placed twice, with it placed where its stream has it, with an old generation's notary that
+wrote its checkpoint over the new one's, and with a tree's lock that shows what was newest before it was waited for.
 """
 
 import asyncio

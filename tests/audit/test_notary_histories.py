@@ -1,7 +1,6 @@
 """Whatever happens in whatever order, the tree is the one that RFC 6962 makes of the entries, and nothing is lost.
 
-Seen to fail with the check of the epoch left out while the tree's size was taken from memory, with what was committed
-left unpublished by the next start, and with tiles of a stopped cycle kept.
+Seen to fail with what was committed and not published left so by the next start.
 """
 
 from contextlib import suppress

@@ -1,6 +1,6 @@
 """T13: the database itself refuses to change what is in the tree, and a checkpoint of anything but the tree.
 
-Seen to fail with any one of the triggers of the migration left out.
+Seen to fail with the trigger `audit_tile_no_delete` left out of the migration.
 """
 
 from collections.abc import AsyncIterator

@@ -1,7 +1,6 @@
 """A notary that is killed at any step of a cycle, in one process after another, has signed one history.
 
-Seen to fail with checkpoints kept before their commit, with what was committed and not published left so by the next
-start, and with leaves that are counted from memory.
+Seen to fail with checkpoints kept before their commit.
 """
 
 import asyncio

@@ -3,8 +3,8 @@
 On PostgreSQL it may sleep inside its transaction, which the server then ends (after 10 s): all steps sleep at once,
 each on a database of its own. On SQLite nobody could write meanwhile, so there it sleeps where it holds no lock.
 
-Seen to fail without the comparison of the tree with what the notary left, with a checkpoint that is kept whatever is
-kept already, and with one that is published before its commit.
+Seen to fail without the comparison of the tree with what the notary left, and with a checkpoint that is kept whatever
+is kept already.
 """
 
 import asyncio
