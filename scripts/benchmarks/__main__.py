@@ -23,6 +23,9 @@ from scripts.benchmarks import exports, lists
 from scripts.benchmarks.databases import PlainPostgres, PlainSqlite, has_pgbench, postgres_server
 from scripts.benchmarks.doors import Alone, measure_door, measure_share
 from scripts.benchmarks.figures import Report
+from scripts.benchmarks.houses import SEVERAL_ACCOUNTS
+from scripts.benchmarks.notarising import measure_notary
+from scripts.benchmarks.pages import measure_pages
 from scripts.benchmarks.verifying import measure_verify
 from tests.store.cluster import Cluster
 
@@ -38,6 +41,8 @@ class Part(StrEnum):
     SHARE = "share"
     EXPORT = "export"
     VERIFY = "verify"
+    NOTARY = "notary"
+    PAGES = "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Length:
     seconds: float
     exported: dict[Engine, int]
     verified: dict[Engine, int]
+    notarised: dict[Engine, int]
+    paged: dict[Engine, tuple[int, int]]
 
 
 FULL = Length(
@@ -55,12 +62,16 @@ FULL = Length(
     seconds=2.0,
     exported={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 1_000_000},
     verified={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 200_000},
+    notarised={Engine.SQLITE: 300_000, Engine.POSTGRES: 200_000},
+    paged={Engine.SQLITE: (1_000_000, 10_000_000), Engine.POSTGRES: (1_000_000, 10_000_000)},
 )
 QUICK = Length(
     rounds=3,
     seconds=0.6,
     exported={Engine.SQLITE: 20_000, Engine.POSTGRES: 20_000},
     verified={Engine.SQLITE: 50_000, Engine.POSTGRES: 10_000},
+    notarised={Engine.SQLITE: 30_000, Engine.POSTGRES: 15_000},
+    paged={Engine.SQLITE: (5_000, 50_000), Engine.POSTGRES: (3_000, 30_000)},
 )
 
 
@@ -91,6 +102,10 @@ class Bench:
             self._exports()
         if Part.VERIFY in parts:
             self._verify()
+        if Part.NOTARY in parts:
+            self._notary()
+        if Part.PAGES in parts:
+            self._pages()
 
     def _lists(self) -> list[float]:
         folder = self.folder / f"served-{self.engine}"
@@ -167,6 +182,28 @@ class Bench:
         self.report.add(group, "one process", "entries/s", rates.alone)
         self.report.add(group, "reading the rows and hashing the bodies alone", "entries/s", rates.raw)
         self.report.ratio(group, "  reading and hashing to verifying, by one process", rates.raw, rates.alone)
+
+    def _notary(self) -> None:
+        count, urls = self.length.notarised[self.engine], (self.url("signed"), self.url("writers"))
+        folder = self.folder / f"kept-{self.engine}"
+        measured = in_loop(measure_notary(urls, folder, count, self.length.rounds, self.length.seconds))
+        group = f"{self.engine}: the notary, {count:,} entries of {SEVERAL_ACCOUNTS} accounts"
+        self.report.add(group, "put into the tree and signed", "entries/s", measured.leaves)
+        self.report.add(group, "SetCertificateStatus, 32 callers in as many accounts", "commands/s", measured.commands)
+        self.report.ratio(group, "  the notary to its writers", measured.leaves, measured.commands, "≥ 3")
+        self.report.add(group, "waiting for a receipt while nobody else acts", "ms", measured.waits, "< 100")
+
+    def _pages(self) -> None:
+        few, many = (
+            in_loop(measure_pages(self.url(f"pages_{count}"), count, self.length.rounds)).pages
+            for count in self.length.paged[self.engine]
+        )
+        lengths = " and ".join(f"{count:,}" for count in self.length.paged[self.engine])
+        group = f"{self.engine}: a page of 50 entries, of {lengths}"
+        for name in few:
+            self.report.add(group, f"{name}, of the fewer", "ms", few[name])
+            self.report.add(group, f"{name}, of the more", "ms", many[name])
+            self.report.ratio(group, "  growth", many[name], few[name], "≤ 1.3")
 
     def _plain(self) -> dict[str, Callable[[float], float]]:
         if self.cluster is None:

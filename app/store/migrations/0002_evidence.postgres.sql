@@ -83,16 +83,27 @@ CREATE TRIGGER audit_tree_no_delete BEFORE DELETE ON audit_tree
 CREATE TRIGGER audit_tree_no_truncate BEFORE TRUNCATE ON audit_tree
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse('audit_tree');
 
-CREATE FUNCTION audit_leaf_next() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- Once a statement, not a row: a notary places thousands at a time. The plan is made while the table is empty and kept
+-- while it grows, so it must not be one that reads all of it.
+CREATE FUNCTION audit_leaf_next() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
-    IF NEW.leaf_index = 0 OR EXISTS (
-        SELECT 1 FROM audit_leaf WHERE generation = NEW.generation AND leaf_index = NEW.leaf_index - 1
+    IF EXISTS (
+        SELECT 1 FROM (
+            SELECT generation, min(leaf_index) AS first, max(leaf_index) AS last, count(*) AS number
+            FROM added GROUP BY generation
+        ) AS placed
+        WHERE placed.first < 0 OR placed.last - placed.first + 1 <> placed.number
+           OR (placed.first > 0 AND NOT EXISTS (
+                SELECT 1 FROM audit_leaf WHERE generation = placed.generation AND leaf_index = placed.first - 1
+           ))
     ) THEN
-        RETURN NEW;
+        RAISE EXCEPTION 'audit_leaf_append_only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    RAISE EXCEPTION 'audit_leaf_append_only' USING ERRCODE = 'integrity_constraint_violation';
+    RETURN NULL;
 END $$;
-CREATE TRIGGER audit_leaf_next BEFORE INSERT ON audit_leaf FOR EACH ROW EXECUTE FUNCTION audit_leaf_next();
+CREATE TRIGGER audit_leaf_next AFTER INSERT ON audit_leaf REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_leaf_next();
 CREATE TRIGGER audit_leaf_no_change BEFORE UPDATE OR DELETE ON audit_leaf
     FOR EACH ROW EXECUTE FUNCTION audit_refuse('audit_leaf');
 CREATE TRIGGER audit_leaf_no_truncate BEFORE TRUNCATE ON audit_leaf
@@ -128,7 +139,8 @@ CREATE TRIGGER audit_tile_no_delete BEFORE DELETE ON audit_tile
 CREATE TRIGGER audit_tile_no_truncate BEFORE TRUNCATE ON audit_tile
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse('audit_tile');
 
-CREATE FUNCTION audit_checkpoint_new() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION audit_checkpoint_new() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM audit_checkpoint WHERE generation = NEW.generation AND size >= NEW.size) THEN
         RAISE EXCEPTION 'audit_checkpoint_append_only' USING ERRCODE = 'integrity_constraint_violation';
