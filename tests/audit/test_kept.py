@@ -102,11 +102,13 @@ def test_a_folder_in_its_place_is_named(place: KeptCheckpoint) -> None:
 
 
 def test_a_place_is_put_aside_for_a_log_that_cannot_be_continued(place: KeptCheckpoint) -> None:
-    place.retire(1)
+    assert place.retire(2) is None
     place.write(note(5))
 
-    place.retire(1)
+    aside = place.retire(2)
 
     assert place.read() is None
-    assert (place.path.parent / "checkpoint.of-generation-1").read_text() == note(5)
+    assert aside is not None
+    assert aside.parent == place.path.parent
+    assert aside.read_text() == note(5)
     place.write(note(1, origin=f"{ORIGIN}/2"))

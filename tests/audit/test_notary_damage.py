@@ -14,7 +14,7 @@ from app.store.database import Database
 from tests.audit.faithful import require_faithful
 from tests.audit.notaries import add, sign_all, started
 from tests.audit.owner import unguarded
-from tests.audit.test_notary_refusals import rewrite
+from tests.audit.refusing import rewrite
 
 FLAWS = {
     "another body": ("UPDATE audit_entry SET body_sha256 = prev WHERE aseq = 5", "Entry 5 .* does not follow entry 4"),

@@ -17,16 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from app.audit import receipts
 from app.audit.checkpoint import Checkpoint, Signer
 from app.audit.continuity import CannotSign, Reason
-from app.audit.entry import GENESIS, entry_hash
 from app.audit.kept import KeptCheckpoint
 from app.audit.notary import Superseded
-from app.store import tree as trees
 from app.store.database import Database, open_database
 from app.store.url import sqlite_path
 from tests.audit.faithful import require_faithful
 from tests.audit.filling import fill
 from tests.audit.notaries import KEY, ORIGIN, add, notary_of, sign_all, started
-from tests.audit.owner import Owner, unguarded
+from tests.audit.owner import unguarded
+from tests.audit.refusing import require_cannot_sign, rewrite
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 TREE_TABLES = ("audit_tree", "audit_leaf", "audit_sequenced", "audit_tile", "audit_checkpoint")
@@ -80,24 +79,6 @@ async def administer(url: str, sql: str) -> None:
     connection = await asyncpg.connect(f"{url.rpartition('/')[0]}/postgres")
     await connection.execute(sql)
     await connection.close()
-
-
-async def require_cannot_sign(
-    database: Database, folder: Path, reason: Reason, message: str, *names: str, key: Ed25519PrivateKey = KEY
-) -> None:
-    """The notary does not start, says so in these words, leaves the tree to whoever has it, and signs nothing."""
-    before = await trees.newest(database.reads)
-    kept = _bytes_in(folder)
-    notary = notary_of(database, folder, *names, key=key)
-
-    with pytest.raises(CannotSign, match=message) as refusal:
-        await notary.start()
-
-    assert refusal.value.reason is reason
-    with pytest.raises(Superseded):
-        await notary.cycle()
-    assert await trees.newest(database.reads) == before
-    assert _bytes_in(folder) == kept
 
 
 async def test_a_database_rolled_back_to_yesterdays_copy(
@@ -299,21 +280,3 @@ async def test_a_database_that_loses_its_last_commits_under_a_running_notary(
     with pytest.raises(Superseded):
         await notary.cycle()
     await require_cannot_sign(database, tmp_path, Reason.ROLLED_BACK, "of 4 leaves; the database has 2")
-
-
-def _bytes_in(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.glob("checkpoint*")}
-
-
-async def rewrite(owner: Owner, *, aseq: int) -> None:
-    """Change an entry of sys/0, and chain those after it anew, as a careful forger does."""
-    rows = await owner.fetch("SELECT * FROM audit_entry WHERE stream = 'sys/0' ORDER BY aseq")
-    prev = GENESIS
-    for row in rows:
-        body = bytes([7] * 32) if row["aseq"] == aseq else bytes(row["body_sha256"])
-        made = entry_hash("sys/0", row["aseq"], prev, body)
-        await owner.execute(
-            "UPDATE audit_entry SET prev = $1, body_sha256 = $2, hash = $3 WHERE seq = $4", prev, body, made, row["seq"]
-        )
-        prev = made
-    await owner.execute("UPDATE audit_stream SET hash = $1 WHERE stream = 'sys/0'", prev)

@@ -24,12 +24,14 @@ PATIENCE_SECONDS = 60
 
 @asynccontextmanager
 async def beside(url: str) -> AsyncIterator[Database]:
-    """The test's own connections, beside the notaries'."""
+    """The test's own connections, beside the notaries', of whom none is left afterwards."""
     database = open_database(url, role=Role.BESIDE, pool_size=4)
     await database.start()
     try:
         yield database
     finally:
+        for signer in _started.pop(url, ()):
+            await signer.kill()
         await database.close()
 
 
@@ -49,7 +51,9 @@ class Signer:
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(PROGRAM), *words, cwd=ROOT, env=_environment(), stdout=asyncio.subprocess.PIPE
         )
-        return cls(process)
+        signer = cls(process)
+        _started.setdefault(url, []).append(signer)
+        return signer
 
     async def hear(self, word: str) -> str:
         """The next line that begins with this word. Raises AssertionError where it ends before."""
@@ -83,6 +87,9 @@ class Signer:
         if self.process.returncode is None:
             self.process.kill()
         await self.ended()
+
+
+_started: dict[str, list[Signer]] = {}
 
 
 @dataclass
