@@ -4,6 +4,7 @@ It shares no code with what grows the stored one (`app.audit.edge`).
 """
 
 import hashlib
+from binascii import hexlify
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from app.audit.tiles import HEIGHT, WIDTH, Tile
 
 # A leaf is {"entry":"sha256:<hash>","v":1}; RFC 6962 2.1 puts 00 before a leaf and 01 before a node.
 _LEAF, _LEAF_END, _NODE = b'\x00{"entry":"sha256:', b'","v":1}', b"\x01"
+_NOTHING: StreamEnd = (0, b"")
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class Regrown:
         sha256, subtrees, size = hashlib.sha256, self._subtrees, self.size
         bottom = self._partial.setdefault(0, bytearray())
         for entry in hashes:
-            node = sha256(_LEAF + entry.hex().encode() + _LEAF_END).digest()
+            node = sha256(_LEAF + hexlify(entry) + _LEAF_END).digest()
             bottom += node
             level, number = 0, size
             while number & 1:
@@ -99,29 +101,30 @@ class Order:
             if at == 0 and self.first_entry_id is not None:
                 self._begin(one, entry_hash)
                 continue
-            last = reached.get(stream)
-            if aseq != (1 if last is None else last.aseq + 1):
-                self._look_closer(one, 1 if last is None else last.aseq + 1)
-            reached[stream] = StreamEnd(aseq, entry_hash)
+            # A tuple, because a named one takes as long as all the rest of this loop.
+            last = reached.get(stream, _NOTHING)
+            if aseq != last[0] + 1:
+                self._look_closer(one, last[0] + 1)
+            reached[stream] = (aseq, entry_hash)
         self._place = place
         return hashes
 
     def ends(self, stream: str) -> set[StreamEnd | None]:
         """What a stream's row may say of how far it is in the tree."""
         end = self.reached.get(stream)
-        following = 1 if end is None else end.aseq + 1
-        if self.first is not None and (stream, following) == (self.first[0], self.first[1].aseq):
+        following = 1 if end is None else end[0] + 1
+        if self.first is not None and (stream, following) == (self.first[0], self.first[1][0]):
             # It has its leaf at the beginning, and may have been passed over since.
             return {end, self.first[1]}
         return {end}
 
     def _begin(self, one: StoredLeaf, entry_hash: bytes) -> None:
-        self.first = (one.stream, StreamEnd(one.aseq, entry_hash))
+        self.first = (one.stream, (one.aseq, entry_hash))
         if one.entry_id != self.first_entry_id:
             self._add(Code.LEAF_ORDER, "The first leaf is not the entry that the generation begins with.", one)
 
     def _look_closer(self, one: StoredLeaf, expected: int) -> None:
-        if self.first is not None and (one.stream, expected) == (self.first[0], self.first[1].aseq):
+        if self.first is not None and (one.stream, expected) == (self.first[0], self.first[1][0]):
             expected += 1
         if one.aseq != expected:
             self._add(Code.LEAF_ORDER, f"Leaf {one.place} is entry {one.aseq}; {expected} would be next.", one)

@@ -173,25 +173,29 @@ def column(assignment: str) -> Tamper:
     return tamper
 
 
+ROOTS = {Code.TILE_DIFFERS, Code.TREE_DIFFERS, Code.CHECKPOINT_DIFFERS}
+"""What becomes of a tree whose leaves are not what was signed."""
+GONE = {Code.LEAF_UNKNOWN, Code.LEAF_ORDER, *ROOTS}
+"""What becomes of a tree when an entry is gone that it holds."""
 A_MONTH = 40 * 86_400 * 1_000_000
 CASES: dict[str, tuple[Tamper, set[Code]]] = {
-    "entry edited": (entry_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
+    "entry edited": (entry_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, *ROOTS}),
     "beginning edited": (first_prev_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
-    "refusal dropped": (refusal_dropped, {Code.ASEQ_GAP}),
-    "change dropped": (change_dropped, {Code.ASEQ_GAP, Code.STATE_DIFFERS, Code.STATE_ENTRY_DIFFERS}),
-    "entries swapped": (entries_swapped, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
+    "refusal dropped": (refusal_dropped, {Code.ASEQ_GAP, *GONE}),
+    "change dropped": (change_dropped, {Code.ASEQ_GAP, Code.STATE_DIFFERS, Code.STATE_ENTRY_DIFFERS, *GONE}),
+    "entries swapped": (entries_swapped, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, Code.LEAF_ORDER}),
     "body edited": (body_edited, {Code.BODY_HASH_MISMATCH}),
     "body and its hash edited": (body_and_its_hash_edited, {Code.ENTRY_HASH_MISMATCH}),
     "body dropped": (body_dropped, {Code.BODY_MISSING}),
     "body made up": (body_made_up, {Code.BODY_STRAY}),
-    "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL}),
-    "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS}),
+    "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL, *ROOTS}),
+    "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS, *ROOTS}),
     "id edited": (column("id = 'ffffffffffffffffffffffffffffffff'"), {Code.BODY_FIELDS_DIFFER}),
     "account edited": (column("account_id = NULL"), {Code.BODY_FIELDS_DIFFER}),
     "time edited": (column("time = time + 1"), {Code.BODY_FIELDS_DIFFER}),
     "month edited": (column(f"time = time + {A_MONTH}"), {Code.BODY_FIELDS_DIFFER}),
     "every month edited": (written(f"UPDATE audit_entry SET time = time + {A_MONTH}"), {Code.BODY_FIELDS_DIFFER}),
-    "entry given to nobody": (entry_given_to_nobody, {Code.BODY_FIELDS_DIFFER}),
+    "entry given to nobody": (entry_given_to_nobody, {Code.BODY_FIELDS_DIFFER, *ROOTS}),
     "time beyond the calendar": (column("time = 9000000000000000000"), {Code.BODY_FIELDS_DIFFER}),
     "actor's type edited": (column("actor_type = 'system'"), {Code.BODY_FIELDS_DIFFER}),
     "actor edited": (column("actor_id = 'x'"), {Code.BODY_FIELDS_DIFFER}),
