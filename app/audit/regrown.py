@@ -15,6 +15,7 @@ from app.audit.tiles import HEIGHT, WIDTH, Tile
 # A leaf is {"entry":"sha256:<hash>","v":1}; RFC 6962 2.1 puts 00 before a leaf and 01 before a node.
 _LEAF, _LEAF_END, _NODE = b'\x00{"entry":"sha256:', b'","v":1}', b"\x01"
 _NOTHING: StreamEnd = (0, b"")
+_NO_FIRST = ("", _NOTHING)
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Order:
     def take(self, leaves: Sequence[StoredLeaf]) -> list[bytes]:
         """The hashes of the leaves' entries, without those that are not there. `findings` gets what is wrong."""
         reached, place, hashes = self.reached, self._place, list[bytes]()
+        first_stream, (first_aseq, _) = self.first or _NO_FIRST
         for one in leaves:
             at, stream, aseq, _, entry_hash = one
             if at != place:
@@ -99,11 +101,11 @@ class Order:
                 continue
             hashes.append(entry_hash)
             if at == 0 and self.first_entry_id is not None:
-                self._begin(one, entry_hash)
+                first_stream, (first_aseq, _) = self._begin(one, entry_hash)
                 continue
             # A tuple, because a named one takes as long as all the rest of this loop.
             last = reached.get(stream, _NOTHING)
-            if aseq != last[0] + 1:
+            if aseq != last[0] + 1 or (aseq == first_aseq and stream == first_stream):
                 self._look_closer(one, last[0] + 1)
             reached[stream] = (aseq, entry_hash)
         self._place = place
@@ -118,10 +120,11 @@ class Order:
             return {end, self.first[1]}
         return {end}
 
-    def _begin(self, one: StoredLeaf, entry_hash: bytes) -> None:
-        self.first = (one.stream, (one.aseq, entry_hash))
+    def _begin(self, one: StoredLeaf, entry_hash: bytes) -> tuple[str, StreamEnd]:
         if one.entry_id != self.first_entry_id:
             self._add(Code.LEAF_ORDER, "The first leaf is not the entry that the generation begins with.", one)
+        self.first = (one.stream, (one.aseq, entry_hash))
+        return self.first
 
     def _look_closer(self, one: StoredLeaf, expected: int) -> None:
         if self.first is not None and (one.stream, expected) == (self.first[0], self.first[1][0]):
