@@ -3,6 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.audit.checkpoint import Checkpoint, Signer
+from app.audit.merkle import EMPTY_ROOT
 from app.audit.stored import Code
 from tests.audit.conftest import Lived
 from tests.audit.notaries import KEY, ORIGIN
@@ -69,14 +70,15 @@ def renoted(
     return tamper
 
 
-def signed(size: str, root: str = "(SELECT root FROM audit_tree)") -> Tamper:
-    """A checkpoint more, signed with the genuine key. Its size and root are given as SQL."""
+def signed(size: str, root: bytes | None = None) -> Tamper:
+    """A checkpoint more, signed with the genuine key. Its size is given as SQL; its root is the tree's, if not given."""
 
     async def tamper(lived: Lived) -> None:
-        (row,) = await lived.owner.fetch(f"SELECT {size} AS size, {root} AS root")
-        note = str(Signer(ORIGIN, KEY).sign(Checkpoint(ORIGIN, row["size"], bytes(row["root"])).text))
+        (row,) = await lived.owner.fetch(f"SELECT {size} AS size, root FROM audit_tree")
+        said = root or bytes(row["root"])
+        note = str(Signer(ORIGIN, KEY).sign(Checkpoint(ORIGIN, row["size"], said).text))
         insert = "INSERT INTO audit_checkpoint (generation, size, root, note, signed_at) VALUES (1, $1, $2, $3, 1)"
-        await lived.owner.execute(insert, row["size"], bytes(row["root"]), note)
+        await lived.owner.execute(insert, row["size"], said, note)
 
     return tamper
 
@@ -263,6 +265,7 @@ CHECKPOINTS: dict[str, tuple[Tamper, set[Code]]] = {
     "checkpoint larger than the tree": (signed(f"{LAST} + 5"), {Code.CHECKPOINT_DIFFERS}),
     "checkpoint of a root that never was": (signed(f"{LAST} - 1"), {Code.CHECKPOINT_DIFFERS}),
     "checkpoint of nothing": (signed("0"), {Code.CHECKPOINT_DIFFERS}),
+    "checkpoint of less than nothing": (signed("-5", EMPTY_ROOT), {Code.CHECKPOINT_DIFFERS}),
     "cosignature that is none": (cosigned("x"), {Code.COSIGNATURE_INVALID}),
     "cosignature of another name": (cosigned(COSIGNATURE.replace(WITNESS, "other")), {Code.COSIGNATURE_INVALID}),
     "two cosignatures in one": (cosigned(COSIGNATURE * 2), {Code.COSIGNATURE_INVALID}),

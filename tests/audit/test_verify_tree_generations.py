@@ -154,6 +154,13 @@ async def test_a_first_generation_without_its_row(recovered: Recovered) -> None:
     assert await recovered.found(recovered.first) == {Code.TREE_DIFFERS, Code.CHECKPOINT_OF_ANOTHER_LOG}
 
 
+async def test_a_first_generation_without_anything(recovered: Recovered) -> None:
+    for table in ("tree", "leaf", "sequenced", "tile", "checkpoint"):
+        await recovered.change(f"DELETE FROM audit_{table} WHERE generation = 1")
+
+    assert await recovered.found() == {Code.TREE_DIFFERS}
+
+
 async def test_a_recovery_that_was_undone(recovered: Recovered) -> None:
     for table in ("tree", "leaf", "sequenced", "tile", "checkpoint"):
         await recovered.change(f"DELETE FROM audit_{table} WHERE generation = 2")
