@@ -13,6 +13,8 @@ from app.audit.tiles import HEIGHT, WIDTH, Tile
 
 # RFC 6962 2.1 puts 00 before a leaf and 01 before a node.
 _LEAF, _NODE = b"\x00", b"\x01"
+_NOTHING: StreamEnd = (0, b"")
+_NO_FIRST = ("", _NOTHING)
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Order:
     def take(self, leaves: Sequence[StoredLeaf]) -> list[bytes]:
         """The hashes of the leaves' entries, without those that are not there. `findings` gets what is wrong."""
         reached, place, hashes = self.reached, self._place, list[bytes]()
+        first_stream, (first_aseq, _) = self.first or _NO_FIRST
         for one in leaves:
             at, stream, aseq, _, entry_hash = one
             if at != place:
@@ -97,31 +100,33 @@ class Order:
                 continue
             hashes.append(entry_hash)
             if at == 0 and self.first_entry_id is not None:
-                self._begin(one, entry_hash)
+                first_stream, (first_aseq, _) = self._begin(one, entry_hash)
                 continue
-            last = reached.get(stream)
-            if aseq != (1 if last is None else last.aseq + 1):
-                self._look_closer(one, 1 if last is None else last.aseq + 1)
-            reached[stream] = StreamEnd(aseq, entry_hash)
+            # A tuple, because a named one takes as long as all the rest of this loop.
+            last = reached.get(stream, _NOTHING)
+            if aseq != last[0] + 1 or (aseq == first_aseq and stream == first_stream):
+                self._look_closer(one, last[0] + 1)
+            reached[stream] = (aseq, entry_hash)
         self._place = place
         return hashes
 
     def ends(self, stream: str) -> set[StreamEnd | None]:
         """What a stream's row may say of how far it is in the tree."""
         end = self.reached.get(stream)
-        following = 1 if end is None else end.aseq + 1
-        if self.first is not None and (stream, following) == (self.first[0], self.first[1].aseq):
+        following = 1 if end is None else end[0] + 1
+        if self.first is not None and (stream, following) == (self.first[0], self.first[1][0]):
             # It has its leaf at the beginning, and may have been passed over since.
             return {end, self.first[1]}
         return {end}
 
-    def _begin(self, one: StoredLeaf, entry_hash: bytes) -> None:
-        self.first = (one.stream, StreamEnd(one.aseq, entry_hash))
+    def _begin(self, one: StoredLeaf, entry_hash: bytes) -> tuple[str, StreamEnd]:
         if one.entry_id != self.first_entry_id:
             self._add(Code.LEAF_ORDER, "The first leaf is not the entry that the generation begins with.", one)
+        self.first = (one.stream, (one.aseq, entry_hash))
+        return self.first
 
     def _look_closer(self, one: StoredLeaf, expected: int) -> None:
-        if self.first is not None and (one.stream, expected) == (self.first[0], self.first[1].aseq):
+        if self.first is not None and (one.stream, expected) == (self.first[0], self.first[1][0]):
             expected += 1
         if one.aseq != expected:
             self._add(Code.LEAF_ORDER, f"Leaf {one.place} is entry {one.aseq}; {expected} would be next.", one)

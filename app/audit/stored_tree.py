@@ -30,11 +30,8 @@ class StoredLeaf(NamedTuple):
     hash: bytes | None
 
 
-class StreamEnd(NamedTuple):
-    """An entry of a stream by its number and its hash."""
-
-    aseq: int
-    hash: bytes
+StreamEnd = tuple[int, bytes]
+"""An entry of a stream by its number and its hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from app.store import tree_evidence
 from app.store.connection import Connection
 from app.store.evidence import as_bytes, as_whole_number
 
+_TYPES = [{int}, {str}, {int}, {str}, {bytes}]
+
 
 @dataclass(frozen=True, slots=True)
 class TreeEvidence:
@@ -40,7 +42,9 @@ class TreeEvidence:
     async def leaves(self, generation: int) -> AsyncIterator[Sequence[StoredLeaf]]:
         """See `TreeSource.leaves`."""
         async for some in tree_evidence.leaves(self.connection, generation):
-            yield [_as_stored(row) for row in some]
+            # SQLite stores whatever it is given, and nearly always it is what belongs there.
+            as_they_should = [{*map(type, column)} for column in zip(*some, strict=True)] == _TYPES
+            yield list(map(StoredLeaf._make, some)) if as_they_should else [_as_stored(row) for row in some]
 
     async def tiles(self, generation: int, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
         """See `TreeSource.tiles`."""
@@ -69,16 +73,13 @@ class TreeEvidence:
     async def sequenced(self, generation: int) -> Mapping[str, StreamEnd]:
         """See `TreeSource.sequenced`."""
         return {
-            str(row["stream"]): StreamEnd(as_whole_number(row["aseq"]), as_bytes(row["hash"]))
+            str(row["stream"]): (as_whole_number(row["aseq"]), as_bytes(row["hash"]))
             for row in await tree_evidence.sequenced(self.connection, generation)
         }
 
 
 def _as_stored(row: tuple[Any, ...]) -> StoredLeaf:
     place, stream, aseq, entry_id, entry_hash = row
-    # SQLite stores whatever it is given, and nearly always it is what belongs there.
-    if type(place) is type(aseq) is int and type(stream) is type(entry_id) is str and type(entry_hash) is bytes:
-        return StoredLeaf(place, stream, aseq, entry_id, entry_hash)
     return StoredLeaf(
         as_whole_number(place),
         str(stream),

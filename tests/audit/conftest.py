@@ -43,7 +43,7 @@ async def lived_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 
 
 async def live_signed(database: Database, kept: Path) -> None:
-    """A past, and the tree over it: more than a full tile, of several streams, signed at each turn and once witnessed.
+    """A past and the tree over it: more than a full tile, of several streams, signed at each turn and once witnessed.
 
     The newest entries wait for their leaves.
     """
@@ -54,12 +54,12 @@ async def live_signed(database: Database, kept: Path) -> None:
     (signed,) = await sign_all(notary)
     line = cosigned_line(Note.parse(signed.note).text)
     await database.write("witness", lambda transaction: cosignatures.insert(transaction, 1, signed.size, WITNESS, line))
-    for sizes in ({"sys/6": 5, "sys/7": 240}, {"sys/7": 3, "sys/8": 4}):
+    for sizes in ({"sys/1": 5, "sys/2": 240}, {"sys/2": 3, "sys/3": 4}):
         for stream, number in sizes.items():
             await add(database, stream, number)
         await sign_all(notary)
-    await add(database, "sys/8")
-    await add(database, "sys/9", 2)
+    await add(database, "sys/3")
+    await add(database, "sys/4", 2)
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ class SqliteOwner:
 
     async def put_guards_back(self) -> None:
         """See `Owner.put_guards_back`."""
-        for guard in self._guards:
-            self._raw.execute(guard["sql"])
+        while self._guards:
+            self._raw.execute(self._guards.pop()["sql"])
 
 
 class PostgresOwner:

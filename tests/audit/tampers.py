@@ -53,6 +53,58 @@ async def change_dropped(lived: Lived) -> None:
     await drop(lived, lived.change)
 
 
+async def append(lived: Lived, body: bytes, *, last: bytes | None = None) -> None:
+    """Write an entry at the end of the account's stream with the columns of the change and this body.
+
+    `last` is the hash that it names, if not that of the entry before it.
+    """
+    (head,) = await lived.owner.fetch("SELECT aseq, hash FROM audit_stream WHERE stream = $1", lived.stream)
+    aseq, prev, sha256 = head["aseq"] + 1, last or bytes(head["hash"]), hashlib.sha256(body).digest()
+    same = "account_id, stream, time, actor_type, actor_id, action, result, code, target_type, target_id"
+    entry_id, made = "e" * 32, entry_hash(lived.stream, aseq, prev, sha256)
+    await lived.entry(
+        f"INSERT INTO audit_entry (id, aseq, prev, body_sha256, hash, {same})"
+        f" SELECT $1, {aseq}, $2, $3, $4, {same} FROM audit_entry WHERE",
+        *(entry_id, prev, sha256, made),
+        aseq=lived.change,
+    )
+    of_change = lived.seq_of(lived.change)
+    await lived.owner.execute(
+        "INSERT INTO audit_body (seq, month, body) SELECT (SELECT max(seq) FROM audit_entry), month, $1 FROM audit_body"
+        f" WHERE {of_change}",
+        body,
+    )
+    await lived.owner.execute(
+        "UPDATE audit_stream SET aseq = $1, hash = $2 WHERE stream = $3", aseq, made, lived.stream
+    )
+
+
+async def forged(lived: Lived) -> bytes:
+    """What would say that the change was made once more."""
+    (row,) = await lived.owner.fetch(f"SELECT id FROM audit_entry WHERE {lived.seq_of(lived.change)}")
+    body = (await lived.body(lived.change)).replace(row["id"].encode(), b"e" * 32)
+    start, end = body.index(b'"_sd":['), body.index(b"]")
+    return body[:start] + b'"_sd":[' + body[end:]
+
+
+async def entry_appended(lived: Lived) -> None:
+    await append(lived, await forged(lived))
+
+
+async def entry_of_another_change_appended(lived: Lived) -> None:
+    body = await forged(lived)
+    await append(lived, body.replace(b'"require_possession":false', b'"require_possession":true'))
+
+
+async def entry_appended_to_no_entry(lived: Lived) -> None:
+    await append(lived, await forged(lived), last=zeros())
+
+
+async def entry_appended_without_the_head(lived: Lived) -> None:
+    await append(lived, await forged(lived))
+    await lived.owner.execute("UPDATE audit_stream SET aseq = aseq - 1 WHERE stream = $1", lived.stream)
+
+
 async def entries_swapped(lived: Lived) -> None:
     one = lived.refusal
     for before, after in ((one, 10_000), (one - 1, one), (10_000, one - 1)):
@@ -173,25 +225,42 @@ def column(assignment: str) -> Tamper:
     return tamper
 
 
+ROOTS = {Code.TILE_DIFFERS, Code.TREE_DIFFERS, Code.CHECKPOINT_DIFFERS}
+"""What becomes of a tree whose leaves are not what was signed."""
+GONE = {Code.LEAF_UNKNOWN, Code.LEAF_ORDER, *ROOTS}
+"""What becomes of a tree when an entry is gone that it holds."""
 A_MONTH = 40 * 86_400 * 1_000_000
 CASES: dict[str, tuple[Tamper, set[Code]]] = {
-    "entry edited": (entry_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
+    "entry edited": (entry_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, *ROOTS}),
     "beginning edited": (first_prev_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
-    "refusal dropped": (refusal_dropped, {Code.ASEQ_GAP}),
-    "change dropped": (change_dropped, {Code.ASEQ_GAP, Code.STATE_DIFFERS, Code.STATE_ENTRY_DIFFERS}),
-    "entries swapped": (entries_swapped, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
+    "refusal dropped": (refusal_dropped, {Code.ASEQ_GAP, *GONE}),
+    "change dropped": (change_dropped, {Code.ASEQ_GAP, Code.STATE_DIFFERS, Code.STATE_ENTRY_DIFFERS, *GONE}),
+    "entry appended": (entry_appended, {Code.CHANGE_UNRECORDED}),
+    "entry of another change appended": (
+        entry_of_another_change_appended,
+        {Code.CHANGE_UNRECORDED, Code.STATE_DIFFERS, Code.STATE_ENTRY_DIFFERS},
+    ),
+    "entry appended to no entry": (
+        entry_appended_to_no_entry,
+        {Code.PREV_MISMATCH, Code.CHANGE_UNRECORDED},
+    ),
+    "entry appended without the head": (
+        entry_appended_without_the_head,
+        {Code.HEAD_MISMATCH, Code.CHANGE_UNRECORDED},
+    ),
+    "entries swapped": (entries_swapped, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, Code.LEAF_ORDER}),
     "body edited": (body_edited, {Code.BODY_HASH_MISMATCH}),
     "body and its hash edited": (body_and_its_hash_edited, {Code.ENTRY_HASH_MISMATCH}),
     "body dropped": (body_dropped, {Code.BODY_MISSING}),
     "body made up": (body_made_up, {Code.BODY_STRAY}),
-    "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL}),
-    "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS}),
+    "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL, *ROOTS}),
+    "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS, *ROOTS}),
     "id edited": (column("id = 'ffffffffffffffffffffffffffffffff'"), {Code.BODY_FIELDS_DIFFER}),
     "account edited": (column("account_id = NULL"), {Code.BODY_FIELDS_DIFFER}),
     "time edited": (column("time = time + 1"), {Code.BODY_FIELDS_DIFFER}),
     "month edited": (column(f"time = time + {A_MONTH}"), {Code.BODY_FIELDS_DIFFER}),
     "every month edited": (written(f"UPDATE audit_entry SET time = time + {A_MONTH}"), {Code.BODY_FIELDS_DIFFER}),
-    "entry given to nobody": (entry_given_to_nobody, {Code.BODY_FIELDS_DIFFER}),
+    "entry given to nobody": (entry_given_to_nobody, {Code.BODY_FIELDS_DIFFER, *ROOTS}),
     "time beyond the calendar": (column("time = 9000000000000000000"), {Code.BODY_FIELDS_DIFFER}),
     "actor's type edited": (column("actor_type = 'system'"), {Code.BODY_FIELDS_DIFFER}),
     "actor edited": (column("actor_id = 'x'"), {Code.BODY_FIELDS_DIFFER}),
