@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from app.actor import Actor, ActorType, Origin, Scope
+from app.audit.witness import Witness
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.installation import Installation, assemble
@@ -20,10 +21,12 @@ from app.services.key_uses import KeyUses
 from app.services.migrations import RecordMigration
 from app.services.signing import SigningCheck
 from app.services.strangers import Strangers
-from app.settings import Settings
+from app.services.witnesses import Witnesses, named_witnesses
+from app.settings import BadSetting, Settings
+from app.store.connection import CannotOpen
 from app.store.database import Role
 from app.store.migrate import migrate
-from app.transport import health
+from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
@@ -81,6 +84,7 @@ class Application:
     key_uses: KeyUses
     readiness: Readiness
     metrics: Metrics
+    witnesses: Witnesses
 
 
 def create_app(
@@ -113,6 +117,7 @@ def create_app(
     application = Starlette(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
+            *evidence.routes(parts.installation.database, gate.rates),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
@@ -137,6 +142,8 @@ def _parts(settings: Settings, clock: Clock) -> Application:
     installation = assemble(settings, role=Role.SERVE, clock=clock, on_recorded=metrics.recorded)
     database = installation.database
     metrics.watch_units(database.oldest_wait_seconds)
+    asked = _named_witnesses(settings)
+    metrics.watch_witnesses([witness.name for witness in asked])
     metrics.watch_signing(lambda: installation.signing.state)
     is_signed = SigningCheck(database, clock, installation.signing)
     return Application(
@@ -145,7 +152,15 @@ def _parts(settings: Settings, clock: Clock) -> Application:
         key_uses=KeyUses(database, clock),
         readiness=Readiness(health.checks_of(database, settings.store_url, is_signed)),
         metrics=metrics,
+        witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
+
+
+def _named_witnesses(settings: Settings) -> list[Witness]:
+    try:
+        return named_witnesses(settings)
+    except BadSetting as bad:
+        raise CannotOpen(str(bad)) from bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +190,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
         beside = [_beside(_flush_now_and_then(parts), "flush of refusals and key uses")]
         if installation.settings.notary:
             beside.append(_beside(installation.signing.run(), "notary"))
+            beside.append(_beside(parts.witnesses.run(), "witnesses"))
         try:
             yield {HOUSE: _House(parts, endpoint)}
         finally:

@@ -3,6 +3,7 @@
 import platform
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -22,6 +23,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"
 """A name that stands in log lines and entries: 1 to 100 characters, none of them a control character."""
 
 _STORE_URL = re.compile(r"(sqlite|postgres|postgresql)://.+")
+_VKEY = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
 _STORE_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
 
 
@@ -64,6 +66,41 @@ def _networks(value: object) -> object:
             "{wrong}; addresses or networks are allowed, with commas: 10.0.0.0/8, ::1",
             {"wrong": str(error)},
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAddress:
+    """A witness as it is named: its verifier key, whose text is not looked into here, and where it is asked."""
+
+    vkey: str
+    url: str
+
+
+def _witnesses(value: object) -> object:
+    """The pairs of a list with commas; what is no text is left to the type."""
+    if not isinstance(value, str):
+        return value
+    witnesses = []
+    for pair in (part.split() for part in value.split(",") if part.strip()):
+        if len(pair) != 2 or not _VKEY.fullmatch(pair[0]) or not _is_address(pair[1]):
+            raise PydanticCustomError(
+                "witnesses",
+                "pairs of a verifier key and an address are allowed, with commas:"
+                " witness.example+1a2b3c4d+BA… https://witness.example/submit",
+            )
+        witnesses.append(WitnessAddress(*pair))
+    if len({witness.vkey.partition("+")[0] for witness in witnesses}) != len(witnesses):
+        raise PydanticCustomError("witnesses", "no two witnesses may have one name")
+    return tuple(witnesses)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_plain = not parts.query and not parts.fragment and "@" not in parts.netloc
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_plain
 
 
 def _has_well_formed_hosts(url: str) -> bool:
@@ -112,6 +149,8 @@ class Settings(BaseSettings):
     """The log's signing key; `log-key` in the data directory unless named."""
     checkpoint_file: Path | None = None
     """A second place, on another disk or host, for the newest checkpoint."""
+    witnesses: Annotated[tuple[WitnessAddress, ...], NoDecode, BeforeValidator(_witnesses)] = ()
+    """Whom the process that signs the log asks to cosign it."""
     metrics: Metrics = Metrics.LOOPBACK
     metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import BadSetting, Metrics, Settings, load
+from app.settings import BadSetting, Metrics, Settings, WitnessAddress, load
 
 pytestmark = pytest.mark.once
 
@@ -44,6 +44,13 @@ BAD = [
     ("LOG_ORIGIN", "a+log", "'a+log'", "pattern"),
     ("LOG_KEY_FILE", "", "''", "the path of a file"),
     ("CHECKPOINT_FILE", "", "''", "the path of a file"),
+    ("WITNESSES", "https://witness.example", "witness.example'", "pairs of a verifier key and an address"),
+    ("WITNESSES", "w+1a2b3c4d+BA== ftp://w", "ftp://w'", "pairs of a verifier key and an address"),
+    ("WITNESSES", "w+1a2b3c4d+BA== https://user@w", "user@w'", "pairs of a verifier key and an address"),
+    ("WITNESSES", "w+1a2b3c4d+BA== https://w?a=b", "a=b'", "pairs of a verifier key and an address"),
+    ("WITNESSES", "w+1a2b3c4d+BA== https://[w", "[w'", "pairs of a verifier key and an address"),
+    ("WITNESSES", "w+1a2b+BA== https://w", "w'", "witness.example+1a2b3c4d+BA… https://witness.example/submit"),
+    ("WITNESSES", "w+1a2b3c4d+BA== https://a, w+5e6f7a8b+BB== https://b", "b'", "no two witnesses may have one name"),
     ("METRICS", "public", "'public'", "'loopback', 'on' or 'off'"),
 ]
 
@@ -104,10 +111,15 @@ def test_what_is_not_set_has_its_default() -> None:
 
 def test_good_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANCHORAGE_TRUSTED_PROXIES", "10.0.0.0/8, ::1,192.0.2.1")
+    monkeypatch.setenv("ANCHORAGE_WITNESSES", "w+1a2b3c4d+BA== https://w/submit ,\n v+1a2b3c4d+BA+/ http://[::1]:80,")
     monkeypatch.setenv("ANCHORAGE_PUBLIC_URL", "https://ca.example/")
     monkeypatch.setenv("ANCHORAGE_METRICS_TOKEN", "a token of some length")
     settings = load()
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128", "192.0.2.1/32"]
+    assert settings.witnesses == (
+        WitnessAddress("w+1a2b3c4d+BA==", "https://w/submit"),
+        WitnessAddress("v+1a2b3c4d+BA+/", "http://[::1]:80"),
+    )
     assert settings.public_url == "https://ca.example"
     assert "some length" not in repr(settings)
 

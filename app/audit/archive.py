@@ -1,10 +1,11 @@
-"""An archive file: the entries of a month, each a line of evidence, as an export writes them (`app.audit.records`)."""
+"""An archive file: the entries of a month, each a line of evidence, as an export writes them (`app.audit.export`)."""
 
 import hashlib
 
 import orjson
 
 from app.audit.entry import entry_hash
+from app.audit.stored import StoredEntry
 
 _BODY = b',"body":'
 
@@ -29,3 +30,17 @@ def entry_of(line: bytes) -> bytes:
     if computed != told_hash:
         raise ArchiveInvalid(f"Entry {place[1]} of {place[0]} does not stand in the archive as it was hashed.")
     return computed
+
+
+def line_of(entry: StoredEntry) -> bytes:
+    """An entry on a line of its own, its body's exact bytes last, as in an export."""
+    beside = orjson.dumps(
+        {
+            "stream": entry.stream,
+            "aseq": entry.aseq,
+            "prev": entry.prev.hex(),
+            "hash": entry.hash.hex(),
+            "disclosures": {subject: joined.split("~") for subject, joined in sorted(entry.disclosures.items())},
+        }
+    )
+    return b'%s,"body":%s}\n' % (beside[:-1], entry.body or b"null")

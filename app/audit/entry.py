@@ -17,7 +17,7 @@ from typing import TypeVar
 import orjson
 
 from app.actor import Actor, Origin
-from app.audit.events import Event
+from app.audit.event import Event
 from app.audit.states import Json, JsonValue, State, Target
 from app.clock import to_text
 

@@ -5,189 +5,98 @@ that every kind leaves in the log are pinned by a vector test.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar
 
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, State, Target, UserState
-
-
-class Event(Protocol):
-    """Something that happened and succeeded."""
-
-    kind: ClassVar[str]
-
-    @property
-    def target(self) -> Target:
-        """What it is about."""
-
-    @property
-    def before(self) -> State | None:
-        """The object before; None where there was none."""
-
-    @property
-    def after(self) -> State | None:
-        """The object after; None where there is none."""
-
-    @property
-    def extra(self) -> Json | None:
-        """What else the entry's `change` says, for example a count; None where that is all."""
-
-
-S = TypeVar("S", bound=State)
-
-
-class _Plain:
-    """An act that its states say all of."""
-
-    __slots__ = ()
-
-    @property
-    def extra(self) -> Json | None:
-        """Nothing."""
-        return None
+from app.audit.event import Changed, Created, Deleted, Event, Noted
+from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, Target, UserState
 
 
 @dataclass(frozen=True, slots=True)
-class _Created(_Plain, Generic[S]):
-    after: S
-
-    @property
-    def before(self) -> None:
-        """There was none."""
-        return None  # the value is the promise
-
-    @property
-    def target(self) -> Target:
-        """What is there now."""
-        return self.after.target
-
-
-@dataclass(frozen=True, slots=True)
-class _Changed(_Plain, Generic[S]):
-    before: S
-    after: S
-
-    @property
-    def target(self) -> Target:
-        """The object as it is now."""
-        return self.after.target
-
-
-@dataclass(frozen=True, slots=True)
-class _Deleted(_Plain, Generic[S]):
-    before: S
-
-    @property
-    def after(self) -> None:
-        """There is none."""
-        return None  # the value is the promise
-
-    @property
-    def target(self) -> Target:
-        """What was there."""
-        return self.before.target
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted(_Plain):
-    """An act that changes no object."""
-
-    @property
-    def before(self) -> None:
-        """Nothing changed."""
-        return None  # the value is the promise
-
-    @property
-    def after(self) -> None:
-        """Nothing changed."""
-        return None  # the value is the promise
-
-
-@dataclass(frozen=True, slots=True)
-class AccountCreated(_Created[AccountState]):
+class AccountCreated(Created[AccountState]):
     """The operator opened an account."""
 
     kind: ClassVar[str] = "account.create"
 
 
 @dataclass(frozen=True, slots=True)
-class AccountTierSet(_Changed[AccountState]):
+class AccountTierSet(Changed[AccountState]):
     """The operator changed what an account pays for."""
 
     kind: ClassVar[str] = "account.set_tier"
 
 
 @dataclass(frozen=True, slots=True)
-class AccountLimitSet(_Changed[AccountState]):
+class AccountLimitSet(Changed[AccountState]):
     """The operator changed how many certificates an account may hold."""
 
     kind: ClassVar[str] = "account.set_limit"
 
 
 @dataclass(frozen=True, slots=True)
-class AccountFeatureSet(_Changed[AccountState]):
+class AccountFeatureSet(Changed[AccountState]):
     """The operator switched a feature of an account on or off."""
 
     kind: ClassVar[str] = "account.set_feature"
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateUploaded(_Created[CertificateState]):
+class CertificateUploaded(Created[CertificateState]):
     """A CA certificate or chain was uploaded."""
 
     kind: ClassVar[str] = "certificate.upload"
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateUpdated(_Changed[CertificateState]):
+class CertificateUpdated(Changed[CertificateState]):
     """A record's name or description changed."""
 
     kind: ClassVar[str] = "certificate.update"
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateStatusSet(_Changed[CertificateState]):
+class CertificateStatusSet(Changed[CertificateState]):
     """A record was blacklisted or enabled."""
 
     kind: ClassVar[str] = "certificate.set_status"
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateDeleted(_Deleted[CertificateState]):
+class CertificateDeleted(Deleted[CertificateState]):
     """A record was deleted."""
 
     kind: ClassVar[str] = "certificate.delete"
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKeyCreated(_Created[ApiKeyState]):
+class ApiKeyCreated(Created[ApiKeyState]):
     """A key was made."""
 
     kind: ClassVar[str] = "api_key.create"
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKeyRevoked(_Changed[ApiKeyState]):
+class ApiKeyRevoked(Changed[ApiKeyState]):
     """A key was revoked, for good."""
 
     kind: ClassVar[str] = "api_key.revoke"
 
 
 @dataclass(frozen=True, slots=True)
-class UserCreated(_Created[UserState]):
+class UserCreated(Created[UserState]):
     """A person may sign in."""
 
     kind: ClassVar[str] = "user.create"
 
 
 @dataclass(frozen=True, slots=True)
-class UserPasswordSet(_Changed[UserState]):
+class UserPasswordSet(Changed[UserState]):
     """A person's password was replaced."""
 
     kind: ClassVar[str] = "user.set_password"
 
 
 @dataclass(frozen=True, slots=True)
-class AuditLogRead(_Noted):
+class AuditLogRead(Noted):
     """Somebody read the audit log; `view` says through which door, for example `auditEvents`."""
 
     kind: ClassVar[str] = "audit.read"
@@ -201,7 +110,7 @@ class AuditLogRead(_Noted):
 
 
 @dataclass(frozen=True, slots=True)
-class AuditLogExported(_Noted):
+class AuditLogExported(Noted):
     """Somebody exported the audit log; `form` is the file's, for example `jsonl`."""
 
     kind: ClassVar[str] = "audit.export"
@@ -215,7 +124,7 @@ class AuditLogExported(_Noted):
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseMigrated(_Noted):
+class DatabaseMigrated(Noted):
     """The operator brought the database to this program's version."""
 
     kind: ClassVar[str] = "installation.migrate"
@@ -253,7 +162,7 @@ class SubjectErased:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthArchived(_Noted):
+class MonthArchived(Noted):
     """The operator removed bodies of a month (2026-01), with their disclosures, which stand in this file."""
 
     kind: ClassVar[str] = "audit.retention"
@@ -274,7 +183,7 @@ class MonthArchived(_Noted):
 
 
 @dataclass(frozen=True, slots=True)
-class LogRecovered(_Noted):
+class LogRecovered(Noted):
     """The operator began a new origin of the log, because the database can no longer continue what was signed.
 
     `previous` are the checkpoints, as notes, that it does not continue.

@@ -6,16 +6,21 @@ from itertools import islice
 
 from app.audit.checkpoint import VerifierKey
 from app.audit.entry import leaf
-from app.audit.merkle import EMPTY_ROOT, Node, complete_nodes, consistency_nodes, fold, inclusion_nodes
+from app.audit.merkle import EMPTY_ROOT, HASH_BYTES, Node, complete_nodes, consistency_nodes, fold, inclusion_nodes
 from app.audit.proof import Receipt
-from app.audit.tiles import NotATile, hash_in, tile_of
+from app.audit.tiles import WIDTH, NotATile, Tile, TilePath, bundle, hash_in, path_of, tile_of, width_of
+from app.store import cosignatures
 from app.store import tree as trees
 from app.store.connection import Connection
-from app.store.tree import SignedTree
+from app.store.tree import SignedTree, Tree
 
 
 class TreeDamaged(Exception):
     """What is stored of the tree does not hold what it must; the message says what."""
+
+
+class BeyondPublished(Exception):
+    """A tile, or a part of one, that no published checkpoint covers; the message says what there is of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,44 @@ async def published(connection: Connection) -> Published | None:
     return Published(signed, tree.origin, VerifierKey.parse(tree.vkey), await cosigned_note(connection, signed))
 
 
+async def published_tree(connection: Connection) -> Tree | None:
+    """The tree, once there is a checkpoint of it that may be served."""
+    tree = await trees.newest(connection)
+    return None if tree is None or not tree.published else tree
+
+
+async def tile_bytes(connection: Connection, generation: int, size: int, path: TilePath) -> bytes:
+    """A tile of hashes, or a bundle of entries, as a tree of `size` leaves has it: full, or as far as it is asked for.
+
+    The hashes of a partial tile are the first of those that it has now, so those of earlier sizes stay to be had.
+    Raises BeyondPublished, and TreeDamaged.
+    """
+    width = width_of(path.level or 0, path.number, size)
+    if width < path.width:
+        raise BeyondPublished(_what_there_is(path, width, size))
+    if path.level is None:
+        start = path.number * WIDTH
+        entries = await trees.leaf_entries(connection, generation, start, start + path.width)
+        if len(entries) != path.width:
+            raise TreeDamaged(f"Of the entries of tile/{path_of(path)} only {len(entries)} are there.")
+        return bundle(leaf(entry) for entry in entries)
+    tile = Tile(path.level, path.number)
+    hashes = (await trees.tiles(connection, generation, [tile])).get(tile, b"")[: path.width * HASH_BYTES]
+    if len(hashes) != path.width * HASH_BYTES:
+        raise TreeDamaged(f"Of tile/{path_of(path)} only {len(hashes)} bytes are there.")
+    return hashes
+
+
+def _what_there_is(path: TilePath, width: int, size: int) -> str:
+    if not width:
+        return f"The published tree of {size} leaves does not reach tile/{path_of(path)}."
+    there = path_of(path._replace(width=width))
+    return f"The published tree of {size} leaves has {width} of {path.width} here: tile/{there}."
+
+
 async def cosigned_note(connection: Connection, signed: SignedTree) -> str:
     """A checkpoint's note with what witnesses added to it."""
-    return signed.note + "".join(await trees.cosignatures(connection, signed.generation, signed.size))
+    return signed.note + "".join(await cosignatures.lines(connection, signed.generation, signed.size))
 
 
 async def root_at(connection: Connection, generation: int, size: int) -> bytes:

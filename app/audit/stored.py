@@ -52,10 +52,12 @@ class Code(StrEnum):
     TILE_DIFFERS = "TILE_DIFFERS"
     TILE_STRAY = "TILE_STRAY"
     TREE_DIFFERS = "TREE_DIFFERS"
+    CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
     CHECKPOINT_DIFFERS = "CHECKPOINT_DIFFERS"
     CHECKPOINT_UNSIGNED = "CHECKPOINT_UNSIGNED"
     CHECKPOINT_OF_ANOTHER_LOG = "CHECKPOINT_OF_ANOTHER_LOG"
     """It tells nothing of this log."""
+    COSIGNATURE_INVALID = "COSIGNATURE_INVALID"
     ROLLED_BACK = "ROLLED_BACK"
     HISTORY_DIFFERS = "HISTORY_DIFFERS"
 
@@ -209,7 +211,14 @@ class Entries(Protocol):
         """What lies beside the streams of an account, or beside the installation's own."""
 
 
-class Source(Entries, Protocol):
+class Strays(Protocol):
+    """Where the log is looked at as a whole."""
+
+    async def strays(self) -> Sequence[Finding]:
+        """What belongs to no entry, and entries that belong to no stream."""
+
+
+class Source(Entries, Strays, Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
     async def heads(self) -> Sequence[StoredHead]:
@@ -229,9 +238,6 @@ class Source(Entries, Protocol):
 
     def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """The account's certificates: the SHA-256 that each is stored under, and its DER."""
-
-    async def strays(self) -> Sequence[Finding]:
-        """What belongs to no entry, and entries that belong to no stream."""
 
 
 @dataclass(slots=True)
@@ -281,7 +287,12 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """Tampering decides over what cannot be decided."""
-        if set(self.counts) - UNDECIDABLE:
-            return Verdict.TAMPERED
-        return Verdict.UNDECIDABLE if self.counts else Verdict.VERIFIED
+        """See `verdict_of`."""
+        return verdict_of(self.counts)
+
+
+def verdict_of(counts: Mapping[Code, int]) -> Verdict:
+    """What findings amount to: tampering decides over what cannot be decided."""
+    if set(counts) - UNDECIDABLE:
+        return Verdict.TAMPERED
+    return Verdict.UNDECIDABLE if counts else Verdict.VERIFIED

@@ -6,7 +6,8 @@ the newest entries of a stream were cut off together with their effects.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,8 +15,9 @@ from app.audit import entry as entries
 from app.audit.examine import Examined, examine, misplaced
 from app.audit.removals import Removals
 from app.audit.replay import Replay
-from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Stretch, Verification, owner
-from app.audit.verify_tree import TreeSource, Trusted, verify_trees
+from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Strays, Stretch, Verification, owner
+from app.audit.stored_tree import TreeSource
+from app.audit.verify_tree import Trusted, verify_trees
 
 Progress = Callable[[int, int], None]
 """Told how many entries are done, of how many."""
@@ -29,23 +31,27 @@ class WholeSource(Source, Protocol):
         """The Merkle tree over the log."""
 
 
-Examine = Callable[[Sequence[Stretch]], AsyncIterator[Examined]]
-"""Examines every stretch, and answers in their order; it may look at several at once."""
+class Examiner(Strays, Protocol):
+    """Who looks at the log, all of it as of one instant."""
+
+    def examined(self, stretches: Sequence[Stretch]) -> AsyncGenerator[Examined]:
+        """Examines every stretch, and answers in their order; it may look at several at once, and at the whole too."""
 
 
 async def verify(
     source: WholeSource,
     progress: Progress = lambda _done, _total: None,
-    examined: Examine | None = None,
+    examiner: Examiner | None = None,
     trusted: Sequence[Trusted] = (),
 ) -> Verification:
     """Check every stream, the state of every account against what the log says of it, and the tree over the log.
 
     Every checkpoint of `trusted`, which were kept elsewhere, must be one that the log continues.
 
-    Memory does not grow with the length of the log. `examined` looks at the entries where the source does not: it must
-    see what the source sees, as of the same instant. Raises what the source and `examined` raise.
+    Memory does not grow with the length of the log. `examiner` must see what the source sees, as of the same instant.
+    Raises what the source and the examiner raise.
     """
+    examiner = examiner or _Alone(source)
     heads = await source.heads()
     by_owner: dict[str | None, list[tuple[StoredHead, Sequence[Stretch]]]] = {}
     # The installation's own streams first: they hold the openings of accounts.
@@ -53,15 +59,17 @@ async def verify(
         by_owner.setdefault(owner(head.stream), []).append((head, await source.stretches(head)))
     every = [stretch for streams in by_owner.values() for _, stretches in streams for stretch in stretches]
     removals, total = Removals(await source.removals()), sum(head.aseq for head in heads)
-    check = _Check(source, (examined or _by_itself(source))(every), progress, removals, total)
-    for head, stretches in by_owner.pop(None, []):
-        await check.stream(head, stretches)
-    everyone = by_owner.keys() | set(await source.accounts()) | set(check.replay.accounts())
-    for account_id in sorted(one for one in everyone if one is not None):
-        await check.account(account_id, by_owner.get(account_id, []))
-    for stray in (*removals.differing(), *await source.strays()):
-        check.findings.add(stray)
-    tree = await verify_trees(source.tree, trusted, check.findings)
+    async with aclosing(examiner.examined(every)) as examined:
+        check = _Check(source, examined, progress, removals, total)
+        for head, stretches in by_owner.pop(None, []):
+            await check.stream(head, stretches)
+        everyone = by_owner.keys() | set(await source.accounts()) | set(check.replay.accounts())
+        for account_id in sorted(one for one in everyone if one is not None):
+            await check.account(account_id, by_owner.get(account_id, []))
+        # What concerns the log as a whole.
+        for stray in (*removals.differing(), *await examiner.strays()):
+            check.findings.add(stray)
+        tree = await verify_trees(source.tree, trusted, check.findings)
     progress(check.done, check.total)
     return Verification(
         len(heads),
@@ -74,12 +82,18 @@ async def verify(
     )
 
 
-def _by_itself(source: Source) -> Examine:
-    async def one_after_another(stretches: Sequence[Stretch]) -> AsyncIterator[Examined]:
-        for stretch in stretches:
-            yield await examine(source, stretch)
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Looks at one stretch after another."""
 
-    return one_after_another
+    source: Source
+
+    async def examined(self, stretches: Sequence[Stretch]) -> AsyncGenerator[Examined]:
+        for stretch in stretches:
+            yield await examine(self.source, stretch)
+
+    async def strays(self) -> Sequence[Finding]:
+        return await self.source.strays()
 
 
 @dataclass(slots=True)

@@ -1,54 +1,34 @@
 """Checks the Merkle tree over a log, and every checkpoint that was signed for it, from stored bytes alone.
 
 It builds the tree anew from the entries' hashes, in the order in which the leaves name them, and compares tiles, roots
-and signatures with what is stored. It shares with the notary how a leaf is spelled and how a note is signed, and not
-how a tree is built. A checkpoint that was kept elsewhere proves what the database alone cannot: that the log, its tree
-and its checkpoints were not rolled back or written anew together.
+and signatures with what is stored. It shares with the notary how a note is signed, and not how a tree is built.
+
+A checkpoint that was kept elsewhere proves what the database alone cannot: that the log, its tree and its checkpoints
+were not rolled back, or written anew with the log's own key. What the database cannot tell either: that a checkpoint
+was dropped which is neither the newest nor the published one, and that no one kept (the roots before and after it still
+hold); when a checkpoint was signed (`signed_at`), and how often the tree changed hands (`epoch`), which no signature
+covers; and whether the signature of a witness is right, which takes the witness's key.
 """
 
-import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from itertools import chain
 
-from app.audit.checkpoint import Checkpoint, Note, NoteInvalid, VerifierKey
+from app.audit.checkpoint import (
+    SIGNATURE_BYTES,
+    TIMESTAMP_BYTES,
+    Checkpoint,
+    Note,
+    NoteInvalid,
+    VerifierKey,
+)
 from app.audit.entry import leaf
+from app.audit.regrown import Order, Regrown
 from app.audit.stored import Code, Finding, Findings, VerifiedTree
-from app.audit.tiles import HEIGHT, WIDTH, Tile
+from app.audit.stored_tree import StoredCheckpoint, StoredCosignature, StoredTree, TreeSource
+from app.audit.tiles import Tile
 
 FIRST_GENERATION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTree:
-    """The row of one generation of the tree."""
-
-    generation: int
-    origin: str
-    vkey: str
-    first_entry_id: str | None
-    size: int
-    root: bytes
-    published: int
-
-
-class StoredLeaf(NamedTuple):
-    """A leaf, and the entry that it names; `hash` is None where there is no such entry."""
-
-    place: int
-    stream: str
-    aseq: int
-    entry_id: str
-    hash: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCheckpoint:
-    """A checkpoint's row."""
-
-    size: int
-    root: bytes
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +40,10 @@ class Trusted:
     kept_in: str
 
 
-class TreeSource(Protocol):
-    """Where the tree is read: all of it as of one instant."""
-
-    async def trees(self) -> Sequence[StoredTree]:
-        """Every generation, the oldest first."""
-
-    def leaves(self, generation: int) -> AsyncIterator[Sequence[StoredLeaf]]:
-        """The leaves by their index, some at a time."""
-
-    async def tiles(self, generation: int, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        """These tiles; what is not there is absent."""
-
-    async def count_tiles(self, generation: int) -> int:
-        """How many tiles are stored."""
-
-    def checkpoints(self, generation: int) -> AsyncIterator[StoredCheckpoint]:
-        """The checkpoints by their size."""
-
-    async def sequenced(self, generation: int) -> Mapping[str, int]:
-        """How far each stream is in the tree, by its own row."""
+def trusted_from(note: str, kept_in: str) -> Trusted:
+    """A checkpoint from a note that was kept elsewhere. Raises NoteInvalid."""
+    parsed = Note.parse(note)
+    return Trusted(parsed, Checkpoint.parse(parsed.text), kept_in)
 
 
 async def verify_trees(source: TreeSource, trusted: Sequence[Trusted], findings: Findings) -> VerifiedTree | None:
@@ -88,132 +52,118 @@ async def verify_trees(source: TreeSource, trusted: Sequence[Trusted], findings:
     Each checkpoint of `trusted` must be one that a generation continues. Memory does not grow with the log, but by the
     number of its streams. Raises what the source raises.
     """
-    newest = None
+    trees = await source.trees()
+    for message in await _gaps(source, trees):
+        findings.add(Finding(Code.TREE_DIFFERS, message))
+    newest, compared = None, 0
     unmet = list(trusted)
-    for tree in await source.trees():
+    for tree in trees:
         mine = [one for one in unmet if one.checkpoint.origin == tree.origin]
-        unmet = [one for one in unmet if one not in mine]
-        newest = await _Check(source, tree, findings, mine).run()
+        unmet = [one for one in unmet if one.checkpoint.origin != tree.origin]
+        compared += len(mine)
+        checked = await _Check(source, tree, findings, mine).run()
+        newest = VerifiedTree(tree.origin, tree.size, tree.root, checked, compared)
     for one in unmet:
-        message = (
-            f"The checkpoint in {one.kept_in} is of {one.checkpoint.origin!r}, which is none of this log's origins."
-        )
-        findings.add(Finding(Code.CHECKPOINT_OF_ANOTHER_LOG, message))
+        findings.add(_of_no_generation(one, trees))
     return newest
 
 
-@dataclass(slots=True)
-class _Growing:
-    """A tree as RFC 6962 builds it, leaf by leaf: the subtrees of its right edge, and its tiles as they fill."""
+async def _gaps(source: TreeSource, trees: Sequence[StoredTree]) -> list[str]:
+    """Which generations have no row of their own: they are numbered from 1 without gaps."""
+    gaps = []
+    numbers = [tree.generation for tree in trees]
+    if numbers != list(range(FIRST_GENERATION, len(numbers) + 1)):
+        gaps.append(f"The tree has the generations {numbers}: one is gone.")
+    named = await source.generations()
+    if named is not None and not set(named) <= set(numbers):
+        gaps.append(f"There are leaves, tiles or checkpoints of the generations {sorted(set(named) - set(numbers))}.")
+    return gaps
 
-    size: int = 0
-    full: dict[Tile, bytes] = field(default_factory=dict)
-    _edge: list[bytes] = field(default_factory=list)
-    _partial: dict[int, bytearray] = field(default_factory=dict)
 
-    def append(self, leaf_bytes: bytes) -> None:
-        """Add a leaf."""
-        node = hashlib.sha256(b"\x00" + leaf_bytes).digest()
-        self._keep(0, self.size, node)
-        level, number = 0, self.size
-        while number & 1:
-            node = hashlib.sha256(b"\x01" + self._edge.pop() + node).digest()
-            level, number = level + 1, number >> 1
-            if level % HEIGHT == 0:
-                self._keep(level // HEIGHT, number, node)
-        self._edge.append(node)
-        self.size += 1
-
-    def root(self) -> bytes:
-        """The root over all leaves."""
-        if not self._edge:
-            return hashlib.sha256(b"").digest()
-        *left, node = self._edge
-        for subtree in reversed(left):
-            node = hashlib.sha256(b"\x01" + subtree + node).digest()
-        return node
-
-    def partial(self) -> dict[Tile, bytes]:
-        """The tiles that are not full."""
-        return {
-            Tile(level, (self.size >> HEIGHT * level) // WIDTH): bytes(hashes)
-            for level, hashes in self._partial.items()
-            if hashes
-        }
-
-    def tiles(self) -> int:
-        """How many tiles the tree has."""
-        return sum(-(-width // WIDTH) for level in range(64 // HEIGHT) if (width := self.size >> HEIGHT * level))
-
-    def _keep(self, level: int, number: int, node: bytes) -> None:
-        hashes = self._partial.setdefault(level, bytearray())
-        hashes += node
-        if number % WIDTH == WIDTH - 1:
-            self.full[Tile(level, number // WIDTH)] = bytes(hashes)
-            hashes.clear()
+def _of_no_generation(kept: Trusted, trees: Sequence[StoredTree]) -> Finding:
+    origin, where = kept.checkpoint.origin, f"The checkpoint in {kept.kept_in}"
+    if not trees:
+        return Finding(Code.ROLLED_BACK, f"{where} is of {origin!r}; here nothing was ever signed.")
+    base, _, number = origin.rpartition("/")
+    if base == trees[0].origin and number.isascii() and number.isdigit():
+        return Finding(Code.ROLLED_BACK, f"{where} is of {origin!r}, a later origin of this log that is not here.")
+    return Finding(Code.CHECKPOINT_OF_ANOTHER_LOG, f"{where} is of {origin!r}, which is none of this log's origins.")
 
 
 @dataclass(slots=True)
 class _Check:
+    """Of one generation. `_marks` are the sizes of checkpoints that were kept elsewhere, and the roots there."""
+
     source: TreeSource
     tree: StoredTree
     findings: Findings
     trusted: Sequence[Trusted]
-    grown: _Growing = field(default_factory=_Growing)
-    reached: dict[str, int] = field(default_factory=dict)
-    count: int = 0
-    # Of the entry that a later generation begins with: it comes again at its place in its stream, without a leaf.
-    first: tuple[str, int] | None = None
+    _grown: Regrown = field(default_factory=Regrown)
+    _key: VerifierKey | None = None
+    _tiles: int = 0
+    _marks: dict[int, bytes | None] = field(default_factory=dict)
+    # The sizes of checkpoints: all those that anything else names, and the last two.
+    _signed: set[int] = field(default_factory=set)
+    _last: tuple[int, int] = (0, 0)
 
-    async def run(self) -> VerifiedTree:
-        signed = self.source.checkpoints(self.tree.generation)
+    async def run(self) -> int:
+        """How many checkpoints there are."""
+        self._marks = dict.fromkeys(sorted(one.checkpoint.size for one in self.trusted))
+        self._check_row()
+        is_first = self.tree.generation == FIRST_GENERATION
+        order = Order(self.findings, None if is_first else self.tree.first_entry_id or "")
+        count = await self._grow(order)
+        await self._compare_tiles(self._grown.partial())
+        await self._check_end(order)
+        async for cosignature in self.source.cosignatures(self.tree.generation):
+            self._check_cosignature(cosignature)
+        for kept in self.trusted:
+            self._check_trusted(kept)
+        return count
+
+    async def _grow(self, order: Order) -> int:
+        """Build the tree, and look at every checkpoint and mark when the tree has its size."""
+        grown, signed, count = self._grown, self.source.checkpoints(self.tree.generation), 0
         following = await anext(signed, None)
-        marks = sorted({one.checkpoint.size for one in self.trusted})
-        roots: dict[int, bytes] = {}
+        marks = chain(self._marks, [None])
+        mark = next(marks)
         async for some in self.source.leaves(self.tree.generation):
-            for one in some:
-                if not self._takes(one):
-                    continue
-                if self.grown.size in marks:
-                    roots[self.grown.size] = self.grown.root()
-                while following is not None and following.size <= self.grown.size:
+            hashes, at = order.take(some), 0
+            while True:
+                while mark is not None and mark <= grown.size:
+                    self._marks[mark] = grown.root()
+                    mark = next(marks)
+                while following is not None and following.size <= grown.size:
                     self._check_signed(following)
-                    following = await anext(signed, None)
-            await self._compare_tiles(self.grown.full)
-            self.grown.full.clear()
-        roots.setdefault(0, _Growing().root())
+                    following, count = await anext(signed, None), count + 1
+                if at == len(hashes):
+                    break
+                stops = [mark, None if following is None else following.size]
+                upto = min((stop for stop in stops if stop is not None), default=grown.size + len(hashes))
+                taken = hashes[at : at + upto - grown.size]
+                grown.append(leaf(entry) for entry in taken)
+                at += len(taken)
+            await self._compare_tiles(grown.full)
+            grown.full.clear()
         while following is not None:
             self._check_signed(following)
-            following = await anext(signed, None)
-        await self._check_end()
-        for kept in self.trusted:
-            self._check_trusted(kept, roots)
-        return VerifiedTree(self.tree.origin, self.tree.size, self.tree.root, self.count, len(self.trusted))
+            following, count = await anext(signed, None), count + 1
+        return count
 
-    def _takes(self, one: StoredLeaf) -> bool:
-        """Add a leaf to the tree that is built; whether it could be."""
-        if one.place != self.grown.size:
-            self._add(Code.LEAF_MISSING, f"After leaf {self.grown.size - 1} comes leaf {one.place}.")
-        if one.hash is None:
-            self._add(Code.LEAF_UNKNOWN, f"Leaf {one.place} names an entry that is not there.")
-            return False
-        is_first = self.tree.generation > FIRST_GENERATION and self.grown.size == 0
-        if is_first:
-            self.first = (one.stream, one.aseq)
-            if one.entry_id != self.tree.first_entry_id:
-                self._add(Code.LEAF_ORDER, "The first leaf is not the entry that the generation begins with.", one)
+    def _check_row(self) -> None:
+        try:
+            self._key = VerifierKey.parse(self.tree.vkey)
+        except NoteInvalid as error:
+            self._add(Code.TREE_DIFFERS, f"The tree's row names no key: {error}")
         else:
-            expected = self.reached.get(one.stream, 0) + 1
-            if (one.stream, expected) == self.first:
-                expected += 1
-            if one.aseq != expected:
-                self._add(Code.LEAF_ORDER, f"Leaf {one.place} is entry {one.aseq}; {expected} would be next.", one)
-            self.reached[one.stream] = one.aseq
-        self.grown.append(leaf(one.hash))
-        return True
+            if (self._key.name, str(self._key)) != (self.tree.origin, self.tree.vkey):
+                self._add(Code.TREE_DIFFERS, f"The tree's row names a key that does not sign for {self.tree.origin!r}.")
+        if (self.tree.generation > FIRST_GENERATION) != (self.tree.first_entry_id is not None):
+            self._add(Code.TREE_DIFFERS, "The tree's row says that it begins with an entry with which none begins.")
 
     async def _compare_tiles(self, built: Mapping[Tile, bytes]) -> None:
         stored = await self.source.tiles(self.tree.generation, list(built))
+        self._tiles += len(stored)
         for tile, hashes in built.items():
             if stored.get(tile) != hashes:
                 is_gone = tile not in stored
@@ -223,63 +173,87 @@ class _Check:
                     f"Tile {tile.number} of level {tile.level} {what}.",
                 )
 
-    async def _check_end(self) -> None:
-        await self._compare_tiles(self.grown.partial())
-        if (stored := await self.source.count_tiles(self.tree.generation)) > self.grown.tiles():
-            self._add(Code.TILE_STRAY, f"{stored} tiles are stored; the tree has {self.grown.tiles()}.")
-        if (self.tree.size, self.tree.root) != (self.grown.size, self.grown.root()):
+    async def _check_end(self, order: Order) -> None:
+        if (stored := await self.source.count_tiles(self.tree.generation)) > self._tiles:
+            self._add(Code.TILE_STRAY, f"{stored - self._tiles} tiles are stored that the tree does not have.")
+        if (self.tree.size, self.tree.root) != (self._grown.size, self._grown.root()):
             self._add(
                 Code.TREE_DIFFERS,
-                f"The tree's row says {self.tree.size} leaves; the {self.grown.size} leaves that are there have another"
-                " root or number.",
+                f"The tree's row says {self.tree.size} leaves; the {self._grown.size} leaves that are there have"
+                " another root or number.",
             )
         rows = await self.source.sequenced(self.tree.generation)
-        for stream in sorted(rows.keys() | self.reached.keys()):
-            reached, row = self.reached.get(stream, 0), rows.get(stream, 0)
-            # An entry that has its leaf at the beginning may have been passed over since.
-            if row not in {reached, reached + ((stream, reached + 1) == self.first)}:
-                self._add(
-                    Code.TREE_DIFFERS, f"Stream {stream} is in the tree up to entry {reached}; its row says {row}."
-                )
+        for stream in sorted(rows.keys() | order.reached.keys() | ({order.first[0]} if order.first else set())):
+            if rows.get(stream) not in order.ends(stream):
+                self._add(Code.TREE_DIFFERS, f"The row of stream {stream} does not name its last entry in the tree.")
+        self._check_newest()
+
+    def _check_newest(self) -> None:
+        """The notary signs whenever the tree grows, and publishes what it signed before it signs again."""
+        before, newest = self._last
+        if newest < self._grown.size:
+            self._add(
+                Code.CHECKPOINT_MISSING,
+                f"The newest checkpoint covers {newest} of the tree's {self._grown.size} leaves.",
+            )
+        published = self.tree.published
+        if published and published not in self._signed:
+            self._add(Code.CHECKPOINT_MISSING, f"The checkpoint of {published} leaves, which is published, is gone.")
+        elif published not in {before, newest}:
+            self._add(Code.TREE_DIFFERS, f"The tree's row publishes {published} leaves; {newest} were signed last.")
 
     def _check_signed(self, signed: StoredCheckpoint) -> None:
-        self.count += 1
         where = f"The checkpoint of {signed.size} leaves"
-        if signed.size > self.grown.size:
-            self._add(Code.CHECKPOINT_DIFFERS, f"{where} covers more than the {self.grown.size} leaves that are there.")
-        elif signed.size < self.grown.size or signed.root != self.grown.root():
+        self._last = (self._last[1], signed.size)
+        if signed.size == self.tree.published or signed.size in self._marks:
+            self._signed.add(signed.size)
+        if signed.size > self._grown.size:
+            self._add(Code.CHECKPOINT_DIFFERS, f"{where} covers more than the {self._grown.size} that are there.")
+        elif signed.size < self._grown.size or signed.root != self._grown.root():
             self._add(Code.CHECKPOINT_DIFFERS, f"{where} does not have the root that the leaves have.")
         try:
             note = Note.parse(signed.note)
-            VerifierKey.parse(self.tree.vkey).require_signed(note)
-            stated = Checkpoint.parse(note.text)
+            self._require_signed(note)
         except NoteInvalid as error:
             self._add(Code.CHECKPOINT_UNSIGNED, f"{where} is not signed by the log's key: {error}")
             return
-        if stated != Checkpoint(self.tree.origin, signed.size, signed.root):
-            self._add(
-                Code.CHECKPOINT_DIFFERS, f"{where} was signed for another origin, size or root than its row says."
-            )
+        if len(note.signatures) != 1:
+            self._add(Code.CHECKPOINT_DIFFERS, f"{where} has signatures beside the log's own.")
+        if note.text != Checkpoint(self.tree.origin, signed.size, signed.root).text:
+            self._add(Code.CHECKPOINT_DIFFERS, f"{where} was signed for another origin, size or root than its row's.")
 
-    def _check_trusted(self, kept: Trusted, roots: Mapping[int, bytes]) -> None:
-        checkpoint = kept.checkpoint
-        where = f"The checkpoint in {kept.kept_in} covers {checkpoint.size} leaves"
+    def _check_cosignature(self, stored: StoredCosignature) -> None:
+        where = f"What {stored.witness!r} added to the checkpoint of {stored.size} leaves"
+        if not stored.is_of_checkpoint:
+            self._add(Code.COSIGNATURE_INVALID, f"{where} is there, and the checkpoint is not.")
         try:
-            VerifierKey.parse(self.tree.vkey).require_signed(kept.note)
+            signatures = Note.parse(f"-\n\n{stored.line}").signatures
+        except NoteInvalid as error:
+            self._add(Code.COSIGNATURE_INVALID, f"{where} is no signature: {error}")
+            return
+        lengths = {len(one.signature) for one in signatures}
+        if [one.name for one in signatures] != [stored.witness] or lengths != {TIMESTAMP_BYTES + SIGNATURE_BYTES}:
+            self._add(Code.COSIGNATURE_INVALID, f"{where} is not one cosignature of that name.")
+
+    def _check_trusted(self, kept: Trusted) -> None:
+        size = kept.checkpoint.size
+        where = f"The checkpoint in {kept.kept_in} covers {size} leaves"
+        try:
+            self._require_signed(kept.note)
         except NoteInvalid as error:
             self._add(Code.CHECKPOINT_UNSIGNED, f"{where}; the log's key did not sign it: {error}")
             return
-        if checkpoint.size > self.grown.size:
-            self._add(Code.ROLLED_BACK, f"{where}; the log has {self.grown.size}: entries were lost or cut off.")
-        elif roots.get(checkpoint.size) != checkpoint.root:
-            self._add(Code.HISTORY_DIFFERS, f"{where}; the log's first {checkpoint.size} leaves are others.")
+        if size > self._grown.size:
+            self._add(Code.ROLLED_BACK, f"{where}; the log has {self._grown.size}: entries were lost or cut off.")
+        elif (self._marks[size] or Regrown().root()) != kept.checkpoint.root:
+            self._add(Code.HISTORY_DIFFERS, f"{where}; the log's first {size} leaves are others.")
+        elif size and size not in self._signed:
+            self._add(Code.CHECKPOINT_MISSING, f"{where}, as the log has them; the log's own copy of it is gone.")
 
-    def _add(self, code: Code, message: str, at: StoredLeaf | None = None) -> None:
-        place = (None, None, None) if at is None else (at.stream, at.aseq, at.entry_id)
-        self.findings.add(Finding(code, message, *place))
+    def _require_signed(self, note: Note) -> None:
+        if self._key is None:
+            raise NoteInvalid("The key is unknown.")
+        self._key.require_signed(note)
 
-
-def trusted_from(note: str, kept_in: str) -> Trusted:
-    """A checkpoint from a note that was kept elsewhere. Raises NoteInvalid."""
-    parsed = Note.parse(note)
-    return Trusted(parsed, Checkpoint.parse(parsed.text), kept_in)
+    def _add(self, code: Code, message: str) -> None:
+        self.findings.add(Finding(code, message))

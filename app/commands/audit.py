@@ -1,15 +1,21 @@
-"""`anchorage audit …`: verify the log, export it, and report from it."""
+"""`anchorage audit …`: verify the log, export it, report from it, and watch that it only grows."""
 
 import asyncio
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from app.audit.checkpoint import NoteInvalid
 from app.audit.stored import Verdict, Verification
-from app.commands.audit_copy import AnsweringCommand
+from app.audit.verify_tree import Trusted, trusted_from
+from app.commands.audit_copy import USAGE, AnsweringCommand
 from app.commands.audit_export import export
+from app.commands.audit_log import EXIT, Kept, Key, PublicAddress, trusted_checkpoint, verify_public_log, watch
 from app.commands.audit_report import report
 from app.commands.output import Bar
 from app.commands.running import AsJson, load_settings, say, stop
@@ -18,26 +24,64 @@ from app.services.verification import verify_url
 from app.services.verification_answer import as_json
 from app.store.connection import CannotOpen
 
-commands = typer.Typer(help="Verify, export and report the audit log.", no_args_is_help=True)
+Database = Annotated[
+    str | None, typer.Option(metavar="URL", help="Check this database, for example a restored copy: sqlite://… .")
+]
 
-EXIT = {Verdict.VERIFIED: 0, Verdict.TAMPERED: 1, Verdict.UNDECIDABLE: 2}
+commands = typer.Typer(help="Verify, export and report the audit log.", no_args_is_help=True)
 
 
 @commands.command("verify", cls=AnsweringCommand)
-def verify(*, in_json: AsJson = False) -> None:
-    """Check every entry of the log, and the state against it. Ends with 0 verified, 1 tampering, 2 undecidable."""
-    url = load_settings().store_url
+def verify(
+    *,
+    log_url: PublicAddress = None,
+    database: Database = None,
+    trusted: Kept = None,
+    vkey: Key = None,
+    in_json: AsJson = False,
+) -> None:
+    """Check every entry of the log, and the state against it. Ends with 0 verified, 1 tampering, 2 undecidable.
+
+    Without --url the database is checked: that of the settings, against the checkpoints that are kept beside it, or the
+    one that is named.
+    """
+    kept = [trusted_checkpoint(path) for path in trusted or []]
+    if log_url is not None:
+        if database is not None:
+            stop("Either --url or --database: a log's address has no database.", USAGE)
+        verify_public_log(log_url, kept, vkey, in_json=in_json)
+    if vkey is not None:
+        stop("--vkey goes with --url: a database names its own key.", USAGE)
+    url = database
+    if url is None:
+        settings = load_settings()
+        url = settings.store_url
+        kept += _own(settings.checkpoint_files)
     try:
         with closing(Bar("Verifying")) as bar:
-            verification = asyncio.run(verify_url(url, bar.show))
+            verification = asyncio.run(verify_url(url, bar.show, trusted=kept))
     except (CannotOpen, StoreUnavailable, OSError) as error:
         stop(f"The log cannot be verified: {error}", EXIT[Verdict.UNDECIDABLE])
     _show(verification, in_json=in_json)
     raise typer.Exit(EXIT[verification.verdict])
 
 
+commands.command("watch", cls=AnsweringCommand)(watch)
 commands.command("export", cls=AnsweringCommand)(export)
 commands.command("report", cls=AnsweringCommand)(report)
+
+
+def _own(places: Iterable[Path]) -> list[Trusted]:
+    """The checkpoints that the notary keeps outside the database, read before it: they are never ahead of it."""
+    kept = []
+    for path in places:
+        try:
+            kept.append(trusted_from(path.read_text(encoding="utf-8"), str(path)))
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError, NoteInvalid) as error:
+            stop(f"{path} should hold a checkpoint: {error}", EXIT[Verdict.UNDECIDABLE])
+    return kept
 
 
 def _show(verification: Verification, *, in_json: bool) -> None:
@@ -61,3 +105,8 @@ def _show(verification: Verification, *, in_json: bool) -> None:
         f"{verification.verdict.value}: {verification.entries} entries in {verification.streams} streams,"
         f" {verification.objects} objects of the state\n"
     )
+    if verification.tree is not None:
+        sys.stdout.write(
+            f"signed: {verification.tree.size} entries of {verification.tree.origin} under"
+            f" {verification.tree.checkpoints} checkpoints, compared with {verification.tree.compared} kept elsewhere\n"
+        )

@@ -12,8 +12,7 @@ from typing import Annotated
 
 import typer
 
-from app.audit.archive import ArchiveInvalid, entry_of
-from app.audit.records import evidence_line
+from app.audit.archive import ArchiveInvalid, entry_of, line_of
 from app.commands.audit_erasure import Reason, require_cleared
 from app.commands.output import Bar, Write, written_whole
 from app.commands.running import AsJson, answer, run
@@ -93,7 +92,7 @@ async def _write(installation: Installation, month: Month, output: Path) -> _Wri
     async with month_of(installation.database, month) as entries:
         with closing(Bar("Archiving")) as bar, written_whole(output) as write, _compressing(output, write) as put:
             async for seq, entry in entries:
-                put(evidence_line(entry))
+                put(line_of(entry))
                 hashes.update(entry.hash)
                 count, last_seq = count + 1, seq
                 bar.show(count, None)

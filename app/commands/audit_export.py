@@ -22,8 +22,9 @@ from app.commands.audit_copy import (
     say_what_it_is,
     take,
 )
+from app.commands.audit_log import export_static
 from app.commands.output import Bar, Write, written_onward, written_whole
-from app.commands.running import AccountId, stop
+from app.commands.running import AsJson, stop
 from app.installation import Installation
 from app.services.audit_export import last_receipts, lines
 
@@ -54,13 +55,22 @@ Trusted = Annotated[
 WithoutPersonalData = Annotated[
     bool, typer.Option("--without-personal-data", help="Leave out names and addresses; every hash still holds.")
 ]
+Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="Whose entries: the account's id.")]
+Static = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Instead: the signed tree as files, the same bytes as /log/ serves, for a mirror."
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an export to this file that was interrupted.")]
 
 
 def export(
-    account: AccountId,
-    form: Form,
     *,
+    account: Account = None,
+    form: Form = ExportForm.JSONL,
+    static: Static = None,
+    as_json: AsJson = False,
     start: Start = None,
     end: End = None,
     tree_size: TreeSize = None,
@@ -71,7 +81,12 @@ def export(
     resume: Resume = False,
     output: Output = None,
 ) -> None:
-    """Write an account's entries to a file. The export is itself recorded, before its first line."""
+    """Write an account's entries to a file, or the tree to a directory. Recorded itself, before its first line."""
+    if static is not None:
+        _copy_tree(static, account, output, as_json=as_json)
+        return
+    if account is None:
+        stop("Whose entries? --account ID names them, and --static DIR takes the whole tree.", USAGE)
     words = Words(
         command="export",
         account=account,
@@ -86,6 +101,17 @@ def export(
         trusted=tuple(trusted_checkpoint or ()),
     )
     words.require_fit()
+    _export(words, form, resume=resume)
+
+
+def _copy_tree(directory: Path, account: str | None, output: Path | None, *, as_json: bool) -> None:
+    if account is not None or output is not None:
+        stop("--static copies the whole tree, which names no account, into its own directory.", USAGE)
+    export_static(directory, in_json=as_json)
+
+
+def _export(words: Words, form: ExportForm, *, resume: bool) -> None:
+    output = words.output
     if form is not ExportForm.JSONL:
         if resume:
             stop("Only jsonl can be resumed; other forms go on from where a file ended with --after.", USAGE)

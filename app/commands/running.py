@@ -15,6 +15,7 @@ from app import settings
 from app.errors import InvalidInput, Refusal
 from app.ids import is_id
 from app.installation import Installation, opened
+from app.services.witnesses import named_witnesses
 from app.settings import BadSetting, Settings
 from app.store.connection import CannotOpen
 from app.store.database import Role
@@ -37,9 +38,11 @@ say = Console(stderr=True, highlight=False, soft_wrap=True)
 def load_settings() -> Settings:
     """The settings, or the end of the command with a sentence that names the bad one."""
     try:
-        return settings.load()
+        loaded = settings.load()
+        named_witnesses(loaded)
     except BadSetting as bad:
         stop(str(bad), UNUSABLE)
+    return loaded
 
 
 def run(action: Callable[[Installation], Awaitable[T]]) -> T:

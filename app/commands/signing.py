@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 
 from app.commands.running import UNUSABLE, guarded, load_settings, say, stop
 from app.installation import Installation, ensure_data_dir, opened
-from app.settings import Settings
+from app.services.witnesses import Witnesses, named_witnesses
+from app.settings import BadSetting, Settings
 from app.store.connection import CannotOpen
 from app.store.database import Role
 from app.store.schema import pending
@@ -18,6 +20,10 @@ def notary() -> None:
     settings = load_settings()
     if sqlite_path(settings.store_url) is not None:
         stop("On SQLite the server signs the log: a notary of its own is for PostgreSQL.", UNUSABLE)
+    try:
+        named_witnesses(settings)
+    except BadSetting as bad:
+        stop(str(bad), UNUSABLE)
     configure(settings.log_format)
     guarded(_signing(settings))
 
@@ -32,10 +38,19 @@ async def _signing(settings: Settings) -> None:
 
 
 async def _until_told(installation: Installation) -> None:
-    signing = asyncio.create_task(installation.signing.run(), name="notary")
+    witnesses = Witnesses(
+        installation.database,
+        named_witnesses(installation.settings),
+        installation.clock,
+        leads=lambda: installation.signing.state.leads,
+    )
+    tasks = [
+        asyncio.create_task(installation.signing.run(), name="notary"),
+        asyncio.create_task(witnesses.run(), name="witnesses"),
+    ]
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signing.cancel)
-    await asyncio.wait([signing])
-    if not signing.cancelled():
-        # It never ends by itself: whatever ended it is for the operator to see.
-        signing.result()
+        asyncio.get_running_loop().add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+    for ended in asyncio.as_completed(tasks):
+        # Neither ends by itself where there is something to do: whatever ended it is for the operator to see.
+        with suppress(asyncio.CancelledError):
+            await ended

@@ -17,7 +17,7 @@ import orjson
 from app.actor import Actor, Origin, Scope
 from app.audit import log
 from app.audit.entry import Act, Result, Salt, account_stream, canonical, seal
-from app.audit.events import Event
+from app.audit.event import Event
 from app.audit.states import Json, Target
 from app.clock import Clock
 from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal

@@ -14,7 +14,7 @@ from app.audit.stored import StoredEntry
 from app.errors import InvalidInput, InvalidState, NotFound
 from app.services.door import IDEMPOTENCY_PERIOD, Done, Tx
 from app.services.verification import stored_entry
-from app.store import evidence
+from app.store import archive_reads
 from app.store.database import Database
 from app.store.removals import Dropped, Removals
 
@@ -115,5 +115,5 @@ async def month_of(database: Database, month: Month) -> AsyncIterator[AsyncItera
     Memory stays the same however many there are. Raises StoreUnavailable.
     """
     async with database.snapshot() as connection:
-        found = evidence.month_entries(connection, month.number)
+        found = archive_reads.month_entries(connection, month.number)
         yield ((row["seq"], stored_entry(row, body, disclosures)) async for row, body, disclosures in found)

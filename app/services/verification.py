@@ -22,7 +22,7 @@ from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
 from app.services.tree_verification import TreeEvidence
 from app.services.verification_workers import Workers, processors
-from app.store import evidence
+from app.store import archive_reads, evidence
 from app.store.connection import CannotOpen, Connection, Row
 from app.store.database import Database
 from app.store.instants import share_instant
@@ -85,7 +85,7 @@ async def verify_url(
         if sharing.processes > 1 and length >= sharing.worth:
             async with Workers.started(url, sharing.processes) as workers:
                 if await share_instant(connection, workers.follow):
-                    return await verify(evidence_of, progress, workers.examined, trusted)
+                    return await verify(evidence_of, progress, workers, trusted)
         return await verify(evidence_of, progress, trusted=trusted)
 
 
@@ -144,7 +144,7 @@ class Evidence:
 
     async def removals(self) -> tuple[Removal, ...]:
         """See `Source.removals`."""
-        return recorded(stored_entry(*found) for found in await evidence.removals(self.connection))
+        return recorded(stored_entry(*found) for found in await archive_reads.removals(self.connection))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""

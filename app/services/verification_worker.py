@@ -14,7 +14,16 @@ from typing import BinaryIO
 from app.audit.examine import examine
 from app.errors import StoreUnavailable
 from app.services.verification import Evidence
-from app.services.verification_workers import LENGTH_BYTES, Follow, Question, Unavailable, framed, length_of, message_of
+from app.services.verification_workers import (
+    LENGTH_BYTES,
+    Follow,
+    LookForStrays,
+    Question,
+    Unavailable,
+    framed,
+    length_of,
+    message_of,
+)
 from app.store.instants import begin_at
 from app.store.snapshot import open_snapshot
 
@@ -42,6 +51,8 @@ async def _answered(evidence: Evidence, question: Question) -> object:
     if isinstance(question, Follow):
         await begin_at(evidence.connection, question.instant)
         return None
+    if isinstance(question, LookForStrays):
+        return await evidence.strays()
     return await examine(evidence, question)
 
 

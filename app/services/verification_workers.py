@@ -11,7 +11,7 @@ import pickle
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 import app
 from app.audit.examine import Examined
-from app.audit.stored import Stretch
+from app.audit.stored import Finding, Stretch
 from app.errors import StoreUnavailable
 
 LENGTH_BYTES = 8
@@ -44,7 +44,12 @@ class Unavailable:
     message: str
 
 
-Question = Follow | Stretch
+@dataclass(frozen=True, slots=True)
+class LookForStrays:
+    """See `app.audit.stored.Strays`. Answered with the findings."""
+
+
+Question = Follow | Stretch | LookForStrays
 
 
 def framed(message: object) -> bytes:
@@ -114,9 +119,10 @@ class Worker:
 
 @dataclass(slots=True)
 class Workers:
-    """Some processes, all of which read the same database."""
+    """Some processes, all of which read the same database. See `app.audit.verify.Examiner`."""
 
     each: Sequence[Worker]
+    _strays: asyncio.Task[Sequence[Finding]] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -129,30 +135,37 @@ class Workers:
         """See `app.store.instants.share_instant`. Raises StoreUnavailable."""
         await asyncio.gather(*(worker.ask(Follow(instant)) for worker in self.each))
 
-    async def examined(self, stretches: Sequence[Stretch]) -> AsyncIterator[Examined]:
-        """See `app.audit.verify.Examine`. Raises StoreUnavailable."""
+    async def examined(self, stretches: Sequence[Stretch]) -> AsyncGenerator[Examined]:
+        """See `Examiner.examined`. Raises StoreUnavailable."""
         free: asyncio.Queue[Worker] = asyncio.Queue()
         for worker in self.each:
             free.put_nowait(worker)
 
-        async def examine(stretch: Stretch) -> Examined:
+        async def answered(question: Question) -> Any:  # noqa: ANN401  # as `ask`
             worker = await free.get()
-            examined: Examined = await worker.ask(stretch)
+            answer = await worker.ask(question)
             free.put_nowait(worker)
-            return examined
+            return answer
 
+        # At once, and beside the stretches: at the end everything would wait for it.
+        self._strays = asyncio.create_task(answered(LookForStrays()))
         begun: deque[asyncio.Task[Examined]] = deque()
         try:
             for stretch in stretches:
-                begun.append(asyncio.create_task(examine(stretch)))
+                begun.append(asyncio.create_task(answered(stretch)))
                 if len(begun) == AHEAD * len(self.each):
                     yield await begun.popleft()
             while begun:
                 yield await begun.popleft()
         finally:
-            for task in begun:
+            for task in (*begun, self._strays):
                 task.cancel()
-            await asyncio.gather(*begun, return_exceptions=True)
+            await asyncio.gather(*begun, self._strays, return_exceptions=True)
+
+    async def strays(self) -> Sequence[Finding]:
+        """See `Strays.strays`. Raises StoreUnavailable."""
+        found: Sequence[Finding] = await (self._strays or self.each[0].ask(LookForStrays()))
+        return found
 
 
 def processors() -> int:

@@ -7,14 +7,13 @@ from typing import Any, cast
 from app.clock import EPOCH, from_micros
 from app.store.connection import Connection, Engine, Row
 
-BATCH = 500
 STREAM_BATCH = 1_000
 DER_BATCH = 100
 STRAYS_LIMIT = 100
 Whole = tuple[Any, ...]
 """An entry's columns, its body, and its disclosures by subject, in the order of `app.audit.stored.StoredEntry`."""
 
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_SMALLEST = -(2**63)
 
 _HEADS = "SELECT stream, account_id, aseq, hash FROM audit_stream"
 _ACCOUNTS = " UNION ".join(
@@ -26,10 +25,6 @@ _ACCOUNTS = " UNION ".join(
         ("portal_user", "account_id"),
         ("x509_certificate", "account_id"),
     )
-)
-_COLUMNS = (
-    "seq, stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
-    " target_type, target_id"
 )
 _STREAM_COLUMNS = (
     "stream, aseq, id, account_id, prev, body_sha256, hash, time, actor_type, actor_id, action, result, code,"
@@ -52,9 +47,6 @@ _BODIES = "SELECT seq, body FROM audit_body WHERE seq = ANY($1::bigint[])"
 _DISCLOSURES = "SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq = ANY($1::bigint[])"
 _NTH_AFTER = "SELECT aseq FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT 1 OFFSET $3"
 _FINGERPRINTS = "SELECT sha256 FROM x509_certificate WHERE account_id = $1"
-_MONTH_SEQS = f"SELECT seq FROM audit_body WHERE month = $1 AND seq > $2 ORDER BY seq LIMIT {BATCH}"
-_BY_SEQ = f"SELECT {_COLUMNS} FROM audit_entry WHERE seq IN"
-_REMOVALS = f"SELECT {_COLUMNS} FROM audit_entry WHERE id IN (SELECT audit_id FROM audit_removal) ORDER BY seq"
 _DERS = (
     f"SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256 > $2 ORDER BY sha256 LIMIT {DER_BATCH}"
 )
@@ -117,22 +109,6 @@ async def entries(
         last = found[-1][_ASEQ]
 
 
-async def month_entries(connection: Connection, month: int) -> AsyncIterator[tuple[Row, bytes | None, dict[str, str]]]:
-    """The entries of every stream whose bodies lie in a month (year * 100 + month), by `seq`."""
-    seq = 0
-    while numbers := [row["seq"] for row in await connection.fetch(_MONTH_SEQS, month, seq)]:
-        found = await connection.fetch(f"{_BY_SEQ} ({_places(len(numbers), 1)}) ORDER BY seq", *numbers)
-        for whole in await _whole(connection, found):
-            yield whole
-        seq = numbers[-1]
-
-
-async def removals(connection: Connection) -> list[tuple[Row, bytes | None, dict[str, str]]]:
-    """The entries that say what was erased and archived."""
-    found = await connection.fetch(_REMOVALS)
-    return [whole for at in range(0, len(found), BATCH) for whole in await _whole(connection, found[at : at + BATCH])]
-
-
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
     """The account's certificates, with their bytes."""
     sha256 = b""
@@ -181,7 +157,7 @@ async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]
 async def _whole_in_turn(connection: Connection, *bounds: object) -> list[Whole]:
     rows = _values(await connection.fetch(_bounded(_STREAM, bounds), *bounds))
     seqs = [row[-1] for row in rows]
-    months = [month for row in rows if (month := _month(row[_TIME])) is not None]
+    months = [month for row in rows if (month := month_of(row[_TIME])) is not None]
     bodies = dict[int, bytes]()
     if months:
         bodies = dict(_values(await connection.fetch(_BODIES_WITHIN, min(months), max(months), seqs)))
@@ -203,46 +179,12 @@ def _bounded(query: str, bounds: Sequence[object]) -> str:
     return query.format(bound=" AND aseq <= $3" if len(bounds) > 2 else "")
 
 
-async def _whole(connection: Connection, found: Sequence[Row]) -> list[tuple[Row, bytes | None, dict[str, str]]]:
-    bodies = await _bodies(connection, found)
-    disclosures = await _disclosures(connection, found)
-    return [(row, bodies.get(row["seq"]), disclosures.get(row["seq"], {})) for row in found]
-
-
-async def _bodies(connection: Connection, found: Sequence[Row]) -> dict[int, bytes]:
-    seqs = [row["seq"] for row in found]
-    months = sorted({month for row in found if (month := _month(row["time"])) is not None})
-    bodies: dict[int, bytes] = {}
-    if months:
-        query = (
-            f"SELECT seq, body FROM audit_body WHERE month IN ({_places(len(months), 1)})"
-            f" AND seq IN ({_places(len(seqs), len(months) + 1)})"
-        )
-        bodies = {row["seq"]: bytes(row["body"]) for row in await connection.fetch(query, *months, *seqs)}
-    if missing := [seq for seq in seqs if seq not in bodies]:
-        # The time may have been changed behind the log: then the body lies in another month.
-        query = f"SELECT seq, body FROM audit_body WHERE seq IN ({_places(len(missing), 1)})"
-        bodies |= {row["seq"]: bytes(row["body"]) for row in await connection.fetch(query, *missing)}
-    return bodies
-
-
-async def _disclosures(connection: Connection, found: Sequence[Row]) -> dict[int, dict[str, str]]:
-    query = f"SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq IN ({_places(len(found), 1)})"
-    disclosures: dict[int, dict[str, str]] = {}
-    for row in await connection.fetch(query, *(row["seq"] for row in found)):
-        disclosures.setdefault(row["seq"], {})[row["subject_id"]] = row["disclosures"]
-    return disclosures
-
-
-def _month(micros: int) -> int | None:
+def month_of(micros: int) -> int | None:
+    """In which month (year * 100 + month) the body of an entry lies that happened then; None where no time is told."""
     if not 0 <= micros // 1_000_000 < (MAXYEAR - EPOCH.year) * 365 * 86_400:
         return None
     instant = from_micros(micros)
     return instant.year * 100 + instant.month
-
-
-def _places(count: int, start: int) -> str:
-    return ", ".join(f"${at}" for at in range(start, start + count))
 
 
 def as_bytes(value: object) -> bytes:

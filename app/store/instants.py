@@ -11,7 +11,9 @@ ATTEMPTS = 1_000
 _DATA_VERSION = "PRAGMA data_version"
 
 
-async def share_instant(snapshot: Connection, follow: Callable[[str], Awaitable[None]]) -> bool:
+async def share_instant(
+    snapshot: Connection, follow: Callable[[str], Awaitable[None]], attempts: int = ATTEMPTS
+) -> bool:
     """Have others read what this snapshot reads; whether that could be done.
 
     `follow` is given a name for the instant, and returns once `begin_at` is done in all of the others. On SQLite the
@@ -23,7 +25,7 @@ async def share_instant(snapshot: Connection, follow: Callable[[str], Awaitable[
         assert row is not None  # noqa: S101  # a function's result
         await follow(row["name"])
         return True
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         await snapshot.fetch("ROLLBACK")
         version = await _data_version(snapshot)
         await follow("")

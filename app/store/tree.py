@@ -106,8 +106,6 @@ _NEW_CHECKPOINT = "INSERT INTO audit_checkpoint (generation, size, root, note, s
 _CHECKPOINT = "SELECT generation, size, root, note, signed_at FROM audit_checkpoint"
 _AT = f"{_CHECKPOINT} WHERE generation = $1 AND size = $2"
 _COVERING = f"{_CHECKPOINT} WHERE generation = $1 AND size > $2 ORDER BY size LIMIT 1"
-_COSIGNATURES = "SELECT line FROM audit_cosignature WHERE generation = $1 AND size = $2 ORDER BY witness"
-_NEW_COSIGNATURE = "INSERT INTO audit_cosignature (generation, size, witness, line) VALUES ($1, $2, $3, $4)"
 _LEAVES = "SELECT seq, leaf_index FROM audit_leaf WHERE generation = $1 AND seq IN"
 _LEAF_HASHES = (
     "SELECT l.leaf_index, e.hash FROM audit_leaf AS l JOIN audit_entry AS e ON e.seq = l.seq"
@@ -246,16 +244,6 @@ async def checkpoint_at(connection: Connection, generation: int, size: int) -> S
 async def checkpoint_covering(connection: Connection, generation: int, leaf_index: int) -> SignedTree | None:
     """The first checkpoint whose tree holds this leaf."""
     return _signed(await connection.fetch_one(_COVERING, generation, leaf_index))
-
-
-async def cosignatures(connection: Connection, generation: int, size: int) -> list[str]:
-    """The lines that witnesses added to a checkpoint, by their names."""
-    return [row["line"] for row in await connection.fetch(_COSIGNATURES, generation, size)]
-
-
-async def insert_cosignature(transaction: Transaction, generation: int, size: int, witness: str, line: str) -> None:
-    """Keep what a witness added."""
-    await transaction.execute(_NEW_COSIGNATURE, generation, size, witness, line)
 
 
 async def leaf_indexes(connection: Connection, generation: int, seqs: Sequence[int]) -> dict[int, int]:

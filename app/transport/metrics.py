@@ -1,6 +1,8 @@
 """What Prometheus may ask: counts, durations and states, and nothing that names a person, a key or an account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -32,6 +34,18 @@ class Metrics:
         self._oldest_wait = self._gauge(
             "unit_of_work_oldest_wait_seconds", "Age of the oldest unfinished unit of work."
         )
+        self._witness_size = self._gauge(
+            "witness_cosigned_size", "Leaves under the newest checkpoint that the witness cosigned.", "witness"
+        )
+        self._witness_failures = self._counter(
+            "witness_failures", "Checkpoints that the witness did not cosign.", "witness", "reason"
+        )
+        self._witness_age = self._gauge(
+            "witness_current_age_seconds",
+            "Since the witness last had cosigned all that there was, or since the start.",
+            "witness",
+        )
+        self._witness_current: dict[str, float] = {}
         self._gauge("build_info", "The release and where it runs.", "version", "node", "region").labels(
             __version__, node, region
         ).set(1)
@@ -79,9 +93,28 @@ class Metrics:
         refuses.set_function(lambda: float(state().refusal is not None))
         size.set_function(lambda: float(state().size))
 
+    def watch_witnesses(self, names: Sequence[str]) -> None:
+        """These witnesses are asked to cosign the log."""
+        for name in names:
+            self._witness_current[name] = monotonic()
+            self._witness_size.labels(name).set(0)
+            self._witness_age.labels(name).set_function(partial(self._witness_behind, name))
+
+    def witness_is_current(self, witness: str, size: int) -> None:
+        """See `app.services.witnesses.Observer`."""
+        self._witness_current[witness] = monotonic()
+        self._witness_size.labels(witness).set(size)
+
+    def witness_failed(self, witness: str, reason: str) -> None:
+        """See `app.services.witnesses.Observer`."""
+        self._witness_failures.labels(witness, reason).inc()
+
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _witness_behind(self, name: str) -> float:
+        return monotonic() - self._witness_current[name]
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"anchorage_{name}", about, labels, registry=self._registry)

@@ -75,7 +75,7 @@ def _assets(folder: Path) -> Iterator[_Asset]:
 
 
 def _answer(request: Request, asset: _Asset, headers: Mapping[str, str]) -> Response:
-    accepted = _accepted(request.headers)
+    accepted = accepted_encodings(request.headers)
     encoding = next((name for name, _ in ENCODINGS if name in asset.encoded and name in accepted), None)
     path = asset.path if encoding is None else asset.encoded[encoding]
     answer = FileResponse(path, media_type=asset.media_type, headers={**headers, "vary": "accept-encoding"})
@@ -84,7 +84,7 @@ def _answer(request: Request, asset: _Asset, headers: Mapping[str, str]) -> Resp
     return answer
 
 
-def _accepted(headers: Headers) -> set[str]:
+def accepted_encodings(headers: Headers) -> set[str]:
     """The encodings that the client takes: RFC 9110 12.5.3, where a weight of 0 means no."""
     accepted = set()
     for part in headers.get("accept-encoding", "").split(","):

@@ -17,11 +17,13 @@ import typer
 import uvloop
 from rich.console import Console
 
+from app.services.verification import WORTH_SHARING
 from app.store.connection import Engine
 from scripts.benchmarks import exports, lists
 from scripts.benchmarks.databases import PlainPostgres, PlainSqlite, has_pgbench, postgres_server
 from scripts.benchmarks.doors import Alone, measure_door, measure_share
 from scripts.benchmarks.figures import Report
+from scripts.benchmarks.verifying import measure_verify
 from tests.store.cluster import Cluster
 
 T = TypeVar("T")
@@ -35,6 +37,7 @@ class Part(StrEnum):
     DOOR = "door"
     SHARE = "share"
     EXPORT = "export"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,21 @@ class Length:
     rounds: int
     seconds: float
     exported: dict[Engine, int]
+    verified: dict[Engine, int]
 
 
-FULL = Length(rounds=5, seconds=2.0, exported={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 1_000_000})
-QUICK = Length(rounds=3, seconds=0.6, exported={Engine.SQLITE: 20_000, Engine.POSTGRES: 20_000})
+FULL = Length(
+    rounds=5,
+    seconds=2.0,
+    exported={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 1_000_000},
+    verified={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 200_000},
+)
+QUICK = Length(
+    rounds=3,
+    seconds=0.6,
+    exported={Engine.SQLITE: 20_000, Engine.POSTGRES: 20_000},
+    verified={Engine.SQLITE: 50_000, Engine.POSTGRES: 10_000},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,8 @@ class Bench:
             self._share(mutation)
         if Part.EXPORT in parts:
             self._exports()
+        if Part.VERIFY in parts:
+            self._verify()
 
     def _lists(self) -> list[float]:
         folder = self.folder / f"served-{self.engine}"
@@ -141,6 +157,16 @@ class Bench:
         self.report.ratio(group, "  ours to it", measured.ours, measured.own, "≤ 1.0")
         for form, seconds in measured.forms.items():
             self.report.add(group, form, "rows/s", [count / seconds])
+
+    def _verify(self) -> None:
+        count = self.length.verified[self.engine]
+        rates = in_loop(measure_verify(self.url("verify"), count, min(3, self.length.rounds)))
+        group = f"{self.engine}: verification of {count:,} entries"
+        aim = "≥ 50,000" if self.engine is Engine.SQLITE and count >= WORTH_SHARING else ""
+        self.report.add(group, "a process for each processor", "entries/s", rates.several, aim)
+        self.report.add(group, "one process", "entries/s", rates.alone)
+        self.report.add(group, "reading the rows and hashing the bodies alone", "entries/s", rates.raw)
+        self.report.ratio(group, "  reading and hashing to verifying, by one process", rates.raw, rates.alone)
 
     def _plain(self) -> dict[str, Callable[[float], float]]:
         if self.cluster is None:

@@ -18,13 +18,13 @@ import asyncpg
 
 from app.actor import Actor
 from app.audit.entry import Act, Result, Sealed, account_stream, entry_hash, seal
+from app.audit.event import Event
 from app.audit.events import (
     AuditLogRead,
     CertificateDeleted,
     CertificateStatusSet,
     CertificateUpdated,
     CertificateUploaded,
-    Event,
 )
 from app.audit.states import CertificateState, Target
 from app.clock import system_clock, to_micros, to_text

@@ -16,7 +16,7 @@ from typing import TypedDict
 from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
 from app.audit import events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
-from app.audit.events import Event
+from app.audit.event import Event
 from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UnnamedUserState, UserState
 from app.clock import to_text
 

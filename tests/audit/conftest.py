@@ -3,17 +3,22 @@
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from app.audit.checkpoint import Note
 from app.audit.entry import account_stream
+from app.store import cosignatures
 from app.store.connection import Engine
 from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from tests.audit.history import World, live
+from tests.audit.notaries import add, sign_all, started
 from tests.audit.owner import Owner, owning
+from tests.audit.signing import WITNESS, cosigned_line
 from tests.conftest import ENGINE, UrlOf
 
 
@@ -32,9 +37,29 @@ async def lived_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     await migrate(url)
     database = open_database(url)
     await database.start()
-    await live(await World.open(database))
+    await live_signed(database, tmp_path_factory.mktemp("kept"))
     await database.close()
     yield url
+
+
+async def live_signed(database: Database, kept: Path) -> None:
+    """A past, and the tree over it: more than a full tile, of several streams, signed at each turn and once witnessed.
+
+    The newest entries wait for their leaves.
+    """
+    notary = await started(database, kept)
+    world = await World.open(database)
+    await sign_all(notary)
+    await live(world)
+    (signed,) = await sign_all(notary)
+    line = cosigned_line(Note.parse(signed.note).text)
+    await database.write("witness", lambda transaction: cosignatures.insert(transaction, 1, signed.size, WITNESS, line))
+    for sizes in ({"sys/6": 5, "sys/7": 240}, {"sys/7": 3, "sys/8": 4}):
+        for stream, number in sizes.items():
+            await add(database, stream, number)
+        await sign_all(notary)
+    await add(database, "sys/8")
+    await add(database, "sys/9", 2)
 
 
 @dataclass(frozen=True)

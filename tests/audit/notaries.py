@@ -1,6 +1,5 @@
 """Logs to put into a tree, and notaries that do it."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -8,9 +7,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.actor import command_line
+from app.actor import Origin, command_line
 from app.audit import log
-from app.audit.entry import GENESIS, Act, Result, Sealed, entry_hash, seal
+from app.audit.entry import Act, Result, Sealed, seal
 from app.audit.kept import KeptCheckpoint
 from app.audit.notary import Notary, Step
 from app.audit.states import Target
@@ -18,19 +17,19 @@ from app.ids import new_id
 from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.tree import SignedTree
-from tests.audit.owner import unguarded
-from tests.house import ORIGIN as CALLER
-from tests.rules.authority import AT
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ORIGIN = "log.example/anchorage"
+
+START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+CALLER = Origin(request_id="req-1", operation="Test", path="field", address="192.0.2.7", agent="tests/1")
 
 _ticks = count(1)
 
 
 def tick() -> datetime:
     """A clock that is a millisecond later at every look."""
-    return AT.astimezone(UTC) + timedelta(milliseconds=next(_ticks))
+    return START + timedelta(milliseconds=next(_ticks))
 
 
 def entries(stream: str, number: int = 1, at: datetime | None = None) -> Callable[[Transaction], Awaitable[str]]:
@@ -50,24 +49,6 @@ def entries(stream: str, number: int = 1, at: datetime | None = None) -> Callabl
 async def add(database: Database, stream: str, number: int = 1) -> str:
     """Append entries to a stream, as a writer does; the id of the last."""
     return await database.write(stream, entries(stream, number))
-
-
-async def fill(url: str, stream: str, number: int) -> None:
-    """Many entries in an empty stream, whose bodies nobody will ask for."""
-    rows: list[tuple[object, ...]] = []
-    prev = GENESIS
-    for aseq in range(1, number + 1):
-        body = hashlib.sha256(f"{stream} {aseq}".encode()).digest()
-        made = entry_hash(stream, aseq, prev, body)
-        rows.append((f"{stream} {aseq}", stream, aseq, prev, body, made))
-        prev = made
-    async with unguarded(url) as owner:
-        await owner.execute_many(
-            "INSERT INTO audit_entry (id, stream, aseq, prev, body_sha256, hash, time, actor_type, action, result)"
-            " VALUES ($1, $2, $3, $4, $5, $6, 1, 'system', 'x', 'success')",
-            rows,
-        )
-        await owner.execute("INSERT INTO audit_stream (stream, aseq, hash) VALUES ($1, $2, $3)", stream, number, prev)
 
 
 def go_on(_: Step) -> None:

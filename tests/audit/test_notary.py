@@ -1,7 +1,7 @@
 """The notary at work: every entry gets its one place, and every checkpoint is of the tree that the entries make.
 
-Seen to fail with a stream's entries placed backwards, with a tile that was full left as it had been, with leaves placed
-from 1 on, with streams of more entries than a cycle takes given up, and with entries taken by number (`seq`).
+Seen to fail with a stream's entries placed backwards, with a tile that became full left as it had been, with leaves
+placed from 1 on, and with the rest of a stream of more entries than a cycle takes given up.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from app.audit.notary import Superseded
 from app.store import tree as trees
 from app.store.database import Database
 from tests.audit.faithful import require_faithful
+from tests.audit.filling import fill
 from tests.audit.history import World, live
-from tests.audit.notaries import ORIGIN, add, fill, notary_of, sign_all, started
+from tests.audit.notaries import ORIGIN, add, notary_of, sign_all, started
 from tests.checks import check_log
 
 

@@ -70,6 +70,19 @@ async def test_entries_written_anew_after_they_were_signed_stop_the_next_ones(
         await notary.cycle()
 
 
+async def test_an_entry_that_follows_by_its_hashes_and_not_by_its_number_is_not_signed(
+    database: Database, migrated_url: str, tmp_path: Path
+) -> None:
+    notary = await started(database, tmp_path)
+    await add(database, "sys/0", 3)
+    async with unguarded(migrated_url) as owner:
+        await owner.execute("DELETE FROM audit_entry WHERE aseq = 2")
+        await rewrite(owner, aseq=3)
+
+    with pytest.raises(CannotSign, match="Entry 3 of the stream sys/0 does not follow entry 1"):
+        await notary.cycle()
+
+
 async def test_a_stream_that_was_cut_and_went_on_is_noticed_when_it_is_longer_again(
     database: Database, migrated_url: str, tmp_path: Path
 ) -> None:

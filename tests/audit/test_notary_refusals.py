@@ -24,7 +24,8 @@ from app.store import tree as trees
 from app.store.database import Database, open_database
 from app.store.url import sqlite_path
 from tests.audit.faithful import require_faithful
-from tests.audit.notaries import KEY, ORIGIN, add, fill, notary_of, sign_all, started
+from tests.audit.filling import fill
+from tests.audit.notaries import KEY, ORIGIN, add, notary_of, sign_all, started
 from tests.audit.owner import Owner, unguarded
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

@@ -17,6 +17,12 @@ from tests.audit.owner import require_refused
         "DELETE FROM x509_certificate",
         "UPDATE certificate SET status = 'ACTIVE'",
         "DELETE FROM certificate",
+        "TRUNCATE audit_leaf",
+        "TRUNCATE audit_tile",
+        "TRUNCATE audit_checkpoint",
+        "TRUNCATE audit_cosignature",
+        "INSERT INTO audit_leaf VALUES (1, 7, 7)",
+        "INSERT INTO audit_tree SELECT 7, 'x', 'x', id, 0, hash, 0, 0 FROM audit_entry LIMIT 1",
         "UPDATE account SET tier = 'COMMERCIAL', audit_id = 'new'",
     ],
 )

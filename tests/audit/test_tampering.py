@@ -3,6 +3,8 @@
 Seen to fail with `prev` not compared with the hash of the entry before.
 """
 
+from collections import Counter
+
 import pytest
 
 from app.actor import Role
@@ -37,6 +39,20 @@ async def test_tampering_is_found_by_its_name(lived: Lived, case: str) -> None:
     await tamper(lived)
 
     assert await found(lived) == codes
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_the_same_is_found_wherever_a_stream_is_cut(lived: Lived, case: str) -> None:
+    tamper, codes = CASES[case]
+    await tamper(lived)
+    await lived.owner.put_guards_back()
+    uncut = await verify(Evidence(lived.owner))
+
+    for stretch in (1, 2, 5):
+        cut = await verify(Evidence(lived.owner, stretch))
+        assert Counter(cut.findings) == Counter(uncut.findings)
+        assert {finding.code for finding in cut.findings} == codes
+        assert (cut.entries, cut.streams, cut.objects) == (uncut.entries, uncut.streams, uncut.objects)
 
 
 async def test_a_stream_without_its_row_is_found(lived: Lived) -> None:

@@ -1,5 +1,6 @@
 """Each way to tamper with an exported file, by name, and where it must be noticed."""
 
+from base64 import b64encode
 from collections.abc import Callable
 
 from tests.peers import by_the_paper
@@ -78,6 +79,14 @@ def receipt_of_another_leaf(file: File) -> None:
     file.footer["receipts"][0]["receipt"] = receipt
 
 
+def receipt_that_tells_of_another_leaf(file: File) -> None:
+    log = lived()
+    own, other = (b64encode(log.entries()[at].leaf).decode() for at in (-1, 3))
+    receipt = log.receipt(log.entries()[-1], 23, file.header["checkpoint"], extra=True)
+    assert own in receipt
+    file.footer["receipts"][0]["receipt"] = receipt.replace(own, other)
+
+
 def receipt_for_another_tree(file: File) -> None:
     log = lived()
     receipt = log.receipt(log.entries()[-1], 22, checkpoint(log.leaves[:22]))
@@ -143,6 +152,7 @@ TAMPERED: dict[Callable[[File], None], tuple[int | None, str]] = {
     replace_checkpoint: (None, "CHECKPOINT_NOT_SIGNED"),
     sign_with_another_key: (None, "CHECKPOINT_NOT_SIGNED"),
     receipt_of_another_leaf: (11, "RECEIPT_MISMATCH"),
+    receipt_that_tells_of_another_leaf: (11, "RECEIPT_MISMATCH"),
     receipt_for_another_tree: (11, "RECEIPT_MISMATCH"),
     receipt_signed_by_another_key: (11, "CHECKPOINT_NOT_SIGNED"),
     no_receipt: (11, "RECEIPT_MISSING"),

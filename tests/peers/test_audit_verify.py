@@ -183,6 +183,17 @@ def test_another_log_is_not_taken_for_the_one_that_is_known(clean: Clean, log: L
         assert (answer.status, answer.codes) == (2, {"LOG_BEGAN_ANEW"})
 
 
+def test_a_file_that_names_another_key_than_the_given_one_is_told(clean: Clean, log: Log) -> None:
+    file = export(log)
+    file.header["vkey"] = vkey(seed=FAR_SEED)
+
+    assert clean.verify(file, "--vkey", vkey()).codes == {"KEY_DIFFERS"}
+    file.header["vkey"] = vkey("other.example/log")
+    assert clean.verify(file, "--vkey", vkey()).codes == {"ORIGIN_DIFFERS"}
+    file.header["vkey"] = vkey().replace("67582c7b", "67582c7c")
+    assert clean.verify(file, "--vkey", vkey()).codes == {"KEY_MALFORMED"}
+
+
 def test_a_file_that_breaks_off_is_incomplete(clean: Clean, log: Log) -> None:
     content = export(log).content
     ends = [at + 1 for at, byte in enumerate(content) if byte == 10]
@@ -237,6 +248,10 @@ def test_a_change_of_a_certificate_that_is_hidden_is_missed(clean: Clean, log: L
         assert b'"withheld":"not_selected"' in file.lines[number - 1]
         answer = clean.verify(file)
         assert (answer.status, answer.codes) == (1, {"CHANGE_UNRECORDED"})
+    jumped = rewritten(
+        rewritten(log, 9, b'"version":3},"bef', b'"version":5},"bef'), 10, b'"version":3}}', b'"version":5}}'
+    )
+    assert clean.verify(export(jumped, selection=selection)).codes == {"CHANGE_UNRECORDED"}
     archived = export(log, selection=selection, withhold=old)
     assert clean.verify(archived).codes == {"CHANGES_UNKNOWN"}
     late = export(log, selection=selection, first=7)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from base64 import b64decode
 from pathlib import Path
 
 import cryptography_vectors
@@ -208,7 +209,22 @@ def test_a_key_and_a_note_have_one_spelling() -> None:
         note[:-1], f"{note}\n", note.replace("\n\n", "\n"), note.partition("\u2014")[0], note.replace("\u2014", "-"),
         note.replace("\n1\n", "\n01\n"), note.replace("\n1\n", "\n+1\n"), note.replace("\n1\n", "\n1\r\n"),
         note.replace("\n1\n", "\n\u0661\n"), note.replace("\n\u2014 ", "\n\u2014  "), note.replace("=\n\n", "\n\n"),
+        note.replace("=\n\n", "=\na\tb\n\n"),
     ):  # fmt: skip
         assert form != note
         with pytest.raises(ValueError, match=r"."):
             parse_checkpoint(form)
+
+
+def test_base64_has_one_spelling() -> None:
+    """The last character before the padding has bits that say nothing: four spellings would decode alike."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    right = base64(bytes(range(32)))
+    other = right[:-2] + alphabet[alphabet.index(right[-2]) + 1] + "="
+
+    assert b64decode(other) == audit_verify.base64(right) == bytes(range(32))
+    for text in (other, right[:-1], f"{right}=", f"{right}\n", f" {right}", right.replace("H", "-"), "\u00e4" * 4):
+        with pytest.raises(ValueError, match="Base64"):
+            audit_verify.base64(text)
+    with pytest.raises(ValueError, match="length"):
+        audit_verify.base64(right, 31)

@@ -17,7 +17,7 @@ from scripts import audit_verify
 from scripts.audit_verify import Given, Verification, as_json, told
 from tests.peers.by_the_paper import compact, vkey
 from tests.peers.clean_machine import SCRIPT
-from tests.peers.exported import CERTIFICATE, export, lived, of_certificate
+from tests.peers.exported import CERTIFICATE, export, lived, of_certificate, rewritten
 
 pytestmark = pytest.mark.once
 
@@ -173,6 +173,31 @@ def test_hostile_files_have_an_answer(name: str) -> None:
 
     assert status == wanted
     assert content not in FILES
+
+
+BODIES = {
+    "a space": (b'{"_sd"', b'{ "_sd"', "BODY_NOT_CANONICAL"),
+    "two members of one name": (b'"v":1}', b'"v":1,"v":1}', "BODY_NOT_CANONICAL"),
+    "another order": (b'"v":1}', b'"v":1,"a":1}', "BODY_NOT_CANONICAL"),
+    "a fraction": (b'"v":1}', b'"v":1.0}', "BODY_NOT_CANONICAL"),
+    "half a character": (b'"reason":null', b'"reason":"\\ud800"', "BODY_NOT_CANONICAL"),
+    "no UTF-8": (b'"reason":null', b'"reason":"\xff"', "BODY_NOT_CANONICAL"),
+    "no object": (b'"v":1}', b'"v":1}]', "BODY_NOT_CANONICAL"),
+    "a later format": (b'"v":1}', b'"v":2}', "BODY_FORMAT_UNKNOWN"),
+    "true for one": (b'"v":1}', b'"v":true}', "BODY_FORMAT_UNKNOWN"),
+    "another account": (b'"account":"0190a0', b'"account":"0190a1', "BODY_FIELDS_DIFFER"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_a_log_should_not_hold_is_told_though_it_is_signed(name: str) -> None:
+    old, new, code = BODIES[name]
+
+    status, verification = verified(export(rewritten(lived(), 5, old, new)).content)
+
+    assert set(verification.findings.counts) == {code}
+    assert status == (2 if code in audit_verify.NO_EVIDENCE else 1)
+    assert verification.findings.kept[0].aseq == 5
 
 
 @dataclass

@@ -88,7 +88,7 @@ CREATE TRIGGER audit_leaf_new BEFORE INSERT ON audit_leaf BEGIN
     SELECT RAISE(ABORT, 'audit_leaf_append_only')
     WHERE EXISTS (SELECT 1 FROM audit_leaf WHERE generation = NEW.generation AND leaf_index = NEW.leaf_index)
        OR EXISTS (SELECT 1 FROM audit_leaf WHERE generation = NEW.generation AND seq = NEW.seq)
-       OR (NEW.leaf_index > 0 AND NOT EXISTS (
+       OR (NEW.leaf_index <> 0 AND NOT EXISTS (
             SELECT 1 FROM audit_leaf WHERE generation = NEW.generation AND leaf_index = NEW.leaf_index - 1
        ));
 END;

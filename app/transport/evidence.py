@@ -1,0 +1,119 @@
+"""The log for everyone: its checkpoint, its tiles, and the key that signs it (C2SP tlog-tiles).
+
+No key is asked for. A tree's worth lies in the number of strangers who keep its checkpoints and copy its tiles, and
+there is nothing in it to hide: a leaf holds the hash of an entry, which no body can be guessed from, because 128 random
+bits stand in every body. What it does tell is how many entries there are, and when they came.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.audit.receipts import BeyondPublished, TreeDamaged, published, published_tree, tile_bytes
+from app.audit.tiles import NotATile, TilePath, parse_path
+from app.errors import RateLimited, StoreUnavailable
+from app.store.database import Database
+from app.transport.arrival import arrival_of
+from app.transport.rates import Rates, network_of
+from app.transport.static import FOR_EVER, accepted_encodings
+
+COST = 10
+"""What one request takes of an address's share of the minute, about what a small query costs."""
+PREFIX = "/log/tile/"
+
+OPEN_TO_PAGES = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+"""Verifiers run in browsers too, in pages of other origins. No cookie and no key changes what they read here."""
+NOT_YET = "There is no checkpoint yet: the log's notary has signed none."
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def routes(database: Database, rates: Rates) -> list[Route]:
+    """/log/checkpoint, /log/vkey and /log/tile/…, which share a stranger's part of `rates`."""
+
+    async def checkpoint(request: Request) -> Response:
+        newest = await published(database.reads)
+        if newest is None:
+            return _refused(404, NOT_YET)
+        tag = f'"{hashlib.sha256(newest.note.encode()).hexdigest()[:32]}"'
+        headers = {**OPEN_TO_PAGES, "cache-control": "no-cache", "etag": tag}
+        if _names(request.headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=headers)
+        return PlainTextResponse(newest.note, headers=headers)
+
+    async def vkey(request: Request) -> Response:
+        del request
+        tree = await published_tree(database.reads)
+        if tree is None:
+            return _refused(404, NOT_YET)
+        return PlainTextResponse(f"{tree.vkey}\n", headers={**OPEN_TO_PAGES, "cache-control": "no-cache"})
+
+    async def tile(request: Request) -> Response:
+        path = _path_of(request)
+        tree = await published_tree(database.reads)
+        if tree is None:
+            return _refused(404, NOT_YET)
+        found = await tile_bytes(database.reads, tree.generation, tree.published, path)
+        return _immutable(request, found, packs=path.level is None)
+
+    return [
+        Route("/log/checkpoint", _bounded(rates, checkpoint), methods=["GET"]),
+        Route("/log/vkey", _bounded(rates, vkey), methods=["GET"]),
+        Route(f"{PREFIX}{{path:path}}", _bounded(rates, tile), methods=["GET"]),
+    ]
+
+
+def _bounded(rates: Rates, answer: Answer) -> Answer:
+    """The answer, or a sentence that says why there is none."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            rates.spend(network_of(arrival_of(request).address), COST)
+            return await answer(request)
+        except NotATile as wrong:
+            return _refused(400, str(wrong))
+        except BeyondPublished as beyond:
+            return _refused(404, str(beyond))
+        except RateLimited as refusal:
+            return _refused(429, refusal.message, retry_after_seconds=refusal.retry_after_seconds)
+        except StoreUnavailable as away:
+            return _refused(503, away.message, retry_after_seconds=1)
+        except TreeDamaged as damaged:
+            return _refused(500, f"{damaged} The operator has to look: `anchorage audit verify`.")
+
+    return answered
+
+
+def _path_of(request: Request) -> TilePath:
+    # Percent-encoded digits would be a second spelling, and caches would take it for another tile.
+    if b"%" in request.scope["raw_path"]:
+        raise NotATile("A tile's path holds no percent-encoding.")
+    path: str = request.path_params["path"]
+    return parse_path(path)
+
+
+def _immutable(request: Request, found: bytes, *, packs: bool) -> Response:
+    headers = {**OPEN_TO_PAGES, "cache-control": FOR_EVER}
+    if packs:
+        # Hashes do not shrink; the text around them in an entry does.
+        headers["vary"] = "accept-encoding"
+        if "gzip" in accepted_encodings(request.headers):
+            headers["content-encoding"] = "gzip"
+            found = gzip.compress(found, mtime=0)
+    return Response(found, media_type="application/octet-stream", headers=headers)
+
+
+def _refused(status: int, sentence: str, *, retry_after_seconds: int | None = None) -> Response:
+    headers = {**OPEN_TO_PAGES, "cache-control": "no-store"}
+    if retry_after_seconds is not None:
+        headers["retry-after"] = str(retry_after_seconds)
+    return PlainTextResponse(f"{sentence}\n", status, headers=headers)
+
+
+def _names(if_none_match: str, tag: str) -> bool:
+    """RFC 9110 13.1.2: a list of tags, weak ones among them, or an asterisk."""
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in if_none_match.split(","))
