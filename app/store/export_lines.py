@@ -117,13 +117,13 @@ async def _page(connection: Connection, wanted: Wanted, start: int) -> Lines:
     months = await _months(connection, wanted.stream, start, end) if connection.engine is Engine.POSTGRES else None
     found = await _fetch(connection, wanted, start, end, _Way(months, several_subjects=False))
     # Few entries are about several people: those of the others are put together in two thirds of the time.
-    several = len(found) > end - start + 1
+    several = not _is_whole(found, start, end)
     if months is not None and any(row["archived"] for row in found):
         # The time may have been changed behind the log: then the body lies in another month.
         months, several = None, True
     if several:
         found = await _fetch(connection, wanted, start, end, _Way(months, several_subjects=True))
-    if len(found) != end - start + 1:
+    if not _is_whole(found, start, end):
         raise EntriesMissing(
             f"The stream {wanted.stream} has {len(found)} entries from number {start} to {end}: some are gone."
         )
@@ -140,6 +140,11 @@ async def _fetch(connection: Connection, wanted: Wanted, start: int, end: int, w
     if wanted.certificate_id is not None:
         values.append(wanted.certificate_id)
     return await connection.fetch(_statement(connection.engine, wanted, way), *values)
+
+
+def _is_whole(found: Sequence[Row], start: int, end: int) -> bool:
+    """Whether there is one row for every number: their count alone could hide a missing one behind a doubled one."""
+    return [row["aseq"] for row in found] == list(range(start, end + 1))
 
 
 def _opening(stream: str) -> str:
