@@ -13,6 +13,7 @@ from app.errors import Refusal
 from app.rules.credential import Credential
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
 from app.services.keys import CreateApiKey
+from app.services.users import CreateUser
 from app.services.verification import Evidence
 from app.store import evidence, export_lines
 from app.store.database import Database, open_database
@@ -145,4 +146,24 @@ async def test_a_body_that_is_gone_is_told_by_its_hash_and_an_entry_that_is_gone
         await owner.execute("DELETE FROM audit_entry WHERE aseq = 2 AND stream = $1", wanted.stream)
         with pytest.raises(EntriesMissing, match="2 entries from number 1 to 3"):
             await written(database, wanted)
+    await database.close()
+
+
+async def test_an_entry_that_is_gone_is_missed_also_beside_one_about_two_people(migrated_url: str) -> None:
+    database = open_database(migrated_url)
+    await database.start()
+    world = await World.open(database)
+    await world.act(CreateUser("ada", Role.ADMIN, "hash"), world.operator)
+    await world.upload("Plant A")
+    await world.upload("Plant B")
+    wanted = Wanted(stream=account_stream(world.account.id), first=1, last=3)
+    entries, _, lines = await written(database, wanted)
+    assert (entries, lines) == (3, await expected(database, wanted))
+    assert len(orjson.loads(lines[0])["disclosures"]) == 2
+    async with owning(migrated_url) as owner:
+        await owner.take_guards_away()
+        await owner.execute("DELETE FROM audit_entry WHERE aseq = 2 AND stream = $1", wanted.stream)
+
+    with pytest.raises(EntriesMissing):
+        await written(database, wanted)
     await database.close()
