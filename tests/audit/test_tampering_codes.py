@@ -3,7 +3,7 @@
 import pytest
 
 from app.audit.stored import UNDECIDABLE, Code, Verdict, Verification
-from app.commands.audit import EXIT
+from app.commands.audit_log import EXIT
 from tests.audit import test_erasure, test_tampering, test_verify_tree_kept
 from tests.audit.tampers import CASES
 from tests.audit.tampers_tree import TREE_CASES

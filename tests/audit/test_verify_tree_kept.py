@@ -14,7 +14,7 @@ from app.audit.merkle import EMPTY_ROOT
 from app.audit.stored import Code, Verdict
 from app.audit.verify import verify
 from app.audit.verify_tree import trusted_from
-from app.commands.audit import EXIT
+from app.commands.audit_log import EXIT
 from app.services.verification import Evidence, verify_url
 from app.store.database import open_database
 from app.store.migrate import migrate
