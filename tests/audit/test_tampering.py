@@ -11,7 +11,7 @@ from app.actor import Role
 from app.audit.stored import UNDECIDABLE, Code, Verdict
 from app.audit.verify import verify
 from app.audit.verify_tree import trusted_from
-from app.commands.audit import EXIT
+from app.commands.audit_log import EXIT
 from app.services.certificates import UpdateCertificate
 from app.services.users import CreateUser, SetUserPassword
 from app.services.verification import Evidence, verify_url
