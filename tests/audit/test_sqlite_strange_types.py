@@ -7,16 +7,19 @@ from app.audit.verify import verify
 from app.services.verification import Evidence
 from tests.audit.conftest import Lived
 
+TREE = frozenset({Code.TILE_DIFFERS, Code.TREE_DIFFERS, Code.CHECKPOINT_DIFFERS})
+"""What a tree is found to be whose leaf is another."""
+
 
 @pytest.mark.parametrize(
     ("assignment", "codes"),
     [
         ("time = 'yesterday'", {Code.BODY_FIELDS_DIFFER}),
         ("time = 1.5", {Code.BODY_FIELDS_DIFFER}),
-        ("aseq = 'last'", {Code.ASEQ_GAP, Code.ENTRY_HASH_MISMATCH, Code.HEAD_MISMATCH}),
+        ("aseq = 'last'", {Code.ASEQ_GAP, Code.ENTRY_HASH_MISMATCH, Code.HEAD_MISMATCH, Code.LEAF_ORDER}),
         ("action = x'00ff'", {Code.BODY_FIELDS_DIFFER}),
         ("target_id = 7", {Code.BODY_FIELDS_DIFFER}),
-        (f"hash = '{'a' * 32}'", {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
+        (f"hash = '{'a' * 32}'", {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, *TREE}),
         (f"prev = '{'a' * 32}'", {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH}),
     ],
 )

@@ -41,6 +41,7 @@ BAD = {
     "log_origin": "a log",
     "log_key_file": "",
     "checkpoint_file": "",
+    "witnesses": "https://witness.example",
     "metrics": "public",
     "metrics_token": "hunter2",
 }
