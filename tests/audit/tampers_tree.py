@@ -71,7 +71,7 @@ def renoted(
 
 
 def signed(size: str, root: bytes | None = None) -> Tamper:
-    """A checkpoint more, signed with the genuine key. Its size is SQL; its root is the tree's, if not given."""
+    """A checkpoint more, signed with the genuine key. Its size is given as SQL; without a root it has the tree's."""
 
     async def tamper(lived: Lived) -> None:
         (row,) = await lived.owner.fetch(f"SELECT {size} AS size, root FROM audit_tree")
