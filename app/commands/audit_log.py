@@ -38,10 +38,10 @@ EXIT = {Verdict.VERIFIED: 0, Verdict.TAMPERED: TAMPERED, Verdict.UNDECIDABLE: UN
 T = TypeVar("T")
 Shown = Mapping[str, object]
 
-LogAddress = Annotated[str, typer.Option("--url", metavar="URL", help="The log: https://host[/log], or a directory.")]
+LogAddress = Annotated[str, typer.Option("--url", metavar="URL", help="The log: https://host, or a directory.")]
 PublicAddress = Annotated[
     str | None,
-    typer.Option("--url", metavar="URL", help="Check a log as anyone can: https://host[/log], or a mirror."),
+    typer.Option("--url", metavar="URL", help="Check a log as anyone can: https://host, or a mirror."),
 ]
 Kept = Annotated[
     list[Path] | None,

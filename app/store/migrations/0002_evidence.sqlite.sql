@@ -16,6 +16,7 @@ CREATE TABLE audit_tree (
     CONSTRAINT audit_tree_sizes CHECK (size >= 0 AND published BETWEEN 0 AND size AND length(root) = 32)
 );
 CREATE UNIQUE INDEX audit_tree_origin ON audit_tree (origin);
+CREATE UNIQUE INDEX audit_tree_first ON audit_tree (first_entry_id);
 
 -- Which entry each leaf stands for.
 CREATE TABLE audit_leaf (

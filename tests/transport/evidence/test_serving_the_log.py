@@ -6,12 +6,13 @@ import hashlib
 import httpx
 import pytest
 
-from app.audit.checkpoint import VerifierKey, open_checkpoint
+from app.audit.checkpoint import Note, VerifierKey, open_checkpoint
 from app.audit.merkle import leaf_hash
 from app.audit.tiles import WIDTH, bundle, split_hashes, unbundle
 from app.store import cosignatures
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates
+from tests.audit.signing import WITNESS, cosigned_line
 from tests.growing import NAME, Growing
 from tests.transport.evidence.conftest import REQUESTS_PER_MINUTE
 
@@ -56,9 +57,9 @@ async def test_an_unchanged_checkpoint_is_not_sent_again(client: httpx.AsyncClie
 async def test_a_cosignature_makes_another_checkpoint_of_it(client: httpx.AsyncClient, growing: Growing) -> None:
     newest = await growing.grow_to(3)
     before = await client.get("/log/checkpoint")
-    line = f"\u2014 witness.example {'Az3g' * 25}\n"
+    line = cosigned_line(Note.parse(newest.note).text)
     await growing.house.database.write(
-        "test", lambda transaction: cosignatures.insert(transaction, newest.generation, 3, "witness.example", line)
+        "test", lambda transaction: cosignatures.insert(transaction, newest.generation, 3, WITNESS, line)
     )
 
     after = await client.get("/log/checkpoint", headers={"if-none-match": before.headers["etag"]})
