@@ -21,7 +21,7 @@ def kept(path: Path, fresh: str) -> str:
         return path.read_text(encoding="utf-8").strip()
     finally:
         unfinished.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
     return fresh
 
 
@@ -33,7 +33,7 @@ def replace(path: Path, text: str, mode: int) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _write(path: Path, text: str, mode: int) -> None:
@@ -44,8 +44,9 @@ def _write(path: Path, text: str, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync_folder(folder: Path) -> None:
+    """Do not return before the names in a folder last as well: a file's name lies there. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -66,7 +65,6 @@ def archive(
         await installation.door.perform(installation.operator(None), ArchiveMonth(wanted, reason), origin)
         written = await _write(installation, wanted, output)
         sha256 = _checked(output, written)
-        _keep_name(output.parent)
         return written, sha256, await _drop(installation, wanted, written, sha256, reason) if drop else _Dropped()
 
     written, sha256, dropped = run(action)
@@ -147,12 +145,3 @@ async def _drop(
             break
     dropped.left = await leftovers.clear(installation.settings.store_url, months=[month.number])
     return dropped
-
-
-def _keep_name(folder: Path) -> None:
-    """A file's name lies in its folder, and must be on the disk before what the file holds goes elsewhere."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

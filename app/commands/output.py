@@ -11,6 +11,8 @@ from typing import BinaryIO, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from app.whole_files import sync_folder
+
 FILE_MODE = 0o600
 SHOWN_EVERY = 500
 WRITTEN_AT_ONCE = 1_048_576
@@ -73,7 +75,7 @@ class Part:
         self.flush()
         os.fsync(self._descriptor)
         self.place.replace(self.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def remove(self) -> None:
         """Take it away."""
@@ -88,7 +90,8 @@ class Part:
 def written_whole(path: Path | None) -> Iterator[Write]:
     """Where to write. A file gets its name at the end, once everything is on the disk; until then it has another.
 
-    Whatever interrupts the block leaves no file, and one that was there as it was. Raises OSError.
+    The name is on the disk too when the block has ended. Whatever interrupts the block leaves no file, and one that was
+    there as it was. Raises OSError.
     """
     if path is None:
         yield sys.stdout.buffer.write
@@ -120,14 +123,6 @@ def written_onward(path: Path) -> Iterator[Part]:
             if not part.length:
                 part.remove()
             raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def drop_standard_output() -> None:
