@@ -33,7 +33,11 @@ def entry_of(line: bytes) -> bytes:
 
 
 def line_of(entry: StoredEntry) -> bytes:
-    """An entry on a line of its own, its body's exact bytes last, as in an export."""
+    """An entry as primary evidence, on a line of its own, as in an export.
+
+    The body's exact bytes come last, so that they can be cut out as they are: all between the first `"body":` and the
+    line's last brace. Lines are split at the byte 0A alone: canonical JSON leaves U+2028 and the like in texts.
+    """
     beside = orjson.dumps(
         {
             "stream": entry.stream,

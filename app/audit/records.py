@@ -1,4 +1,4 @@
-"""Entries as people and their spreadsheets read them, and as evidence: lines of JSON and of CSV."""
+"""Entries as people and their spreadsheets read them: lines of JSON and of CSV."""
 
 import csv
 import io
@@ -81,24 +81,6 @@ def record_of(entry: StoredEntry) -> Record:
         hash=entry.hash.hex(),
         changes=_changes(_part(body, "change")),
     )
-
-
-def evidence_line(entry: StoredEntry) -> bytes:
-    """An entry as primary evidence, on a line of its own.
-
-    The body's exact bytes come last, so that they can be cut out as they are: all between the first `"body":` and the
-    line's last brace. Lines are split at the byte 0A alone: canonical JSON leaves U+2028 and the like in texts.
-    """
-    beside = orjson.dumps(
-        {
-            "stream": entry.stream,
-            "aseq": entry.aseq,
-            "prev": entry.prev.hex(),
-            "hash": entry.hash.hex(),
-            "disclosures": {subject: joined.split("~") for subject, joined in sorted(entry.disclosures.items())},
-        }
-    )
-    return b'%s,"body":%s}\n' % (beside[:-1], entry.body or b"null")
 
 
 def csv_header() -> str:

@@ -11,13 +11,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as some
 
+from app.audit.archive import line_of
 from app.audit.records import (
     COLUMNS,
     Change,
     Record,
     csv_header,
     csv_line,
-    evidence_line,
     json_line,
     neutral,
     record_of,
@@ -72,7 +72,7 @@ def test_a_record_says_what_the_entry_says() -> None:
 
 @pytest.mark.parametrize("name", PINNED)
 def test_the_exact_body_can_be_cut_out_of_a_line_of_evidence(name: str) -> None:
-    line = evidence_line(stored(name))
+    line = line_of(stored(name))
 
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
@@ -87,7 +87,7 @@ def test_the_exact_body_can_be_cut_out_of_a_line_of_evidence(name: str) -> None:
 def test_a_body_that_was_archived_is_null_in_a_line_of_evidence() -> None:
     without = stored("certificate.upload")._replace(body=None)
 
-    assert json.loads(evidence_line(without))["body"] is None
+    assert json.loads(line_of(without))["body"] is None
     assert record_of(without).target_name is None
 
 
