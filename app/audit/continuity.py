@@ -63,13 +63,14 @@ def chained(streams: Sequence[Behind], found: Sequence[PendingEntry]) -> dict[st
     return reached
 
 
-async def require_continues(connection: Connection, tree: Tree, places: Sequence[KeptCheckpoint]) -> None:
+async def require_continues(connection: Connection, tree: Tree, places: Sequence[KeptCheckpoint]) -> int:
     """Check that the tree is what it says, and continues every checkpoint that is kept outside the database.
 
-    Raises CannotSign.
+    Answers how many of these there are. Raises CannotSign.
     """
     await edge_of(connection, tree)
-    for place, note, checkpoint in read_kept(places):
+    found = read_kept(places)
+    for place, note, checkpoint in found:
         where = f"The checkpoint in {place.path} is of {checkpoint.size} leaves"
         if checkpoint.origin != tree.origin:
             raise CannotSign(
@@ -92,6 +93,7 @@ async def require_continues(connection: Connection, tree: Tree, places: Sequence
             raise CannotSign(
                 Reason.HISTORY_DIFFERS, f"{where}; the database has another history of that size. {RESTORED}"
             )
+    return len(found)
 
 
 async def edge_of(connection: Connection, tree: Tree) -> Edge:

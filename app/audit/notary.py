@@ -18,7 +18,6 @@ from app.audit.continuity import (
     Reason,
     chained,
     edge_of,
-    read_kept,
     require_continues,
     require_nothing_kept,
 )
@@ -96,8 +95,7 @@ class Notary:
         call it again, where this process may still sign. Raises CannotSign, and what `Database.write` raises.
         """
         self._mine = None
-        compared = len(read_kept(self.places))
-        held = await self.database.write(LANE, self._claim)
+        held, compared = await self.database.write(LANE, self._claim)
         self._mine, self._size = held, held.size
         if held.published < held.size:
             signed = await trees.checkpoint_at(self.database.reads, held.generation, held.size)
@@ -122,7 +120,7 @@ class Notary:
             self._size = cycle.signed.size
         return cycle
 
-    async def _claim(self, transaction: Transaction) -> Tree:
+    async def _claim(self, transaction: Transaction) -> tuple[Tree, int]:
         async with transaction.savepoint():
             tree = await trees.newest_locked(transaction)
             if tree is None:
@@ -133,7 +131,7 @@ class Notary:
                     raise Superseded from quicker
                 tree = await trees.newest_locked(transaction)
             assert tree is not None  # noqa: S101  # inserted above, in this transaction
-            await require_continues(transaction, tree, self.places)
+            compared = await require_continues(transaction, tree, self.places)
             if str(self._signer(tree).vkey) != tree.vkey:
                 raise CannotSign(
                     Reason.OTHER_KEY,
@@ -144,7 +142,7 @@ class Notary:
                 raise Superseded
             claimed = await trees.newest_locked(transaction)
             assert claimed is not None  # noqa: S101  # it was there above
-            return claimed
+            return claimed, compared
 
     async def _sequence(self, transaction: Transaction, mine: Tree) -> Cycle:
         async with transaction.savepoint():
