@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from app.audit.notary import LANE
 from app.audit.proof import Receipt
-from app.audit.receipts import Published, published, receipts
+from app.audit.receipts import published, receipts
 from app.services.signing import WANTED
 from app.store.database import Database
 
@@ -19,21 +19,13 @@ async def awaited_receipts(database: Database, entries: Mapping[int, bytes]) -> 
 
     `entries` gives each entry's hash. Raises StoreUnavailable and TreeDamaged.
     """
-    _, found = await awaited(database, entries, WAIT_SECONDS)
-    return found
-
-
-async def awaited(
-    database: Database, entries: Mapping[int, bytes], wait_seconds: float
-) -> tuple[Published | None, dict[int, Receipt]]:
-    """The newest checkpoint when all of the entries had receipts, or time was up; and these receipts."""
-    until = asyncio.get_running_loop().time() + wait_seconds
+    until = asyncio.get_running_loop().time() + WAIT_SECONDS
     with database.wakes.watch(LANE) as watch:
         while True:
             upto = await published(database.reads)
             found = {} if upto is None else await receipts(database.reads, upto, entries)
             left = until - asyncio.get_running_loop().time()
             if len(found) == len(entries) or left <= 0:
-                return upto, found
+                return found
             database.wakes.announce(WANTED)
             await watch.wait(min(left, LOOK_SECONDS))
