@@ -13,7 +13,7 @@ from app.audit.states import Target
 from app.audit.stored import StoredEntry
 from app.errors import InvalidInput, InvalidState, NotFound
 from app.services.door import IDEMPOTENCY_PERIOD, Done, Tx
-from app.services.verification import stored_entry
+from app.services.verification import as_stored
 from app.store import archive_reads
 from app.store.database import Database
 from app.store.removals import Dropped, Removals
@@ -116,4 +116,4 @@ async def month_of(database: Database, month: Month) -> AsyncIterator[AsyncItera
     """
     async with database.snapshot() as connection:
         found = archive_reads.month_entries(connection, month.number)
-        yield ((row["seq"], stored_entry(row, body, disclosures)) async for row, body, disclosures in found)
+        yield ((seq, as_stored(row)) async for seq, row in found)

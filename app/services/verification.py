@@ -1,6 +1,6 @@
 """Verifies the log in a database, and the state beside it, as of one instant and while others write."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
@@ -132,7 +132,7 @@ class Evidence:
     async def entries(self, stretch: Stretch) -> AsyncIterator[list[StoredEntry]]:
         """See `Entries.entries`."""
         async for some in evidence.entries(self.connection, stretch.stream, stretch.after, stretch.upto):
-            yield [_as_stored(StoredEntry._make(row)) for row in some]
+            yield [as_stored(row) for row in some]
 
     async def beside(self, account_id: str | None) -> Beside:
         """See `Entries.beside`."""
@@ -144,7 +144,7 @@ class Evidence:
 
     async def removals(self) -> tuple[Removal, ...]:
         """See `Source.removals`."""
-        return recorded(stored_entry(*found) for found in await archive_reads.removals(self.connection))
+        return recorded(as_stored(row) for row in await archive_reads.removals(self.connection))
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
@@ -182,30 +182,9 @@ class Evidence:
         return []
 
 
-def stored_entry(row: Row, body: bytes | None, disclosures: Mapping[str, str]) -> StoredEntry:
+def as_stored(row: evidence.Whole) -> StoredEntry:
     """An entry as it is stored."""
-    return StoredEntry(
-        stream=row["stream"],
-        aseq=row["aseq"],
-        id=row["id"],
-        account_id=row["account_id"],
-        prev=evidence.as_bytes(row["prev"]),
-        body_sha256=evidence.as_bytes(row["body_sha256"]),
-        hash=evidence.as_bytes(row["hash"]),
-        time=row["time"],
-        actor_type=row["actor_type"],
-        actor_id=row["actor_id"],
-        action=row["action"],
-        result=row["result"],
-        code=row["code"],
-        target_type=row["target_type"],
-        target_id=row["target_id"],
-        body=body,
-        disclosures=disclosures,
-    )
-
-
-def _as_stored(entry: StoredEntry) -> StoredEntry:
+    entry = StoredEntry._make(row)
     # SQLite stores whatever it is given, and nearly always it is what belongs there.
     if (
         type(entry.aseq) is type(entry.time) is int

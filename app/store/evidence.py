@@ -1,5 +1,6 @@
 """What a verification reads: every row as it is stored, unparsed, so that also a spoilt one can be read."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import MAXYEAR
 from typing import Any, cast
@@ -42,9 +43,11 @@ _STREAM_WHOLE = (
 )
 _ASEQ, _TIME, _SEQ, _SUBJECT = 1, 7, 16, 17
 # PostgreSQL cuts bodies by month, and looks through every month that it is not told to leave out.
-_BODIES_WITHIN = "SELECT seq, body FROM audit_body WHERE month BETWEEN $1 AND $2 AND seq = ANY($3::bigint[])"
-_BODIES = "SELECT seq, body FROM audit_body WHERE seq = ANY($1::bigint[])"
-_DISCLOSURES = "SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq = ANY($1::bigint[])"
+_BODIES_WITHIN = "SELECT seq, body FROM audit_body WHERE month BETWEEN $1 AND $2 AND seq"
+_BODIES = "SELECT seq, body FROM audit_body WHERE seq"
+_DISCLOSURES = "SELECT seq, subject_id, disclosures FROM audit_disclosure WHERE seq"
+_NUMBERED = f"SELECT {_STREAM_COLUMNS}, seq FROM audit_entry WHERE seq"
+_AMONG = {Engine.SQLITE: " IN (SELECT value FROM json_each(${0}))", Engine.POSTGRES: " = ANY(${0}::bigint[])"}
 _NTH_AFTER = "SELECT aseq FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT 1 OFFSET $3"
 _FINGERPRINTS = "SELECT sha256 FROM x509_certificate WHERE account_id = $1"
 _DERS = (
@@ -109,6 +112,13 @@ async def entries(
         last = found[-1][_ASEQ]
 
 
+async def numbered(connection: Connection, seqs: Sequence[int]) -> list[tuple[int, Whole]]:
+    """The entries of these numbers in the whole log, in their order, each with its number."""
+    among, given = _AMONG[connection.engine].format(1), _given(connection.engine, seqs)
+    rows = _values(await connection.fetch(f"{_NUMBERED}{among} ORDER BY seq", given))
+    return [(row[-1], whole) for row, whole in zip(rows, await _whole(connection, rows), strict=True)]
+
+
 async def ders(connection: Connection, account_id: str) -> AsyncIterator[Row]:
     """The account's certificates, with their bytes."""
     sha256 = b""
@@ -155,19 +165,30 @@ async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]
 
 
 async def _whole_in_turn(connection: Connection, *bounds: object) -> list[Whole]:
-    rows = _values(await connection.fetch(_bounded(_STREAM, bounds), *bounds))
-    seqs = [row[-1] for row in rows]
-    months = [month for row in rows if (month := month_of(row[_TIME])) is not None]
+    return await _whole(connection, _values(await connection.fetch(_bounded(_STREAM, bounds), *bounds)))
+
+
+async def _whole(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Whole]:
+    """Entries, given as their columns and their `seq`, with what lies beside them."""
+    among, seqs = _AMONG[connection.engine], _given(connection.engine, [row[-1] for row in rows])
+    months = [month for row in rows if (month := _month(row[_TIME])) is not None]
     bodies = dict[int, bytes]()
     if months:
-        bodies = dict(_values(await connection.fetch(_BODIES_WITHIN, min(months), max(months), seqs)))
-    if missing := [seq for seq in seqs if seq not in bodies]:
+        query = _BODIES_WITHIN + among.format(3)
+        bodies = dict(_values(await connection.fetch(query, min(months), max(months), seqs)))
+    if missing := [row[-1] for row in rows if row[-1] not in bodies]:
         # The time may have been changed behind the log: then the body lies in another month.
-        bodies |= dict(_values(await connection.fetch(_BODIES, missing)))
+        query = _BODIES + among.format(1)
+        bodies |= dict(_values(await connection.fetch(query, _given(connection.engine, missing))))
     disclosures = dict[int, dict[str, str]]()
-    for seq, subject, joined in _values(await connection.fetch(_DISCLOSURES, seqs)):
+    for seq, subject, joined in _values(await connection.fetch(_DISCLOSURES + among.format(1), seqs)):
         disclosures.setdefault(seq, {})[subject] = joined
     return [(*row[:-1], bodies.get(row[-1]), disclosures.get(row[-1], {})) for row in rows]
+
+
+def _given(engine: Engine, seqs: Sequence[int]) -> object:
+    """Numbers as a statement takes them, however many they are; see `_AMONG`."""
+    return json.dumps(seqs) if engine is Engine.SQLITE else seqs
 
 
 def _values(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
@@ -179,8 +200,7 @@ def _bounded(query: str, bounds: Sequence[object]) -> str:
     return query.format(bound=" AND aseq <= $3" if len(bounds) > 2 else "")
 
 
-def month_of(micros: int) -> int | None:
-    """In which month (year * 100 + month) the body of an entry lies that happened then; None where no time is told."""
+def _month(micros: int) -> int | None:
     if not 0 <= micros // 1_000_000 < (MAXYEAR - EPOCH.year) * 365 * 86_400:
         return None
     instant = from_micros(micros)
