@@ -102,6 +102,8 @@ class Evidence:
 
     connection: Connection
     stretch: int = STRETCH
+    # Asked for with every stretch, and as of the one instant the same each time.
+    _removals: list[tuple[Removal, ...]] = field(default_factory=list)
 
     @property
     def tree(self) -> TreeEvidence:
@@ -144,7 +146,9 @@ class Evidence:
 
     async def removals(self) -> tuple[Removal, ...]:
         """See `Source.removals`."""
-        return recorded(as_stored(row) for row in await archive_reads.removals(self.connection))
+        if not self._removals:
+            self._removals.append(recorded(as_stored(row) for row in await archive_reads.removals(self.connection)))
+        return self._removals[0]
 
     async def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """See `Source.states`."""
