@@ -18,7 +18,6 @@ BATCH = 500
 
 _COLUMNS = columns(EntryRow, without=frozenset({"body", "disclosures"}))
 _BY_IDS = f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND id IN"
-_AFTER = f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND seq > $2 ORDER BY seq LIMIT {BATCH}"
 _WALK = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
 _STREAMS = "SELECT stream, account_id, aseq, hash FROM audit_stream ORDER BY stream"
 _PLACE = "SELECT id, seq FROM audit_entry WHERE account_id = $1 AND id IN"
@@ -145,11 +144,6 @@ async def last_seq(connection: Connection, account_id: str) -> int:
     """Where the account's log ends now; 0 while it is empty."""
     row = await connection.fetch_one(_LAST, account_id)
     return 0 if row is None or row["seq"] is None else int(row["seq"])
-
-
-async def entries_after(connection: Connection, account_id: str, seq: int) -> list[EntryRow]:
-    """The next entries of the account's log, oldest first; at most BATCH."""
-    return await whole(connection, await connection.fetch(_AFTER, account_id, seq))
 
 
 async def streams(connection: Connection) -> list[StreamHead]:
