@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import orjson
 import rfc8785
 
-from app.audit.states import Json, JsonValue
+from app.audit.states import Json
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
@@ -14,8 +14,9 @@ def canonical_object(text: bytes) -> Json | None:
     """The object that these bytes are the canonical spelling of; None if they are of none.
 
     orjson's compact and sorted output escapes texts as RFC 8785 3.2.2.2 asks, and differs from it in three things: how
-    it writes floats, whole numbers past 2^53 - 1, and the order of names beyond ASCII. Text that holds none of them is
-    compared with that output; any other goes through a serialiser for every value, which takes twenty times as long.
+    it writes floats, whole numbers past 2^53 - 1, and the order of names with characters past U+FFFF, which RFC 8785
+    3.2.3 sorts by UTF-16 and orjson by UTF-8. Text that holds none of them is compared with that output; any other goes
+    through a serialiser for every value, which takes twenty times as long.
     """
     try:
         value = orjson.loads(text)
@@ -47,7 +48,7 @@ def _in_full(value: Json) -> bytes | None:
 
 def _is_simple(text: bytes, value: Json) -> bool:
     try:
-        return not _has_float(value.values()) and (text.isascii() or _names_are_ascii(value))
+        return not _has_float(value.values()) and (text.isascii() or _is_within_one_plane(text))
     except RecursionError:
         return False
 
@@ -65,7 +66,10 @@ def _has_float(values: Iterable[object]) -> bool:
     return False
 
 
-def _names_are_ascii(value: JsonValue) -> bool:
-    if isinstance(value, dict):
-        return all(name.isascii() and _names_are_ascii(inner) for name, inner in value.items())
-    return not isinstance(value, list) or all(map(_names_are_ascii, value))
+def _is_within_one_plane(text: bytes) -> bool:
+    """Whether no character is past U+FFFF: only these take two units of UTF-16.
+
+    One that is written as an escape is none of canonical text, and differs from any output.
+    """
+    characters = text.decode()
+    return len(characters.encode("utf-16-le")) == 2 * len(characters)

@@ -114,7 +114,7 @@ class Examination:
     def _disclosed(self, entry: StoredEntry, body: Json) -> Mapping[str, str]:
         """The personal data about the state that the entry discloses, once every disclosure of it was looked at."""
         listed = _listed(body.get("_sd"))
-        missing = {str(one) for one in listed}
+        missing = {*map(str, listed)}
         actor, target = _inside(body.get("actor")).get("id") or "", _inside(body.get("target")).get("id") or ""
         about: dict[str, str] = {}
         for subject, joined in entry.disclosures.items():

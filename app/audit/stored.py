@@ -211,14 +211,7 @@ class Entries(Protocol):
         """What lies beside the streams of an account, or beside the installation's own."""
 
 
-class Strays(Protocol):
-    """Where the log is looked at as a whole."""
-
-    async def strays(self) -> Sequence[Finding]:
-        """What belongs to no entry, and entries that belong to no stream."""
-
-
-class Source(Entries, Strays, Protocol):
+class Source(Entries, Protocol):
     """Where the log and the state are read: all of it as of one instant."""
 
     async def heads(self) -> Sequence[StoredHead]:
@@ -232,6 +225,9 @@ class Source(Entries, Strays, Protocol):
 
     async def removals(self) -> Sequence[Removal]:
         """What entries say was erased and archived; each of these entries is in its stream too."""
+
+    async def strays(self) -> Sequence[Finding]:
+        """What belongs to no entry, and entries that belong to no stream."""
 
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""

@@ -15,7 +15,17 @@ from app.audit import entry as entries
 from app.audit.examine import Examined, examine, misplaced
 from app.audit.removals import Removals
 from app.audit.replay import Replay
-from app.audit.stored import Code, Finding, Findings, Source, StoredHead, Strays, Stretch, Verification, owner
+from app.audit.stored import (
+    Code,
+    Finding,
+    Findings,
+    Source,
+    StoredHead,
+    Stretch,
+    Verification,
+    VerifiedTree,
+    owner,
+)
 from app.audit.stored_tree import TreeSource
 from app.audit.verify_tree import Trusted, verify_trees
 
@@ -31,11 +41,22 @@ class WholeSource(Source, Protocol):
         """The Merkle tree over the log."""
 
 
-class Examiner(Strays, Protocol):
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What concerns the log as a whole: what is wrong there, and the tree that was looked at."""
+
+    findings: Findings
+    tree: VerifiedTree | None
+
+
+class Examiner(Protocol):
     """Who looks at the log, all of it as of one instant."""
 
     def examined(self, stretches: Sequence[Stretch]) -> AsyncGenerator[Examined]:
         """Examines every stretch, and answers in their order; it may look at several at once, and at the whole too."""
+
+    async def whole(self) -> Whole:
+        """See `examine_whole`. Asked for while the stretches are, or after them."""
 
 
 async def verify(
@@ -46,12 +67,13 @@ async def verify(
 ) -> Verification:
     """Check every stream, the state of every account against what the log says of it, and the tree over the log.
 
-    Every checkpoint of `trusted`, which were kept elsewhere, must be one that the log continues.
+    Every checkpoint of `trusted`, which were kept elsewhere, must be one that the log continues. An examiner was
+    told of them already.
 
     Memory does not grow with the length of the log. `examiner` must see what the source sees, as of the same instant.
     Raises what the source and the examiner raise.
     """
-    examiner = examiner or _Alone(source)
+    examiner = examiner or _Alone(source, trusted)
     heads = await source.heads()
     by_owner: dict[str | None, list[tuple[StoredHead, Sequence[Stretch]]]] = {}
     # The installation's own streams first: they hold the openings of accounts.
@@ -66,10 +88,10 @@ async def verify(
         everyone = by_owner.keys() | set(await source.accounts()) | set(check.replay.accounts())
         for account_id in sorted(one for one in everyone if one is not None):
             await check.account(account_id, by_owner.get(account_id, []))
-        # What concerns the log as a whole.
-        for stray in (*removals.differing(), *await examiner.strays()):
-            check.findings.add(stray)
-        tree = await verify_trees(source.tree, trusted, check.findings)
+        for differing in removals.differing():
+            check.findings.add(differing)
+        whole = await examiner.whole()
+        check.findings.join(whole.findings)
     progress(check.done, check.total)
     return Verification(
         len(heads),
@@ -77,23 +99,33 @@ async def verify(
         check.replay.objects,
         tuple(check.findings.kept),
         dict(check.findings.counts),
-        tree,
+        whole.tree,
         removals.recorded,
     )
 
 
+async def examine_whole(source: WholeSource, trusted: Sequence[Trusted]) -> Whole:
+    """Look at what no stretch shows: what belongs to no entry, and the tree. Raises what the source raises."""
+    findings = Findings()
+    for stray in await source.strays():
+        findings.add(stray)
+    tree = await verify_trees(source.tree, trusted, findings)
+    return Whole(findings, tree)
+
+
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """Looks at one stretch after another."""
+    """Looks at one stretch after another, and then at the whole."""
 
-    source: Source
+    source: WholeSource
+    trusted: Sequence[Trusted]
 
     async def examined(self, stretches: Sequence[Stretch]) -> AsyncGenerator[Examined]:
         for stretch in stretches:
             yield await examine(self.source, stretch)
 
-    async def strays(self) -> Sequence[Finding]:
-        return await self.source.strays()
+    async def whole(self) -> Whole:
+        return await examine_whole(self.source, self.trusted)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from types import NoneType
 
 from app.audit.removals import recorded
 from app.audit.states import AccountState, ApiKeyState, CertificateState, JsonValue, UserState
@@ -36,7 +37,6 @@ WORTH_SHARING = 100_000
 """Below, one process is done before others have started."""
 
 _SHA256_BYTES = 32
-_TEXT = {str}
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
 _PERSONAL = {"user": ("name",)}
 _COLUMNS = {"created_by_entry": "created_audit_id"}
@@ -83,9 +83,9 @@ async def verify_url(
         evidence_of = Evidence(connection, sharing.stretch)
         length = sum(head.aseq for head in await evidence_of.heads())
         if sharing.processes > 1 and length >= sharing.worth:
-            async with Workers.started(url, sharing.processes) as workers:
+            async with Workers.started(url, sharing.processes, trusted) as workers:
                 if await share_instant(connection, workers.follow):
-                    return await verify(evidence_of, progress, workers, trusted)
+                    return await verify(evidence_of, progress, workers)
         return await verify(evidence_of, progress, trusted=trusted)
 
 
@@ -134,7 +134,7 @@ class Evidence:
     async def entries(self, stretch: Stretch) -> AsyncIterator[list[StoredEntry]]:
         """See `Entries.entries`."""
         async for some in evidence.entries(self.connection, stretch.stream, stretch.after, stretch.upto):
-            yield [as_stored(row) for row in some]
+            yield list(map(StoredEntry._make, some)) if _are_usual(some) else [as_stored(row) for row in some]
 
     async def beside(self, account_id: str | None) -> Beside:
         """See `Entries.beside`."""
@@ -187,16 +187,8 @@ class Evidence:
 
 
 def as_stored(row: evidence.Whole) -> StoredEntry:
-    """An entry as it is stored."""
+    """An entry as it is stored, of whatever types that is."""
     entry = StoredEntry._make(row)
-    # SQLite stores whatever it is given, and nearly always it is what belongs there.
-    if (
-        type(entry.aseq) is type(entry.time) is int
-        and type(entry.prev) is type(entry.body_sha256) is type(entry.hash) is bytes
-        and (type(entry.body) is bytes or entry.body is None)
-        and {*map(type, entry.disclosures.values())} <= _TEXT
-    ):
-        return entry
     return entry._replace(
         aseq=evidence.as_whole_number(entry.aseq),
         time=evidence.as_whole_number(entry.time),
@@ -205,6 +197,18 @@ def as_stored(row: evidence.Whole) -> StoredEntry:
         hash=evidence.as_bytes(entry.hash),
         body=None if entry.body is None else evidence.as_bytes(entry.body),
         disclosures={str(subject): str(joined) for subject, joined in entry.disclosures.items()},
+    )
+
+
+def _are_usual(rows: Sequence[evidence.Whole]) -> bool:
+    """Whether everything has its type: SQLite stores whatever it is given, nearly always what belongs there."""
+    columns = dict(zip(StoredEntry._fields, zip(*rows, strict=True), strict=True))
+    types = {name: {*map(type, columns[name])} for name in ("aseq", "time", "prev", "body_sha256", "hash", "body")}
+    return (
+        types["aseq"] == types["time"] == {int}
+        and types["prev"] == types["body_sha256"] == types["hash"] == {bytes}
+        and types["body"] <= {bytes, NoneType}
+        and {type(one) for row in rows for one in row[-1].values()} <= {str}
     )
 
 

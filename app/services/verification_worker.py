@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from app.audit.examine import examine
+from app.audit.verify import examine_whole
 from app.errors import StoreUnavailable
 from app.services.verification import Evidence
 from app.services.verification_workers import (
     LENGTH_BYTES,
     Follow,
-    LookForStrays,
+    LookAtWhole,
     Question,
     Unavailable,
     framed,
@@ -51,8 +52,8 @@ async def _answered(evidence: Evidence, question: Question) -> object:
     if isinstance(question, Follow):
         await begin_at(evidence.connection, question.instant)
         return None
-    if isinstance(question, LookForStrays):
-        return await evidence.strays()
+    if isinstance(question, LookAtWhole):
+        return await examine_whole(evidence, question.trusted)
     return await examine(evidence, question)
 
 

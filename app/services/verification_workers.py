@@ -19,7 +19,9 @@ from typing import Any
 
 import app
 from app.audit.examine import Examined
-from app.audit.stored import Finding, Stretch
+from app.audit.stored import Stretch
+from app.audit.verify import Whole
+from app.audit.verify_tree import Trusted
 from app.errors import StoreUnavailable
 
 LENGTH_BYTES = 8
@@ -45,11 +47,13 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
-class LookForStrays:
-    """See `app.audit.stored.Strays`. Answered with the findings."""
+class LookAtWhole:
+    """See `app.audit.verify.examine_whole`. Answered with what it answers."""
+
+    trusted: Sequence[Trusted]
 
 
-Question = Follow | Stretch | LookForStrays
+Question = Follow | Stretch | LookAtWhole
 
 
 def framed(message: object) -> bytes:
@@ -119,17 +123,21 @@ class Worker:
 
 @dataclass(slots=True)
 class Workers:
-    """Some processes, all of which read the same database. See `app.audit.verify.Examiner`."""
+    """Some processes, all of which read the same database. See `app.audit.verify.Examiner`.
+
+    `trusted` are the checkpoints that the log must continue.
+    """
 
     each: Sequence[Worker]
-    _strays: asyncio.Task[Sequence[Finding]] | None = None
+    trusted: Sequence[Trusted] = ()
+    _whole: asyncio.Task[Whole] | None = None
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, url: str, processes: int) -> AsyncIterator["Workers"]:
+    async def started(cls, url: str, processes: int, trusted: Sequence[Trusted] = ()) -> AsyncIterator["Workers"]:
         """So many processes. They end with the block."""
         async with AsyncExitStack() as stack:
-            yield cls([await stack.enter_async_context(Worker.started(url)) for _ in range(processes)])
+            yield cls([await stack.enter_async_context(Worker.started(url)) for _ in range(processes)], trusted)
 
     async def follow(self, instant: str) -> None:
         """See `app.store.instants.share_instant`. Raises StoreUnavailable."""
@@ -148,7 +156,7 @@ class Workers:
             return answer
 
         # At once, and beside the stretches: at the end everything would wait for it.
-        self._strays = asyncio.create_task(answered(LookForStrays()))
+        self._whole = asyncio.create_task(answered(LookAtWhole(self.trusted)))
         begun: deque[asyncio.Task[Examined]] = deque()
         try:
             for stretch in stretches:
@@ -158,13 +166,13 @@ class Workers:
             while begun:
                 yield await begun.popleft()
         finally:
-            for task in (*begun, self._strays):
+            for task in (*begun, self._whole):
                 task.cancel()
-            await asyncio.gather(*begun, self._strays, return_exceptions=True)
+            await asyncio.gather(*begun, self._whole, return_exceptions=True)
 
-    async def strays(self) -> Sequence[Finding]:
-        """See `Strays.strays`. Raises StoreUnavailable."""
-        found: Sequence[Finding] = await (self._strays or self.each[0].ask(LookForStrays()))
+    async def whole(self) -> Whole:
+        """See `Examiner.whole`. Raises StoreUnavailable."""
+        found: Whole = await (self._whole or self.each[0].ask(LookAtWhole(self.trusted)))
         return found
 
 

@@ -175,7 +175,9 @@ class Bench:
 
     def _verify(self) -> None:
         count = self.length.verified[self.engine]
-        rates = in_loop(measure_verify(self.url("verify"), count, min(3, self.length.rounds)))
+        rates = in_loop(
+            measure_verify(self.url("verify"), self.folder / f"verify-{self.engine}", count, min(3, self.length.rounds))
+        )
         group = f"{self.engine}: verification of {count:,} entries"
         aim = "≥ 50,000" if self.engine is Engine.SQLITE and count >= WORTH_SHARING else ""
         self.report.add(group, "a process for each processor", "entries/s", rates.several, aim)

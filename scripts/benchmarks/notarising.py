@@ -55,6 +55,19 @@ async def measure_notary(urls: tuple[str, str], folder: Path, entries: int, roun
     return found
 
 
+async def sign_all(url: str, kept: Path) -> None:
+    """Put every entry of a log into its tree, and sign it."""
+    database = open_database(url)
+    await database.start()
+    try:
+        notary = notary_of(database, kept)
+        await notary.start()
+        while (await notary.cycle()).more:
+            pass
+    finally:
+        await database.close()
+
+
 def notary_of(database: Database, kept: Path) -> Notary:
     """A notary with a key of its own."""
     return Notary(database, Ed25519PrivateKey.generate(), "log.example/bench", [KeptCheckpoint(kept)], system_clock)

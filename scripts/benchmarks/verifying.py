@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import asyncpg
@@ -13,6 +14,7 @@ from app.audit.stored import Verdict
 from app.services.verification import Sharing, verify_url
 from app.store.url import sqlite_path
 from scripts.benchmarks.long_log import build
+from scripts.benchmarks.notarising import sign_all
 
 SEVERAL = Sharing(worth=0)
 ALONE = Sharing(processes=1)
@@ -33,14 +35,16 @@ class Verified:
     raw: list[float] = field(default_factory=list)
 
 
-async def measure_verify(url: str, entries: int, rounds: int) -> Verified:
-    """Build a log of so many entries, and verify it so many times."""
+async def measure_verify(url: str, kept: Path, entries: int, rounds: int) -> Verified:
+    """Build a log of so many entries, sign it with its checkpoint in `kept`, and verify it and its tree so often."""
     await build(url, entries)
+    await sign_all(url, kept)
     rates = Verified()
 
     async def verified(sharing: Sharing) -> int:
         verification = await verify_url(url, sharing=sharing)
         assert verification.verdict is Verdict.VERIFIED  # noqa: S101  # else something else was measured
+        assert verification.tree and verification.tree.size == verification.entries  # noqa: S101, PT018  # as above
         return verification.entries
 
     for _ in range(rounds):
