@@ -1,7 +1,7 @@
 """A copy of the log, as `export` and `report` take one: what is asked, recorded first, from one snapshot."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,11 @@ from app.services.audit_export import (
 )
 from app.store.connection import Connection
 from app.store.export_lines import EntriesMissing
+from app.store.instants import shared_snapshots
 
 USAGE = 64
+CONNECTIONS = 2
+"""How many read at once: one has its next page under way while that of the other is written."""
 INTERRUPTED = 130
 DAMAGED = UNREAD = 1
 
@@ -98,9 +101,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The log as of one instant, and what of it is copied."""
+    """The log as of one instant, and what of it is copied. `beside`: more connections that read as of that instant."""
 
     connection: Connection
+    beside: Sequence[Connection]
     plan: Plan
 
     @property
@@ -152,13 +156,13 @@ async def copied(
     )
     if begun is None and asked.tree_size is None:
         await covered_soon(installation.database, installation.signing, asked.account_id, recorded.entry_id)
-    async with installation.database.snapshot() as connection:
+    async with shared_snapshots(installation.database, CONNECTIONS) as (connection, *beside):
         if begun is None:
             software = f"anchorage/{__version__}"
             plan = await planned(connection, asked, made_at=installation.clock(), software=software)
         else:
             plan = await resumed(connection, asked, begun)
-        yield Copy(connection, plan)
+        yield Copy(connection, beside, plan)
 
 
 def take(action: Callable[[Installation], Coroutine[Any, Any, None]], *, kept: str | None = None) -> None:

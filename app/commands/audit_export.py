@@ -23,7 +23,7 @@ from app.commands.audit_copy import (
     take,
 )
 from app.commands.audit_log import export_static
-from app.commands.output import Bar, Write, written_onward, written_whole
+from app.commands.output import Bar, Write, WritingBehind, written_onward, written_whole
 from app.commands.running import AsJson, stop
 from app.installation import Installation
 from app.services.audit_export import last_receipts, lines
@@ -165,9 +165,13 @@ async def _write_evidence(copy: Copy, begun: Begun | None, write: Write) -> None
         write(header.line)
     rest = header.runs if begun is None else tuple(begun.rest())
     with closing(Bar("Exporting")) as bar:
-        async with aclosing(lines(copy.connection, header, rest)) as found:
+        async with (
+            aclosing(WritingBehind(write)) as behind,
+            aclosing(lines(copy.connection, header, rest, copy.beside)) as found,
+        ):
             async for some in found:
-                write(some.text)
+                await behind.write(some.text)
                 written, withheld = written + some.entries, withheld + some.withheld
                 bar.show(written, header.entries)
+            await behind.finish()
     write(footer(written, withheld, await last_receipts(copy.connection, copy.plan)))

@@ -1,11 +1,13 @@
 """Where a result goes: to standard output, or whole into a file, or not at all; and how far it has come."""
 
+import asyncio
 import fcntl
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, TypeVar
 
 from rich.console import Console
@@ -16,6 +18,7 @@ from app.whole_files import sync_folder
 FILE_MODE = 0o600
 SHOWN_EVERY = 500
 WRITTEN_AT_ONCE = 1_048_576
+SYNCED_AT_ONCE = 67_108_864
 
 T = TypeVar("T")
 
@@ -25,6 +28,8 @@ Write = Callable[[bytes], object]
 class Part:
     """A hidden file beside the one that it becomes once it is whole. One process at a time writes it.
 
+    Another thread may write, while the one that closes it waits.
+
     Raises OSError, also where another process is writing it now.
     """
 
@@ -33,7 +38,8 @@ class Part:
         self.place = path.with_name(f".{path.name}.part")
         self._descriptor = os.open(self.place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         self._waiting: list[bytes] = []
-        self._size = 0
+        self._size = self._unsynced = 0
+        self._lock = Lock()
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -57,18 +63,28 @@ class Part:
 
     def write(self, data: bytes) -> None:
         """Add to its end."""
-        self._waiting.append(data)
-        self._size += len(data)
-        if self._size >= WRITTEN_AT_ONCE:
-            self.flush()
+        with self._lock:
+            self._waiting.append(data)
+            self._size += len(data)
+            if self._size >= WRITTEN_AT_ONCE:
+                self._flush()
 
     def flush(self) -> None:
         """Hand what waits to the system."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         rest = memoryview(b"".join(self._waiting))
+        self._unsynced += self._size
         self._waiting, self._size = [], 0
         while rest:
             # A system may take less than it is given.
             rest = rest[os.write(self._descriptor, rest) :]
+        if self._unsynced >= SYNCED_AT_ONCE:
+            # The disk works while more is read; at the end it would be waited for.
+            os.fdatasync(self._descriptor)
+            self._unsynced = 0
 
     def become(self) -> None:
         """Give the file its name, once everything is on the disk."""
@@ -123,6 +139,31 @@ def written_onward(path: Path) -> Iterator[Part]:
             if not part.length:
                 part.remove()
             raise
+
+
+class WritingBehind:
+    """Writes in a thread while the caller gets the next piece ready. At most one piece is under way. Close it."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._under_way: asyncio.Future[object] | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Write after what came before. Raises what writing that raised."""
+        await self.finish()
+        self._under_way = asyncio.get_running_loop().run_in_executor(None, self._write, data)
+
+    async def finish(self) -> None:
+        """Wait until everything is written. Raises what writing raised."""
+        if self._under_way is not None:
+            # Whoever is cancelled here has not cancelled the thread.
+            await asyncio.shield(self._under_way)
+            self._under_way = None
+
+    async def aclose(self) -> None:
+        """Wait for the thread, however it ends."""
+        if self._under_way is not None:
+            await asyncio.wait([self._under_way])
 
 
 def drop_standard_output() -> None:

@@ -165,9 +165,16 @@ async def resumed(connection: Connection, asked: Asked, begun: Begun) -> Plan:
     return Plan(header, replace(upto, note=proof.note))
 
 
-def lines(connection: Connection, header: Header, runs: Sequence[Run]) -> AsyncGenerator[Lines, None]:
-    """The lines of these runs of an export. Close it. Raises EntriesMissing, StoreUnavailable."""
-    return _lines(connection, [_wanted(header, run) for run in runs])
+def lines(
+    connection: Connection, header: Header, runs: Sequence[Run], beside: Sequence[Connection] = ()
+) -> AsyncGenerator[Lines, None]:
+    """The lines of these runs of an export, read by several connections at once where there are some `beside`.
+
+    They must read as of the same instant: an erasure could fall between others. Close it.
+
+    Raises EntriesMissing, StoreUnavailable.
+    """
+    return _lines(connection, [_wanted(header, run) for run in runs], beside)
 
 
 async def entries(connection: Connection, header: Header) -> AsyncGenerator[StoredEntry, None]:
@@ -204,9 +211,11 @@ async def last_receipts(connection: Connection, plan: Plan) -> list[EntryReceipt
     return found
 
 
-async def _lines(connection: Connection, wanted: Sequence[Wanted]) -> AsyncGenerator[Lines, None]:
+async def _lines(
+    connection: Connection, wanted: Sequence[Wanted], beside: Sequence[Connection]
+) -> AsyncGenerator[Lines, None]:
     for one in wanted:
-        async with aclosing(export_lines.lines(connection, one)) as found:
+        async with aclosing(export_lines.lines(connection, one, beside)) as found:
             async for some in found:
                 yield some
 

@@ -5,6 +5,7 @@ them are the stored bytes, which nothing here parses or writes anew.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
@@ -91,24 +92,32 @@ _DIALECTS = {
 _TIMES = "SELECT min(time) AS first, max(time) AS last FROM audit_entry WHERE stream = $1 AND aseq BETWEEN $2 AND $3"
 
 
-async def lines(connection: Connection, wanted: Wanted) -> AsyncGenerator[Lines, None]:
+async def lines(
+    connection: Connection, wanted: Wanted, beside: Sequence[Connection] = ()
+) -> AsyncGenerator[Lines, None]:
     """The run's lines, some thousand at a time, in constant memory. Close it, and wait for that.
 
-    The database works on the next lines while those before are written. Raises EntriesMissing, StoreUnavailable.
+    Each connection, also those `beside`, which read as of the same instant, has a page under way while those before are
+    written. Raises EntriesMissing, StoreUnavailable.
     """
-    starts = range(wanted.first, wanted.last + 1, PAGE)
-    following: asyncio.Task[Lines] | None = None
+    waiting = iter(range(wanted.first, wanted.last + 1, PAGE))
+    under_way = deque[tuple[Connection, asyncio.Task[Lines]]]()
     try:
-        for start in starts:
-            page = await (following or _page(connection, wanted, start))
-            following = None
-            if start + PAGE in starts:
-                following = asyncio.create_task(_page(connection, wanted, start + PAGE))
+        for one, start in zip((connection, *beside), waiting, strict=False):
+            under_way.append((one, asyncio.create_task(_page(one, wanted, start))))
+        while under_way:
+            one, first = under_way[0]
+            page = await first
+            under_way.popleft()
+            following = next(waiting, None)
+            if following is not None:
+                under_way.append((one, asyncio.create_task(_page(one, wanted, following))))
             yield page
     finally:
-        if following is not None:
-            following.cancel()
-            await asyncio.wait([following])
+        for _, task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait([task for _, task in under_way])
 
 
 async def _page(connection: Connection, wanted: Wanted, start: int) -> Lines:

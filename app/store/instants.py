@@ -1,14 +1,32 @@
 """Several snapshots, also of several processes, that read as of one instant."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.store.connection import Connection, Engine
+from app.store.database import Database
 from app.store.postgres_engine import BEGIN_SNAPSHOT
 
 ATTEMPTS = 1_000
 """One takes about as long as a commit, so on SQLite a busy writer comes in between now and then, and not for ever."""
 
 _DATA_VERSION = "PRAGMA data_version"
+
+
+@asynccontextmanager
+async def shared_snapshots(database: Database, count: int) -> AsyncIterator[Sequence[Connection]]:
+    """So many snapshots of one instant; one alone where writers leave no instant to share.
+
+    Raises StoreUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        first, *others = [await stack.enter_async_context(database.snapshot()) for _ in range(count)]
+
+        async def follow(instant: str) -> None:
+            for other in others:
+                await begin_at(other, instant)
+
+        yield [first, *others] if await share_instant(first, follow) else [first]
 
 
 async def share_instant(
