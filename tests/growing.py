@@ -10,6 +10,7 @@ from app.actor import command_line
 from app.audit.notary import Notary, Step
 from app.audit.receipts import Published, published
 from app.services.audit_log import ReadAuditLog
+from app.services.recovery import RecoverLog
 from tests.house import House
 
 NAME = "log.example/anchorage"
@@ -43,6 +44,11 @@ class Growing:
         newest = await published(self.house.database.reads)
         assert newest is not None
         return newest
+
+    async def begin_anew(self) -> None:
+        """A new origin with another key: what the operator does when the old one is lost. Adds an entry."""
+        self.key, self._notary = Ed25519PrivateKey.generate(), None
+        await self.house.perform(OPERATOR, RecoverLog(self.key, []))
 
     async def sign_unpublished(self) -> None:
         """Commit a checkpoint over all that was written, and end before it is published."""

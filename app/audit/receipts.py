@@ -38,6 +38,11 @@ class Published:
         return self.signed.generation
 
     @property
+    def number(self) -> int:
+        """See `app.store.tree.number_of`."""
+        return trees.number_of(self.generation, self.origin)
+
+    @property
     def size(self) -> int:
         """How many leaves it covers."""
         return self.signed.size
@@ -57,9 +62,9 @@ async def published(connection: Connection) -> Published | None:
     return Published(signed, tree.origin, VerifierKey.parse(tree.vkey), await cosigned_note(connection, signed))
 
 
-async def published_tree(connection: Connection) -> Tree | None:
-    """The tree, once there is a checkpoint of it that may be served."""
-    tree = await trees.newest(connection)
+async def published_tree(connection: Connection, number: int) -> Tree | None:
+    """The tree of the origin with this number, once there is a checkpoint of it that may be served."""
+    tree = await trees.numbered(connection, number)
     return None if tree is None or not tree.published else tree
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from app.audit.tiles import Tile
 
+FIRST_GENERATION = 1
+
 
 @dataclass(frozen=True, slots=True)
 class StoredTree:

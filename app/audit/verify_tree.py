@@ -25,10 +25,8 @@ from app.audit.checkpoint import (
 from app.audit.entry import leaf
 from app.audit.regrown import Order, Regrown
 from app.audit.stored import Code, Finding, Findings, VerifiedTree
-from app.audit.stored_tree import StoredCheckpoint, StoredCosignature, StoredTree, TreeSource
+from app.audit.stored_tree import FIRST_GENERATION, StoredCheckpoint, StoredCosignature, StoredTree, TreeSource
 from app.audit.tiles import Tile
-
-FIRST_GENERATION = 1
 
 
 @dataclass(frozen=True, slots=True)

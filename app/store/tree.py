@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.audit.merkle import EMPTY_ROOT
+from app.audit.stored_tree import FIRST_GENERATION
 from app.audit.tiles import Tile
 from app.store.connection import Connection, Engine, Row, Transaction
 
@@ -15,7 +16,7 @@ PIECES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The newest generation of the tree. `first_entry_id` is the entry that a later one begins with."""
+    """One generation of the tree. `first_entry_id` is the entry that a later one begins with."""
 
     generation: int
     origin: str
@@ -25,6 +26,19 @@ class Tree:
     root: bytes
     epoch: int
     published: int
+
+    @property
+    def number(self) -> int:
+        """See `number_of`."""
+        return number_of(self.generation, self.origin)
+
+
+def number_of(generation: int, origin: str) -> int:
+    """The number that an origin ends in, 1 for the first: no two have the same, wherever the log was restored.
+
+    A generation's own number can be that of one that a database from an older backup never heard of.
+    """
+    return FIRST_GENERATION if generation == FIRST_GENERATION else int(origin.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,7 @@ class PendingEntry:
 
 _TREE = "SELECT * FROM audit_tree ORDER BY generation DESC LIMIT 1"
 _TREE_LOCKED = f"{_TREE} FOR UPDATE"
+_NUMBERED = "SELECT * FROM audit_tree WHERE origin = (SELECT origin FROM audit_tree WHERE generation = 1) || $1"
 _ORIGINS = "SELECT origin FROM audit_tree ORDER BY generation"
 _BEGIN = (
     "INSERT INTO audit_tree (generation, origin, vkey, first_entry_id, size, root, epoch, published)"
@@ -116,6 +131,11 @@ _LEAF_HASHES = (
 async def newest(connection: Connection) -> Tree | None:
     """The newest generation; None before the notary's first start."""
     return _tree(await connection.fetch_one(_TREE))
+
+
+async def numbered(connection: Connection, number: int) -> Tree | None:
+    """The generation whose origin has this number; None where there is none."""
+    return _tree(await connection.fetch_one(_NUMBERED, "" if number == FIRST_GENERATION else f"/{number}"))
 
 
 async def newest_locked(transaction: Transaction) -> Tree | None:

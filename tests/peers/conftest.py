@@ -16,17 +16,26 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from app.audit.tiles import WIDTH
 from scripts.setup_environment import is_usable_node, node_version
 from tests.peers.clean_machine import Clean
 from tests.peers.log_directory import LogFiles
-from tests.peers.log_promises import Serve
+from tests.peers.log_promises import LivedLog, Serve
 from tests.serving import Served, serving
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "node"
+
+ACTS = 20
+CREATE_KEY = """
+mutation Make($name: String!) {
+  createApiKey(input: {name: $name, role: GATEWAY}) { errors { __typename } auditEntry { receipt } }
+}
+"""
 
 Said = dict[str, Any]
 """One line of a script: what happened, and what there is to say about it."""
@@ -101,6 +110,27 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     place = tmp_path_factory.mktemp("served")
     async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
         yield served
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lived_log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LivedLog]:
+    """The log of a server after some hundred acts."""
+    place = tmp_path_factory.mktemp("lived")
+    async with serving(f"sqlite://{place}/anchorage.db", place / "data") as served:
+        for _ in range(WIDTH // ACTS + 1):
+            await asyncio.gather(*(served.operate("{ auditEvents(first: 1) { totalCount } }") for _ in range(ACTS)))
+        receipts = []
+        for number in range(3):
+            receipts.append(place / f"{number}.tlog-proof")
+            made = await served.operate(CREATE_KEY, {"name": f"key {number}"})
+            receipts[-1].write_text(made["createApiKey"]["auditEntry"]["receipt"], encoding="utf-8")
+        mirrored = json.loads(await served.command("audit", "export", "--static", str(place / "mirror"), "--json"))
+        async with httpx.AsyncClient(base_url=f"{served.url}/log") as client, asyncio.timeout(20):
+            vkey = (await client.get("vkey")).text
+            # The mirror is recorded before it is made, and covered by a checkpoint within a second.
+            while int((await client.get("checkpoint")).text.split("\n")[1]) == mirrored["size"]:  # noqa: ASYNC110  # a server does it
+                await asyncio.sleep(0.05)
+            yield LivedLog(vkey, f"{served.url}/log", place / "mirror", receipts, mirrored["size"])
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.growing import NAME, Growing
 from tests.transport.evidence.conftest import REQUESTS_PER_MINUTE
 
 FULL = 32 * WIDTH
+TILES_OF_THREE = ("tile/0/000.p/3", "tile/entries/000.p/3")
 
 
 async def test_before_the_first_checkpoint_there_is_nothing_and_a_sentence(client: httpx.AsyncClient) -> None:
@@ -221,6 +222,52 @@ async def test_a_scan_of_paths_makes_no_new_series(
         if 'route="' in line
     }
     assert routes == {"/log/tile/{path:path}"}
+
+
+async def test_a_log_that_was_begun_anew_has_addresses_of_its_own(client: httpx.AsyncClient, growing: Growing) -> None:
+    await growing.grow_to(3)
+    before = {path: (await client.get(f"/log/{path}")).content for path in ("vkey", *TILES_OF_THREE)}
+
+    await growing.begin_anew()
+    for path in ("vkey", *TILES_OF_THREE):
+        unsigned = await client.get(f"/log/2/{path}")
+        assert (unsigned.status_code, unsigned.text) == (
+            404,
+            "There is no checkpoint yet: the log's notary has signed none.\n",
+        )
+    await growing.write(1)
+    newest = await growing.sign()
+
+    for path, content in before.items():
+        assert (await client.get(f"/log/{path}")).content == content, path
+        assert (await client.get(f"/log/2/{path}")).content != content, path
+    ended = await client.get("/log/checkpoint")
+    assert ended.status_code == 410
+    assert ended.text == f"This log has ended. It goes on as {NAME}/2: /log/2/checkpoint.\n"
+    assert ended.headers["cache-control"] == "no-store"
+    note, vkey = await client.get("/log/2/checkpoint"), await client.get("/log/2/vkey")
+    checkpoint = open_checkpoint(note.text, [VerifierKey.parse(vkey.text)])
+    assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (f"{NAME}/2", 5, newest.signed.root)
+
+
+@pytest.mark.parametrize("named", ["0", "1", "02", "x", "-2", "2.0", "9" * 10, "9" * 5_000])
+@pytest.mark.parametrize("path", ["checkpoint", "vkey", "tile/0/000.p/1"])
+async def test_no_address_is_a_second_name_of_a_log(
+    client: httpx.AsyncClient, growing: Growing, named: str, path: str
+) -> None:
+    await growing.grow_to(1)
+
+    answer = await client.get(f"/log/{named}/{path}")
+
+    assert (answer.status_code, answer.text) == (404, "There is no such log. The first one is /log/checkpoint.\n")
+
+
+async def test_a_log_that_is_not_there_yet_is_told_from_the_newest(client: httpx.AsyncClient, growing: Growing) -> None:
+    await growing.grow_to(1)
+    for path in ("checkpoint", "vkey", "tile/0/000.p/1"):
+        answer = await client.get(f"/log/7/{path}")
+        assert answer.status_code == 404
+        assert answer.text == "There is no such log. The newest checkpoint is /log/checkpoint.\n"
 
 
 async def test_an_address_is_bounded(client: httpx.AsyncClient, growing: Growing, rates: Rates) -> None:
