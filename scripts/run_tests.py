@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs pytest once for each engine and closes with one line that counts both runs.
 
-One process knows one engine (Tortoise keeps insert statements across dialects), hence two runs. The second leaves
-out what cannot differ: the folders in ONCE and the tests marked `once`. What the tests need from the machine is
-looked for first; what cannot be had is said loudly at the end, and fails the run where CI is set.
+One process knows one engine (Tortoise keeps insert statements across dialects), hence two runs, which share nothing
+and so run at once; what the second says is shown when the first has ended. The second leaves out what cannot differ:
+the folders in ONCE and the tests marked `once`. What the tests need from the machine is looked for first; what cannot
+be had is said loudly at the end, and fails the run where CI is set.
 """
 
 import os
@@ -27,16 +28,37 @@ GO_TESTS = "tests/peers/test_log_go.py"
 PASSED, FAILED, NONE_SELECTED = 0, 1, 5
 
 
+Planned = tuple[str, list[str], dict[str, str]]
+"""A run: its engine, pytest's arguments, and the environment."""
+
+
 def say(sentence: str) -> None:
     """Tell the person who waits, in order with what pytest prints."""
     print(f"[test] {sentence}", flush=True)
 
 
-def run_pytest(arguments: list[str], report: Path, environment: dict[str, str], *, measured: bool) -> int:
-    """One run of pytest; answers its exit code."""
-    coverage = ["coverage", "run", "-m"] if measured else []
-    command = [sys.executable, "-m", *coverage, "pytest", f"--junitxml={report}", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+class Run:
+    """One run of pytest, which begins at once. Its reports and what it says lie in `folder`."""
+
+    def __init__(self, planned: Planned, folder: Path, *, measured: bool, shown: bool) -> None:
+        engine, arguments, environment = planned
+        self.engine = engine
+        self.report, self.said = folder / f"{engine}.xml", folder / f"{engine}.txt"
+        coverage = ["coverage", "run", "-m"] if measured else []
+        command = [sys.executable, "-m", *coverage, "pytest", f"--junitxml={self.report}", *arguments]
+        environment = environment | {"ANCHORAGE_TEST_ENGINE": engine}
+        with self.said.open("wb") as said:
+            output = None if shown else said
+            # Whoever interrupts the run interrupts both: they are of one terminal.
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+    def end(self) -> int:
+        """Wait for it, and show what was not shown yet; answers pytest's exit code."""
+        say(f"The tests on {self.engine}")
+        code = self.process.wait()
+        sys.stdout.write(self.said.read_text(encoding="utf-8", errors="replace"))
+        sys.stdout.flush()
+        return code
 
 
 def count(report: Path) -> Counter[str]:
@@ -52,7 +74,7 @@ def count(report: Path) -> Counter[str]:
     return total
 
 
-def runs(lacks: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
+def runs(lacks: list[str]) -> list[Planned]:
     """The runs to make: engine, arguments of pytest, environment. What the machine lacks is added to `lacks`."""
     environment = dict(os.environ)
     leave_out = []
@@ -89,14 +111,13 @@ def main(arguments: list[str]) -> int:
     if measured:
         subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
     with tempfile.TemporaryDirectory(prefix="anchorage-test-") as reports:
+        begun: list[Run] = []
         for engine, chosen, environment in runs(lacks):
-            say(f"Running the tests on {engine}")
-            report = Path(reports, f"{engine}.xml")
-            engine_variable = {"ANCHORAGE_TEST_ENGINE": engine}
-            codes.append(run_pytest(chosen + arguments, report, environment | engine_variable, measured=measured))
-            total += count(report)
-            if codes[-1] not in (PASSED, FAILED, NONE_SELECTED):
-                break
+            planned = (engine, chosen + arguments, environment)
+            begun.append(Run(planned, Path(reports), measured=measured, shown=not begun))
+        for run in begun:
+            codes.append(run.end())
+            total += count(run.report)
     if measured:
         show_coverage()
     for lack in lacks:
