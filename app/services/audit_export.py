@@ -80,8 +80,8 @@ class Plan:
     upto: Published | None
 
 
-async def covered_soon(database: Database, signing: Signing, account_id: str, entry_id: str) -> bool:
-    """Wait at most 3 s for a checkpoint that covers an entry; True once there is one.
+async def covered_soon(database: Database, signing: Signing, account_id: str, entry_id: str) -> None:
+    """Wait at most 3 s for a checkpoint that covers an entry.
 
     Where no other process signs and this one has the log's key, it signs. Where nothing was ever signed there is nobody
     to wait for, and no key is made. Raises StoreUnavailable.
@@ -94,16 +94,15 @@ async def covered_soon(database: Database, signing: Signing, account_id: str, en
             if upto is not None:
                 index = (await trees.leaf_indexes(database.reads, upto.generation, [seq])).get(seq)
                 if index is not None and index < upto.size:
-                    return True
+                    return
             if waited >= COVERED_SECONDS:
-                return False
+                return
             if not await signing.turn():
                 database.wakes.announce(WANTED)
                 await asyncio.sleep(LOOK_SECONDS)
                 waited += LOOK_SECONDS
     finally:
         await signing.leadership.release()
-    return False
 
 
 async def planned(connection: Connection, asked: Asked, *, made_at: datetime, software: str) -> Plan:
