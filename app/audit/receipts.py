@@ -8,6 +8,7 @@ from app.audit.checkpoint import VerifierKey
 from app.audit.entry import leaf
 from app.audit.merkle import EMPTY_ROOT, HASH_BYTES, Node, complete_nodes, consistency_nodes, fold, inclusion_nodes
 from app.audit.proof import Receipt
+from app.audit.stored_tree import number_of
 from app.audit.tiles import WIDTH, NotATile, Tile, TilePath, bundle, hash_in, path_of, tile_of, width_of
 from app.store import cosignatures
 from app.store import tree as trees
@@ -39,8 +40,8 @@ class Published:
 
     @property
     def number(self) -> int:
-        """See `app.store.tree.number_of`."""
-        return trees.number_of(self.generation, self.origin)
+        """See `app.audit.stored_tree.number_of`."""
+        return number_of(self.generation, self.origin)
 
     @property
     def size(self) -> int:

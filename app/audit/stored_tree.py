@@ -9,6 +9,14 @@ from app.audit.tiles import Tile
 FIRST_GENERATION = 1
 
 
+def number_of(generation: int, origin: str) -> int:
+    """The number that an origin ends in, 1 for the first: no two have the same, wherever the log was restored.
+
+    A generation's own number can be that of one that a database from an older backup never heard of.
+    """
+    return FIRST_GENERATION if generation == FIRST_GENERATION else int(origin.rpartition("/")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTree:
     """The row of one generation of the tree."""

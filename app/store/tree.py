@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.audit.merkle import EMPTY_ROOT
-from app.audit.stored_tree import FIRST_GENERATION
+from app.audit.stored_tree import FIRST_GENERATION, number_of
 from app.audit.tiles import Tile
 from app.store.connection import Connection, Engine, Row, Transaction
 
@@ -29,16 +29,8 @@ class Tree:
 
     @property
     def number(self) -> int:
-        """See `number_of`."""
+        """See `app.audit.stored_tree.number_of`."""
         return number_of(self.generation, self.origin)
-
-
-def number_of(generation: int, origin: str) -> int:
-    """The number that an origin ends in, 1 for the first: no two have the same, wherever the log was restored.
-
-    A generation's own number can be that of one that a database from an older backup never heard of.
-    """
-    return FIRST_GENERATION if generation == FIRST_GENERATION else int(origin.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,15 +285,7 @@ def _tree(row: Row | None) -> Tree | None:
 
 
 def _pending(row: Row) -> PendingEntry:
-    return PendingEntry(
-        row["seq"],
-        row["id"],
-        row["stream"],
-        row["aseq"],
-        bytes(row["prev"]),
-        bytes(row["body_sha256"]),
-        bytes(row["hash"]),
-    )
+    return PendingEntry(**(dict(row) | {name: bytes(row[name]) for name in ("prev", "body_sha256", "hash")}))
 
 
 def _signed(row: Row | None) -> SignedTree | None:
