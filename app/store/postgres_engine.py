@@ -43,7 +43,8 @@ class Pool:
         self._size = size
         self._read_only = read_only
         self._pool: Any = None
-        self._proxies: dict[ServerConnection, Any] = {}
+        # Each with the pool that it goes back to, which is no longer ours while it closes.
+        self._proxies: dict[ServerConnection, tuple[Any, Any]] = {}
 
     async def open(self) -> None:
         """Make the pool; it connects later."""
@@ -57,21 +58,23 @@ class Pool:
 
     async def acquire(self, refusal: type[Refusal], message: str) -> ServerConnection:
         """A connection, within 5 s; else the refusal."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise refusal("The database is not open.")
         try:
-            proxy = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+            proxy = await pool.acquire(timeout=ACQUIRE_SECONDS)
         except CONNECTION_ERRORS as error:
             raise refusal(message) from error
         connection: ServerConnection = proxy.itself()
-        self._proxies[connection] = proxy
+        self._proxies[connection] = (pool, proxy)
         return connection
 
     async def release(self, connection: ServerConnection) -> None:
         """Give it back; one that is not at rest is closed."""
         if connection.usable:
             connection.terminate()
-        await self._pool.release(self._proxies.pop(connection))
+        pool, proxy = self._proxies.pop(connection)
+        await pool.release(proxy)
 
     async def expire(self) -> None:
         """The server has become read-only: look for the primary again."""

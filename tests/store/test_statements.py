@@ -1,11 +1,22 @@
 """What statements, their values and their refusals look like, the same on both engines."""
 
+import asyncio
+from typing import Final
+
 import pytest
 
 from app.errors import StoreUnavailable
-from app.store.connection import IntegrityViolation, Row, Transaction
+from app.store.connection import Engine, IntegrityViolation, Row, Transaction
 from app.store.database import Database
 from tests.store.notes import numbers
+
+LONG: Final = {
+    Engine.SQLITE: (
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 3000000)"
+        " SELECT max(n) AS n FROM number"
+    ),
+    Engine.POSTGRES: "SELECT 3000000 AS n FROM pg_sleep(0.5)",
+}
 
 
 @pytest.mark.parametrize(
@@ -79,3 +90,16 @@ async def test_readers_cannot_write(notes: Database) -> None:
 
 async def test_probe_answers_when_all_is_well(notes: Database) -> None:
     await notes.probe()
+
+
+async def test_who_closes_waits_for_a_statement_under_way(notes: Database, engine: Engine) -> None:
+    """Seen to fail with a connection that goes back to a pool that is no longer known, which waits for it for ever."""
+    under_way = asyncio.create_task(notes.reads.fetch_one(LONG[engine]))
+    async with asyncio.timeout(60):
+        await asyncio.sleep(0.1)
+        await notes.close()
+        row = await under_way
+    assert row is not None
+    assert row["n"] == 3_000_000
+    with pytest.raises(StoreUnavailable):
+        await notes.reads.fetch_one(LONG[engine])
