@@ -120,14 +120,14 @@ class Examination:
         for subject, joined in entry.disclosures.items():
             for disclosure in joined.encode().split(b"~"):
                 digest, (name, value) = _digest(disclosure), _claim(disclosure)
-                is_about_state = name.startswith("change.")
+                whose = actor
+                if name.startswith("change."):
+                    about[name], whose = value, target
                 if digest not in missing:
                     self._note(_unknown(entry))
-                elif subject != (target if is_about_state else actor):
+                elif subject != whose:
                     self._note(_misfiled(entry, name))
                 missing.discard(digest)
-                if is_about_state:
-                    about[name] = value
         if missing and not self._removals.account_for_disclosures(entry, len(missing)):
             self._note(_undisclosed(entry, len(missing), of=len(listed)))
         return about

@@ -59,13 +59,10 @@ _STATES = {
     "api_key": "SELECT * FROM api_key WHERE account_id = $1 ORDER BY id",
     "user": "SELECT * FROM portal_user WHERE account_id = $1 ORDER BY id",
 }
-_STRAY_BODIES = (
-    "SELECT seq FROM audit_body WHERE NOT EXISTS (SELECT 1 FROM audit_entry WHERE audit_entry.seq = audit_body.seq)"
-    f" LIMIT {STRAYS_LIMIT}"
-)
-_STRAY_DISCLOSURES = (
-    "SELECT seq FROM audit_disclosure"
-    " WHERE NOT EXISTS (SELECT 1 FROM audit_entry WHERE audit_entry.seq = audit_disclosure.seq)"
+_NUMBERS = "SELECT min(seq) AS first, max(seq) AS last, count(*) AS n FROM audit_entry"
+_OUTSIDE = f"SELECT seq FROM {{table}} WHERE seq < $1 OR seq > $2 LIMIT {STRAYS_LIMIT}"
+_OF_NO_ENTRY = (
+    "SELECT seq FROM {table} WHERE NOT EXISTS (SELECT 1 FROM audit_entry WHERE audit_entry.seq = {table}.seq)"
     f" LIMIT {STRAYS_LIMIT}"
 )
 _STRAY_STREAMS = (
@@ -137,17 +134,27 @@ async def states(connection: Connection, account_id: str) -> AsyncIterator[tuple
 
 async def stray_bodies(connection: Connection) -> list[int]:
     """The numbers of bodies that belong to no entry."""
-    return [row["seq"] for row in await connection.fetch(_STRAY_BODIES)]
+    return await _of_no_entry(connection, "audit_body")
 
 
 async def stray_disclosures(connection: Connection) -> list[int]:
     """The numbers of disclosures that belong to no entry."""
-    return [row["seq"] for row in await connection.fetch(_STRAY_DISCLOSURES)]
+    return await _of_no_entry(connection, "audit_disclosure")
 
 
 async def stray_streams(connection: Connection) -> dict[str, int]:
     """Streams that have entries and no row of their own, and how many entries."""
     return {row["stream"]: row["entries"] for row in await connection.fetch(_STRAY_STREAMS)}
+
+
+async def _of_no_entry(connection: Connection, table: str) -> list[int]:
+    numbers = await connection.fetch_one(_NUMBERS)
+    if numbers is not None and numbers["n"] and numbers["last"] - numbers["first"] + 1 == numbers["n"]:
+        # No number between them is free: what is of no entry has one outside, and nothing else needs to be read again.
+        rows = await connection.fetch(_OUTSIDE.format(table=table), numbers["first"], numbers["last"])
+    else:
+        rows = await connection.fetch(_OF_NO_ENTRY.format(table=table))
+    return [row["seq"] for row in rows]
 
 
 async def _whole_at_once(connection: Connection, *bounds: object) -> list[Whole]:

@@ -126,10 +126,18 @@ async def body_dropped(lived: Lived) -> None:
     await lived.owner.execute(f"DELETE FROM audit_body WHERE {lived.seq_of()}")
 
 
-async def body_made_up(lived: Lived) -> None:
+async def body_made_up(lived: Lived, seq: int = 9999) -> None:
     await lived.owner.execute(
-        "INSERT INTO audit_body (seq, month, body) SELECT 9999, month, body FROM audit_body LIMIT 1"
+        f"INSERT INTO audit_body (seq, month, body) SELECT {seq}, month, body FROM audit_body LIMIT 1"
     )
+
+
+async def body_made_up_before_the_first(lived: Lived) -> None:
+    await body_made_up(lived, -1)
+
+
+async def row_dropped_alone(lived: Lived) -> None:
+    await lived.owner.execute(f"DELETE FROM audit_entry WHERE {lived.seq_of()}")
 
 
 async def body_reformatted(lived: Lived) -> None:
@@ -253,6 +261,8 @@ CASES: dict[str, tuple[Tamper, set[Code]]] = {
     "body and its hash edited": (body_and_its_hash_edited, {Code.ENTRY_HASH_MISMATCH}),
     "body dropped": (body_dropped, {Code.BODY_MISSING}),
     "body made up": (body_made_up, {Code.BODY_STRAY}),
+    "body made up before the first": (body_made_up_before_the_first, {Code.BODY_STRAY}),
+    "row dropped alone": (row_dropped_alone, {Code.ASEQ_GAP, Code.BODY_STRAY, Code.DISCLOSURE_STRAY, *GONE}),
     "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL, *ROOTS}),
     "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS, *ROOTS}),
     "id edited": (column("id = 'ffffffffffffffffffffffffffffffff'"), {Code.BODY_FIELDS_DIFFER}),
