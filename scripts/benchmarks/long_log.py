@@ -33,6 +33,8 @@ from app.store.url import sqlite_path
 from scripts.benchmarks.houses import ORIGIN, furnished
 
 BATCH = 20_000
+COPIED_AT_ONCE = 500
+"""A transaction that changes one stream's row more often looks through more and more of its versions each time."""
 CHANGES_OF_ONE = 10
 REFUSALS_OF_ONE = 6
 ENTRIES_OF_ONE = CHANGES_OF_ONE + REFUSALS_OF_ONE + 4
@@ -187,7 +189,9 @@ async def _append_to_postgres(url: str, batches: Iterator[list[Row]]) -> None:
     try:
         await connection.execute("SET synchronous_commit = off")
         for batch in batches:
-            await connection.copy_records_to_table("audit_append", records=batch, columns=_COLUMNS)
+            for at in range(0, len(batch), COPIED_AT_ONCE):
+                some = batch[at : at + COPIED_AT_ONCE]
+                await connection.copy_records_to_table("audit_append", records=some, columns=_COLUMNS)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
