@@ -126,16 +126,6 @@ async def body_dropped(lived: Lived) -> None:
     await lived.owner.execute(f"DELETE FROM audit_body WHERE {lived.seq_of()}")
 
 
-async def body_made_up(lived: Lived, seq: int = 9999) -> None:
-    await lived.owner.execute(
-        f"INSERT INTO audit_body (seq, month, body) SELECT {seq}, month, body FROM audit_body LIMIT 1"
-    )
-
-
-async def body_made_up_before_the_first(lived: Lived) -> None:
-    await body_made_up(lived, -1)
-
-
 async def row_dropped_alone(lived: Lived) -> None:
     await lived.owner.execute(f"DELETE FROM audit_entry WHERE {lived.seq_of()}")
 
@@ -172,10 +162,6 @@ async def disclosure_dropped(lived: Lived) -> None:
 
 async def disclosure_moved(lived: Lived) -> None:
     await lived.owner.execute(f"UPDATE audit_disclosure SET subject_id = 'x' WHERE {lived.seq_of()}")
-
-
-async def disclosure_made_up(lived: Lived) -> None:
-    await lived.owner.execute("INSERT INTO audit_disclosure VALUES (9999, NULL, 'x', 'y')")
 
 
 async def head_rewound(lived: Lived) -> None:
@@ -237,6 +223,7 @@ ROOTS = {Code.TILE_DIFFERS, Code.TREE_DIFFERS, Code.CHECKPOINT_DIFFERS}
 """What becomes of a tree whose leaves are not what was signed."""
 GONE = {Code.LEAF_UNKNOWN, Code.LEAF_ORDER, *ROOTS}
 """What becomes of a tree when an entry is gone that it holds."""
+BODY = "INSERT INTO audit_body (seq, month, body) SELECT {}, month, body FROM audit_body LIMIT 1"
 A_MONTH = 40 * 86_400 * 1_000_000
 CASES: dict[str, tuple[Tamper, set[Code]]] = {
     "entry edited": (entry_edited, {Code.ENTRY_HASH_MISMATCH, Code.PREV_MISMATCH, *ROOTS}),
@@ -260,8 +247,8 @@ CASES: dict[str, tuple[Tamper, set[Code]]] = {
     "body edited": (body_edited, {Code.BODY_HASH_MISMATCH}),
     "body and its hash edited": (body_and_its_hash_edited, {Code.ENTRY_HASH_MISMATCH}),
     "body dropped": (body_dropped, {Code.BODY_MISSING}),
-    "body made up": (body_made_up, {Code.BODY_STRAY}),
-    "body made up before the first": (body_made_up_before_the_first, {Code.BODY_STRAY}),
+    "body made up": (written(BODY.format(9999)), {Code.BODY_STRAY}),
+    "body made up at the beginning": (written(BODY.format(-1)), {Code.BODY_STRAY}),
     "row dropped alone": (row_dropped_alone, {Code.ASEQ_GAP, Code.BODY_STRAY, Code.DISCLOSURE_STRAY, *GONE}),
     "body reformatted": (body_reformatted, {Code.BODY_NOT_CANONICAL, *ROOTS}),
     "change rewritten to the end": (change_rewritten_to_the_end, {Code.STATE_DIFFERS, *ROOTS}),
@@ -283,7 +270,10 @@ CASES: dict[str, tuple[Tamper, set[Code]]] = {
     "disclosure made unreadable": (disclosure_made_unreadable, {Code.DISCLOSURE_UNKNOWN, Code.DISCLOSURE_MISSING}),
     "disclosure dropped": (disclosure_dropped, {Code.DISCLOSURE_MISSING}),
     "disclosure moved": (disclosure_moved, {Code.DISCLOSURE_SUBJECT_DIFFERS}),
-    "disclosure made up": (disclosure_made_up, {Code.DISCLOSURE_STRAY}),
+    "disclosure made up": (
+        written("INSERT INTO audit_disclosure VALUES (9999, NULL, 'x', 'y')"),
+        {Code.DISCLOSURE_STRAY},
+    ),
     "head rewound": (head_rewound, {Code.HEAD_MISMATCH}),
     "head given away": (head_given_away, {Code.HEAD_MISMATCH}),
     "record enabled": (written("UPDATE certificate SET status = 'ACTIVE'"), {Code.STATE_DIFFERS}),
