@@ -18,6 +18,12 @@ _LISTENING = re.compile(r"http://127\.0\.0\.1:\d+")
 START_SECONDS = 60
 STOP_SECONDS = 40
 
+CREATE_KEY = """
+mutation Make($name: String!) {
+  createApiKey(input: {name: $name, role: GATEWAY}) { errors { __typename } auditEntry { receipt } }
+}
+"""
+
 Json = dict[str, Any]
 
 
@@ -42,6 +48,11 @@ class Served:
         assert "errors" not in answer, answer["errors"]
         data: Json = answer["data"]
         return data
+
+    async def act(self, name: str) -> str:
+        """Make a key of this name, and wait until that is signed; the receipt."""
+        receipt: str = (await self.operate(CREATE_KEY, {"name": name}))["createApiKey"]["auditEntry"]["receipt"]
+        return receipt
 
     async def ask(self, query: str, variables: Json | None = None, *, key: str | None = None) -> Json:
         """The whole answer to a GraphQL operation."""

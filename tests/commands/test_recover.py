@@ -15,21 +15,9 @@ from app.audit.checkpoint import Checkpoint, Note
 from tests.conftest import Backup
 from tests.serving import Served, serving
 
-CREATE_KEY = """
-mutation Make($name: String!) {
-  createApiKey(input: {name: $name, role: GATEWAY}) { errors { __typename } auditEntry { receipt } }
-}
-"""
-
 
 def kept(path: Path) -> Checkpoint:
     return Checkpoint.parse(Note.parse(path.read_text()).text)
-
-
-async def act(served: Served, name: str) -> str:
-    """Do something and wait until it is signed; the receipt."""
-    receipt: str = (await served.operate(CREATE_KEY, {"name": name}))["createApiKey"]["auditEntry"]["receipt"]
-    return receipt
 
 
 async def readiness(served: Served) -> tuple[int, str]:
@@ -37,6 +25,17 @@ async def readiness(served: Served) -> tuple[int, str]:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{served.url}/readyz")
     return answer.status_code, answer.json()["checks"]["notary"]
+
+
+async def watched(served: Served, url: str, place: Path) -> tuple[int | None, bool]:
+    """How a watch of this address ends, and whether it says that the address answered 410."""
+    watch = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", "audit", "watch", "--url", url, "--state", str(place / "watched")),
+        env=served.environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await watch.communicate()
+    return watch.returncode, b"410" in said
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -52,10 +51,10 @@ async def test_a_restored_database_is_signed_again_only_under_a_new_origin(
     data, second = tmp_path / "data", tmp_path / "second" / "checkpoint"
     second.parent.mkdir()
     async with serving(database_url, data, checkpoint_file=str(second)) as served:
-        assert await act(served, "yesterday")
+        assert await served.act("yesterday")
     copy = await backup()
     async with serving(database_url, data, checkpoint_file=str(second)) as served:
-        assert await act(served, "today")
+        assert await served.act("today")
     lost = kept(data / "checkpoint")
     assert kept(second) == lost
 
@@ -67,7 +66,7 @@ async def test_a_restored_database_is_signed_again_only_under_a_new_origin(
         said = orjson.loads(await served.command("audit", "recover", "--reason", "Backup of 03:00", "--json"))
         assert said == {"origin": f"{lost.origin}/2", "number": 2}
 
-        assert await act(served, "after")
+        assert await served.act("after")
         await until(lambda: (data / "checkpoint").exists() and second.exists())
         now = kept(data / "checkpoint")
         assert (now.origin, kept(second).origin) == (said["origin"], said["origin"])
@@ -78,9 +77,12 @@ async def test_a_restored_database_is_signed_again_only_under_a_new_origin(
         assert kept(data / "checkpoint.before-2") == kept(second.with_name("checkpoint.before-2")) == lost
         assert (await served.command("audit", "verify")).startswith("verified")
 
+        assert await watched(served, served.url, tmp_path) == (2, True)
+        assert await watched(served, f"{served.url}/log/2", tmp_path) == (0, False)
+
 
 async def test_a_sound_log_is_not_begun_anew(served: Served) -> None:
-    await act(served, "a key")
+    await served.act("a key")
     before = kept(served.data_dir / "checkpoint")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "audit", "recover", env=served.environment, stderr=asyncio.subprocess.PIPE
@@ -94,11 +96,11 @@ async def test_a_sound_log_is_not_begun_anew(served: Served) -> None:
 async def test_a_lost_key_is_replaced_under_a_new_origin(database_url: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with serving(database_url, data) as served:
-        await act(served, "before")
+        await served.act("before")
     (data / "log-key").unlink()
 
     async with serving(database_url, data) as served:
         await served.command("audit", "recover", "--reason", "The key's disk died")
-        assert await act(served, "after")
+        assert await served.act("after")
         assert kept(data / "checkpoint").origin.endswith("/2")
         assert (await served.command("audit", "verify")).startswith("verified")

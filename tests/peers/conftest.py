@@ -31,11 +31,6 @@ ROOT = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "node"
 
 ACTS = 20
-CREATE_KEY = """
-mutation Make($name: String!) {
-  createApiKey(input: {name: $name, role: GATEWAY}) { errors { __typename } auditEntry { receipt } }
-}
-"""
 
 Said = dict[str, Any]
 """One line of a script: what happened, and what there is to say about it."""
@@ -122,8 +117,7 @@ async def lived_log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[L
         receipts = []
         for number in range(3):
             receipts.append(place / f"{number}.tlog-proof")
-            made = await served.operate(CREATE_KEY, {"name": f"key {number}"})
-            receipts[-1].write_text(made["createApiKey"]["auditEntry"]["receipt"], encoding="utf-8")
+            receipts[-1].write_text(await served.act(f"key {number}"), encoding="utf-8")
         mirrored = json.loads(await served.command("audit", "export", "--static", str(place / "mirror"), "--json"))
         async with httpx.AsyncClient(base_url=f"{served.url}/log") as client, asyncio.timeout(20):
             vkey = (await client.get("vkey")).text
