@@ -103,6 +103,11 @@ class ParsedCertificate:
         return f"<ParsedCertificate {self.fingerprint.hex()[:16]}>"
 
     @property
+    def authority(self) -> tuple[bytes, bytes]:
+        """Name and key: what identifies a CA across its certificates, where a fingerprint does not."""
+        return self.subject, self.spki
+
+    @property
     def is_self_issued(self) -> bool:
         """Issuer and subject are the same name, whoever signed (RFC 5280 3.2)."""
         return self.subject == self.issuer

@@ -19,6 +19,9 @@ EXPIRES_SOON = timedelta(days=90)
 _SECOND = timedelta(seconds=1)
 _CACHED = 4096
 _SERIAL_OCTETS = 20
+CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+"""What a device's certificate is for (RFC 5280 4.2.1.12)."""
+_ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
 
 Flaws: TypeAlias = Iterator[Flaw]
 
@@ -140,14 +143,20 @@ def _algorithms_agree(certificate: ParsedCertificate, _: Place) -> Flaws:
         yield FindingCode.CERT_NONCONFORMING, "The two places that name the signature's algorithm differ."
 
 
-_CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
-_ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
-
-
 def _may_issue_for_clients(certificate: ParsedCertificate, place: Place) -> Flaws:
-    usages = certificate.extended_key_usage
-    if place is not Place.ROOT and usages is not None and not {_CLIENT_AUTH, _ANY_EXTENDED_KEY_USAGE} & set(usages):
+    if not may_issue_for(certificate, place, CLIENT_AUTH):
         yield FindingCode.CA_EKU, "The extended key usage does not allow certificates for TLS clients (clientAuth)."
+
+
+def may_issue_for(certificate: ParsedCertificate, place: Place, purpose: str) -> bool:
+    """Whether a CA's extended key usage lets it issue for this purpose (an OID). A root may issue for all."""
+    return place is Place.ROOT or may_be_used_for(certificate, purpose)
+
+
+def may_be_used_for(certificate: ParsedCertificate, purpose: str) -> bool:
+    """Whether the extended key usage, where there is one, names this purpose (an OID) or any."""
+    usages = certificate.extended_key_usage
+    return usages is None or purpose in usages or _ANY_EXTENDED_KEY_USAGE in usages
 
 
 def _key(certificate: ParsedCertificate, _: Place) -> Flaws:
@@ -169,17 +178,12 @@ def _signature_algorithm(certificate: ParsedCertificate, place: Place) -> Flaws:
     yield FindingCode.SIGNATURE_ALGORITHM_WEAK, message
 
 
-TRUSTED_CA: tuple[Rule, ...] = (
-    Rule((FindingCode.CA_VERSION_UNSUPPORTED,), "RFC 5280 4.1.2.1, 6.1.4 (k)", _version_3),
-    Rule((FindingCode.CA_KEY_USAGE, FindingCode.KEY_USAGE_MISSING), "RFC 5280 4.2.1.3", _may_sign_certificates),
-    Rule((FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL,), "RFC 5280 4.2.1.9", _basic_constraints_critical),
-    Rule((FindingCode.SUBJECT_EMPTY,), "RFC 5280 4.1.2.6", _named),
+ANY_CERTIFICATE: tuple[Rule, ...] = (
     Rule((FindingCode.SERIAL_INVALID, FindingCode.SERIAL_ZERO), "RFC 5280 4.1.2.2", _serial_number),
     Rule((FindingCode.UNSUPPORTED_CRITICAL_EXTENSION,), "RFC 5280 4.2", _critical_extensions),
     Rule((FindingCode.UNSUPPORTED_POLICY_CONSTRAINT,), "RFC 5280 4.2.1.11", _no_explicit_policy),
     Rule((FindingCode.CERT_NONCONFORMING,), "RFC 5280 4.2.1.1, 4.2.1.2", _key_identifiers_not_critical),
     Rule((FindingCode.CERT_NONCONFORMING,), "RFC 5280 4.1.1.2", _algorithms_agree),
-    Rule((FindingCode.CA_EKU,), "RFC 5280 4.2.1.12", _may_issue_for_clients),
     Rule(
         (
             FindingCode.KEY_TOO_WEAK,
@@ -196,6 +200,21 @@ TRUSTED_CA: tuple[Rule, ...] = (
         "NIST SP 800-131A 3, 9",
         _signature_algorithm,
     ),
+)
+"""What holds for a device's certificate as for a CA's."""
+
+ANY_CA: tuple[Rule, ...] = (
+    Rule((FindingCode.CA_VERSION_UNSUPPORTED,), "RFC 5280 4.1.2.1, 6.1.4 (k)", _version_3),
+    Rule((FindingCode.CA_KEY_USAGE, FindingCode.KEY_USAGE_MISSING), "RFC 5280 4.2.1.3", _may_sign_certificates),
+    Rule((FindingCode.BASIC_CONSTRAINTS_NOT_CRITICAL,), "RFC 5280 4.2.1.9", _basic_constraints_critical),
+    Rule((FindingCode.SUBJECT_EMPTY,), "RFC 5280 4.1.2.6", _named),
+    *ANY_CERTIFICATE,
+)
+"""What every CA on a path must be like, whatever the path is for."""
+
+TRUSTED_CA: tuple[Rule, ...] = (
+    *ANY_CA,
+    Rule((FindingCode.CA_EKU,), "RFC 5280 4.2.1.12", _may_issue_for_clients),
 )
 
 
@@ -230,7 +249,18 @@ VALIDITY: tuple[DateRule, ...] = (
 @lru_cache(maxsize=_CACHED)
 def lasting(certificate: ParsedCertificate, place: Place) -> tuple[Finding, ...]:
     """What TRUSTED_CA says about a certificate, without an index. Remembered: it cannot change."""
-    return tuple(_finding(flaw, rule.reference) for rule in TRUSTED_CA for flaw in rule.check(certificate, place))
+    return tuple(_said(TRUSTED_CA, certificate, place))
+
+
+@lru_cache(maxsize=_CACHED)
+def lasting_of_any_ca(certificate: ParsedCertificate, place: Place) -> tuple[Finding, ...]:
+    """What ANY_CA says about a certificate, without an index. Remembered: it cannot change."""
+    return tuple(_said(ANY_CA, certificate, place))
+
+
+def lasting_of_any(certificate: ParsedCertificate) -> Iterator[Finding]:
+    """What ANY_CERTIFICATE says about one that is no root, without an index."""
+    return _said(ANY_CERTIFICATE, certificate, Place.BELOW_ROOT)
 
 
 def dated(certificate: ParsedCertificate, *, at: datetime) -> tuple[Finding, ...]:
@@ -242,6 +272,10 @@ def examine(certificate: ParsedCertificate, place: Place, *, at: datetime, index
     """Everything that can be said about one CA certificate by itself, in the order of the rules."""
     found = (*lasting(certificate, place), *dated(certificate, at=at))
     return tuple(replace(finding, index=index) for finding in found)
+
+
+def _said(rules: tuple[Rule, ...], certificate: ParsedCertificate, place: Place) -> Iterator[Finding]:
+    return (_finding(flaw, rule.reference) for rule in rules for flaw in rule.check(certificate, place))
 
 
 def _finding(flaw: Flaw, reference: str) -> Finding:

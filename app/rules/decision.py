@@ -1,0 +1,65 @@
+"""What is asked about a device's chain, and what is decided."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.reasons import Reason
+from app.rules.certificate import ParsedCertificate
+from app.rules.leaf import Flaw
+from app.rules.profile import CLIENT_AUTH
+from app.rules.trust_store import Record
+from app.terms import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: may the device that presents this chain come in, at this service and instant.
+
+    The device's own certificate comes first, the others in any order. `purpose` is the extended key usage (an OID) that
+    every certificate must allow: devices are TLS clients.
+    """
+
+    presented: tuple[ParsedCertificate, ...]
+    service: Service
+    at: datetime
+    purpose: str = CLIENT_AUTH
+
+    @property
+    def device(self) -> ParsedCertificate:
+        """The device's own certificate."""
+        return self.presented[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPath:
+    """A way up from the device, leaf first, and what broke it: `flaw` is about the last certificate."""
+
+    certificates: tuple[ParsedCertificate, ...]
+    flaw: Flaw | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, in a sentence for people too.
+
+    `records` are those that decided: the one that lets the device in, all that block it, or those that would let it in
+    elsewhere or once they are proven. `tried` holds every path that was tried, the deciding one first. The same
+    question has the same answer, from the same store, until `holds_until`; None is for ever.
+    """
+
+    question: Question
+    reason: Reason
+    explanation: str
+    records: tuple[Record, ...] = ()
+    tried: tuple[TriedPath, ...] = ()
+    holds_until: datetime | None = None
+
+    @property
+    def is_allowed(self) -> bool:
+        """The device may come in."""
+        return self.reason is Reason.TRUSTED
+
+    @property
+    def path(self) -> tuple[ParsedCertificate, ...]:
+        """The valid path, leaf first, the anchor last; empty where there is none."""
+        return self.tried[0].certificates if self.is_allowed else ()

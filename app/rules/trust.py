@@ -1,0 +1,169 @@
+"""The trust decision: may a device that presents this chain come in, and why.
+
+Whoever decides reads the account's records into a `TrustStore` once; `decide` then looks at nothing else. A device is
+
+1. refused for its own certificate's flaws (`leaf`),
+2. refused while a blacklisted CA stands anywhere above it: in the closure, which knows no dates and no limits, so that
+   an expired cross-certificate cannot hide a disabled CA,
+3. let in when one path up to a trusted CA of the service keeps every rule.
+
+The trusted CA of a record is the anchor, never its root: the root would admit the customers of every sibling CA.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from app.reasons import Reason
+from app.rules import leaf, path, profile
+from app.rules.certificate import ParsedCertificate
+from app.rules.closure import Closure, TooComplex, next_change
+from app.rules.decision import Decision, Question, TriedPath
+from app.rules.display import quote
+from app.rules.leaf import Flaw
+from app.rules.profile import Place
+from app.rules.trust_store import Record, TrustStore
+
+_TOO_COMPLEX = "The certificates make more paths than are followed for one device: present the chain alone."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is spent on one device: signature checks in the closure, steps of the search, CAs on a path."""
+
+    signatures: int = 256
+    steps: int = 2000
+    cas: int = 10
+
+
+PRODUCTION = Limits()
+
+
+def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -> Decision:
+    """Answer a question from what the store holds. Raises nothing: what cannot be decided is refused."""
+    flaw = leaf.flaw(question.device, question.purpose, at=question.at)
+    if flaw is not None:
+        tried = (TriedPath((question.device,), flaw),)
+        until = next_change([question.device], question.at)
+        return Decision(question, flaw.reason, flaw.message, tried=tried, holds_until=until)
+    try:
+        closure = Closure(store, question.presented, checks=limits.signatures)
+    except TooComplex:
+        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX)
+    return _Deciding(store, question, limits, closure).decision()
+
+
+class _Deciding:
+    """One decision under way, once it is known what stands above the device."""
+
+    def __init__(self, store: TrustStore, question: Question, limits: Limits, closure: Closure) -> None:
+        self._store = store
+        self._question = question
+        self._limits = limits
+        self._closure = closure
+        self._steps_left = limits.steps
+        self._tried: list[TriedPath] = []
+
+    def decision(self) -> Decision:
+        """Steps 3 to 5 of certificates.md 3."""
+        return self._blocked() or self._without_anchor() or self._searched()
+
+    def _blocked(self) -> Decision | None:
+        blocking = {found: self._store.blocking(found) for found in self._closure.issuers}
+        records = tuple(dict.fromkeys(record for each in blocking.values() for record in each))
+        if not records:
+            return None
+        names = ", ".join(f"“{record.name}”" for record in records)
+        end = next(found for found, each in blocking.items() if each)
+        return self._ends_at(end, Reason.BLACKLISTED, f"A blacklisted CA stands above the device: {names}.", records)
+
+    def _without_anchor(self) -> Decision | None:
+        service = self._question.service
+        records = [each for found in self._closure.issuers for each in self._store.with_trusted_ca(found)]
+        if any(record.admits and record.service is service for record in records):
+            return None
+        elsewhere = tuple(record for record in records if record.admits)
+        if elsewhere:
+            message = f"“{elsewhere[0].name}” is trusted for {elsewhere[0].service.value}, and this is {service.value}."
+            return self._ends_at(elsewhere[0].trusted_ca, Reason.WRONG_SERVICE, message, elsewhere)
+        unproven = tuple(record for record in records if record.service is service)
+        if unproven:
+            message = f"“{unproven[0].name}” would let the device in, and possession of its key is not proven yet."
+            return self._ends_at(unproven[0].trusted_ca, Reason.POSSESSION_PENDING, message, unproven)
+        end = next((found for found, issuers in self._closure.issuers.items() if not issuers), self._question.device)
+        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end))
+
+    def _searched(self) -> Decision:
+        leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
+        try:
+            found = self._search((self._question.device,), leading)
+        except TooComplex:
+            return self._decided(Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, self._tried)
+        if found is None:
+            flaws = [tried.flaw for tried in self._tried if tried.flaw is not None]
+            if not flaws:
+                return self._decided(Reason.NO_TRUST_PATH, "Every path leads round in a circle.", self._tried)
+            return self._decided(flaws[0].reason, flaws[0].message, self._tried)
+        record = self._admitting(found[-1])[0]
+        message = f"A valid path leads to “{record.name}”, which the account trusts for {record.service.value}."
+        return self._decided(Reason.TRUSTED, message, [TriedPath(found, None), *self._tried], (record,))
+
+    def _admitting(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
+        records = self._store.with_trusted_ca(certificate)
+        return tuple(record for record in records if record.admits and record.service is self._question.service)
+
+    def _search(
+        self, way: tuple[ParsedCertificate, ...], leading: set[ParsedCertificate]
+    ) -> tuple[ParsedCertificate, ...] | None:
+        for issuer in self._closure.issuers[way[-1]]:
+            # A CA that is on the way already, in whichever of its certificates, leads nowhere new.
+            if issuer not in leading or any(issuer.authority == below.authority for below in way[1:]):
+                continue
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                raise TooComplex
+            longer = (*way, issuer)
+            flaw = next(self._flaws(issuer, way), None)
+            if flaw is not None:
+                self._tried.append(TriedPath(longer, flaw))
+            elif self._admitting(issuer):
+                return longer
+            elif found := self._search(longer, leading):
+                return found
+        return None
+
+    def _flaws(self, issuer: ParsedCertificate, below: tuple[ParsedCertificate, ...]) -> Iterator[Flaw]:
+        if not issuer.is_ca:
+            message = f"{quote(issuer.subject_text)} is no CA: its basic constraints do not say so."
+            yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
+        place = Place.ROOT if issuer.is_self_signed else Place.BELOW_ROOT
+        yield from leaf.refusing(profile.lasting_of_any_ca(issuer, place))
+        if not profile.may_issue_for(issuer, place, self._question.purpose):
+            message = f"The extended key usage of {quote(issuer.subject_text)} does not allow certificates for this."
+            yield Flaw(Reason.CA_EKU, message, "RFC 5280 4.2.1.12")
+        yield from leaf.refusing(profile.dated(issuer, at=self._question.at))
+        if len(below) > self._limits.cas:
+            yield Flaw(Reason.PATH_TOO_COMPLEX, f"The path has more than {self._limits.cas} CAs.", None)
+        breach = path.breach(issuer, below)
+        if breach is not None:
+            yield Flaw(Reason(breach.code.value), breach.message, breach.reference)
+
+    def _ends_at(
+        self, end: ParsedCertificate, reason: Reason, message: str, records: tuple[Record, ...] = ()
+    ) -> Decision:
+        tried = TriedPath(self._closure.way_to(end), Flaw(reason, message, None))
+        return self._decided(reason, message, [tried], records)
+
+    def _decided(
+        self, reason: Reason, message: str, tried: Sequence[TriedPath], records: tuple[Record, ...] = ()
+    ) -> Decision:
+        until = next_change(self._closure.issuers, self._question.at)
+        return Decision(self._question, reason, message, records, tuple(tried), until)
+
+
+def _leads_nowhere(end: ParsedCertificate) -> str:
+    if end.is_self_issued:
+        return f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
+    return (
+        f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"
+        " account does not trust it, and the device does not present it."
+    )

@@ -1,0 +1,77 @@
+"""What an account trusts and blocks at one moment, as the decision looks at it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.rules.certificate import ParsedCertificate
+from app.rules.chain import Chain
+from app.terms import Possession, Service, Status, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as far as a decision goes."""
+
+    id: str
+    name: str
+    status: Status
+    service: Service
+    usage: Usage
+    possession: Possession
+    chain: Chain
+
+    @property
+    def trusted_ca(self) -> ParsedCertificate:
+        """The anchor, or what is blacklisted."""
+        return self.chain.trusted_ca
+
+    @property
+    def is_blacklisted(self) -> bool:
+        """It blocks, on both services."""
+        return self.status is Status.INACTIVE
+
+    @property
+    def is_proven(self) -> bool:
+        """It needs no proof of possession, or has it."""
+        return self.possession is not Possession.PENDING
+
+    @property
+    def admits(self) -> bool:
+        """Its trusted CA is an anchor, for its service."""
+        return not self.is_blacklisted and self.is_proven
+
+
+class TrustStore:
+    """What an account trusts and blocks at one moment, indexed: its records, and intermediates that it remembers.
+
+    Remembered intermediates confer no trust. They complete what a device presents, for closure and search alike.
+    """
+
+    def __init__(self, records: Iterable[Record], intermediates: Iterable[ParsedCertificate] = ()) -> None:
+        self.records = tuple(records)
+        self.intermediates = tuple(intermediates)
+        pool: dict[bytes, dict[ParsedCertificate, None]] = {}
+        self._of_ca: dict[ParsedCertificate, tuple[Record, ...]] = {}
+        self._blocking: dict[tuple[bytes, bytes], tuple[Record, ...]] = {}
+        for record in self.records:
+            for certificate in record.chain.certificates:
+                pool.setdefault(certificate.subject, {})[certificate] = None
+            anchor = record.trusted_ca
+            self._of_ca[anchor] = (*self._of_ca.get(anchor, ()), record)
+            if record.is_blacklisted:
+                self._blocking[anchor.authority] = (*self._blocking.get(anchor.authority, ()), record)
+        for certificate in self.intermediates:
+            pool.setdefault(certificate.subject, {})[certificate] = None
+        self._named = {subject: tuple(found) for subject, found in pool.items()}
+
+    def named(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
+        """The known certificates of this subject (DER)."""
+        return self._named.get(subject, ())
+
+    def with_trusted_ca(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
+        """The records whose trusted CA is this certificate."""
+        return self._of_ca.get(certificate, ())
+
+    def blocking(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
+        """The blacklisted records of this CA, whichever of its certificates they hold."""
+        return self._blocking.get(certificate.authority, ())
