@@ -58,3 +58,15 @@ class ClientCertForm(StrEnum):
     XFCC = "xfcc"
     PEM = "pem"
     DER = "der"
+
+
+@unique
+class DeviceStatus(StrEnum):
+    """What a device may do now."""
+
+    BOOTSTRAPPED = "BOOTSTRAPPED"
+    """It came in at the bootstrap service, and not at the LwM2M service yet."""
+    REGISTERED = "REGISTERED"
+    """It came in at the LwM2M service."""
+    SUSPENDED = "SUSPENDED"
+    """It may not come in until somebody lets it."""

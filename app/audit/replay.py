@@ -19,7 +19,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 _ARCHIVED: Final[Json] = {"archived": True}
 """What an object was before or after an entry whose body is archived: no object of ours is like that."""
 
-_TYPES: Final = frozenset({"account", "certificate", "api_key", "user"})
+_TYPES: Final = frozenset({"account", "certificate", "api_key", "user", "device"})
 
 
 class Place(NamedTuple):

@@ -1,10 +1,11 @@
 """The public state of the objects that acts are about: what an entry says they were and became.
 
-A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end.
+A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end, with a
+default. While it has that it is not written, so that what was written before the field was there still compares equal.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -43,16 +44,23 @@ class State(Protocol):
 
 
 def _fields(state: "DataclassInstance") -> Json:
-    names, values = _reader(type(state))
+    names, values, defaults = _reader(type(state))
     fields_read = zip(names, values(state), strict=True)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields_read}
+    written = {name: list(value) if isinstance(value, tuple) else value for name, value in fields_read}
+    for name, default in defaults:
+        if written[name] == default:
+            del written[name]
+    return written
 
 
 @cache
-def _reader(kind: "type[DataclassInstance]") -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
-    """The names of a state's fields, and what reads them all: a state is written with every entry."""
+def _reader(
+    kind: "type[DataclassInstance]",
+) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]], tuple[tuple[str, object], ...]]:
+    """The names of a state's fields, what reads them all, and their defaults: a state is written with every entry."""
     names = tuple(field.name for field in fields(kind))
-    return names, attrgetter(*names)
+    defaults = tuple((field.name, field.default) for field in fields(kind) if field.default is not MISSING)
+    return names, attrgetter(*names), defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +97,8 @@ class AccountState(_Named):
     require_possession: bool
     created_at: str
     updated_at: str
+    suspend_devices: bool = False
+    audit_all_decisions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +108,7 @@ class CertificateState(_Named):
     A CA's name is published in every certificate that it signs.
 
     `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
+    `devices_suspended_at`: every device that was registered through the record before is suspended.
     """
 
     type: ClassVar[str] = "certificate"
@@ -114,6 +125,7 @@ class CertificateState(_Named):
     created_by_type: str
     created_by_id: str | None
     created_by_entry: str
+    devices_suspended_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,3 +176,27 @@ class UnnamedUserState(UserState):
     def personal(self) -> dict[str, str]:
         """Nothing."""
         return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState(_Named):
+    """A device as the log knows it, by the name that it connects with.
+
+    Of each service: the SHA-256 of the certificate that it was last let in with, the record that let it in, and since
+    when. `suspended_at` is its own suspension; `released_at` says that suspensions of its records before that instant
+    are none of this device any more.
+    """
+
+    type: ClassVar[str] = "device"
+    suspended_at: str | None
+    suspended_category: str | None
+    suspended_description: str | None
+    released_at: str | None
+    bootstrap_fingerprint: str | None
+    bootstrap_certificate: str | None
+    bootstrap_accepted_at: str | None
+    lwm2m_fingerprint: str | None
+    lwm2m_certificate: str | None
+    lwm2m_accepted_at: str | None
+    created_at: str
+    updated_at: str

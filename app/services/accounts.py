@@ -21,6 +21,10 @@ class Feature(StrEnum):
 
     REQUIRE_POSSESSION = "require-possession"
     """CREDENTIALS uploads stay PENDING until the account proves that it holds the key."""
+    SUSPEND_DEVICES = "suspend-devices"
+    """Blacklisting may suspend the devices that are registered through the certificate."""
+    AUDIT_ALL_DECISIONS = "audit-all-decisions"
+    """Every acceptance of a device has an entry, not only its first and each that changes something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class CreateAccount:
             certificate_limit=quota.effective_limit(self.tier, None),
             certificate_used=0,
             require_possession=True,
+            suspend_devices=False,
+            audit_all_decisions=False,
             created_at=tx.now,
             updated_at=tx.now,
         )
@@ -125,7 +131,12 @@ class SetAccountFeature:
         before = await _require(tx)
         match self.feature:
             case Feature.REQUIRE_POSSESSION:
-                after = await _store(tx, replace(before, require_possession=self.enabled))
+                switched = replace(before, require_possession=self.enabled)
+            case Feature.SUSPEND_DEVICES:
+                switched = replace(before, suspend_devices=self.enabled)
+            case Feature.AUDIT_ALL_DECISIONS:
+                switched = replace(before, audit_all_decisions=self.enabled)
+        after = await _store(tx, switched)
         return Done(after, AccountFeatureSet(states.account_state(before), states.account_state(after)))
 
 

@@ -25,7 +25,9 @@ from app.ids import new_id
 from app.rules import access, text
 from app.store.connection import Transaction
 from app.store.database import Database
-from app.store.writes import Accounts, ApiKeys, Certificates, IdempotencyKeys, Users
+from app.store.device_writes import Devices
+from app.store.idempotency_keys import IdempotencyKeys
+from app.store.writes import Accounts, ApiKeys, Certificates, Users
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
 OPERATOR_STREAM = "sys/0"
@@ -63,6 +65,7 @@ class Tx:
     certificates: Certificates = field(init=False)
     api_keys: ApiKeys = field(init=False)
     users: Users = field(init=False)
+    devices: Devices = field(init=False)
 
     def __post_init__(self) -> None:
         # The operator of the whole installation has no account, and so finds nothing in the rows of one.
@@ -71,6 +74,7 @@ class Tx:
         self.certificates = Certificates(self.transaction, self.account_id, self.entry_id)
         self.api_keys = ApiKeys(self.transaction, self.account_id, self.entry_id)
         self.users = Users(self.transaction, self.account_id, self.entry_id)
+        self.devices = Devices(self.transaction, self.account_id, self.entry_id)
 
 
 class Command(Protocol[T_co]):

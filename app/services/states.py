@@ -21,6 +21,8 @@ def account_state(row: AccountRow) -> AccountState:
         require_possession=row.require_possession,
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),
+        suspend_devices=row.suspend_devices,
+        audit_all_decisions=row.audit_all_decisions,
     )
 
 
@@ -35,6 +37,8 @@ def account_row(state: Json, used: int) -> AccountRow:
         certificate_limit=_number(state, "certificate_limit"),
         certificate_used=used,
         require_possession=bool(state["require_possession"]),
+        suspend_devices=bool(state.get("suspend_devices")),
+        audit_all_decisions=bool(state.get("audit_all_decisions")),
         created_at=_instant(state, "created_at"),
         updated_at=_instant(state, "updated_at"),
     )
@@ -59,6 +63,7 @@ def certificate_state(row: CertificateRow) -> CertificateState:
         created_by_type=row.created_by_type,
         created_by_id=row.created_by_id,
         created_by_entry=row.created_audit_id,
+        devices_suspended_at=_optional_instant_text(row.devices_suspended_at),
     )
 
 
@@ -84,6 +89,7 @@ def certificate_row(state: Json, account_id: str) -> CertificateRow:
         created_by_type=_text(state, "created_by_type"),
         created_by_id=_optional_text(state, "created_by_id"),
         created_audit_id=_text(state, "created_by_entry"),
+        devices_suspended_at=_later_instant(state, "devices_suspended_at"),
     )
 
 
@@ -97,8 +103,8 @@ def api_key_state(row: ApiKeyRow) -> ApiKeyState:
         client_cert=row.client_cert,
         hint=row.hint,
         created_at=to_text(row.created_at),
-        expires_at=None if row.expires_at is None else to_text(row.expires_at),
-        revoked_at=None if row.revoked_at is None else to_text(row.revoked_at),
+        expires_at=_optional_instant_text(row.expires_at),
+        revoked_at=_optional_instant_text(row.revoked_at),
     )
 
 
@@ -192,3 +198,12 @@ def _instant(state: Json, name: str) -> datetime:
 
 def _optional_instant(state: Json, name: str) -> datetime | None:
     return None if state[name] is None else _instant(state, name)
+
+
+def _later_instant(state: Json, name: str) -> datetime | None:
+    """Of a field that came after the first states were written."""
+    return None if name not in state else _optional_instant(state, name)
+
+
+def _optional_instant_text(instant: datetime | None) -> str | None:
+    return None if instant is None else to_text(instant)

@@ -24,6 +24,7 @@ _ACCOUNTS = " UNION ".join(
         ("certificate", "account_id"),
         ("api_key", "account_id"),
         ("portal_user", "account_id"),
+        ("device", "account_id"),
         ("x509_certificate", "account_id"),
     )
 )
@@ -58,6 +59,12 @@ _STATES = {
     "certificate": "SELECT * FROM certificate WHERE account_id = $1 ORDER BY id",
     "api_key": "SELECT * FROM api_key WHERE account_id = $1 ORDER BY id",
     "user": "SELECT * FROM portal_user WHERE account_id = $1 ORDER BY id",
+    "device": "SELECT d.*, d.endpoint_name AS name, b.fingerprint AS bootstrap_fingerprint,"
+    " b.certificate_id AS bootstrap_certificate, b.accepted_at AS bootstrap_accepted_at,"
+    " l.fingerprint AS lwm2m_fingerprint, l.certificate_id AS lwm2m_certificate, l.accepted_at AS lwm2m_accepted_at"
+    " FROM device AS d LEFT JOIN device_credential AS b ON b.device_id = d.id AND b.service = 'BOOTSTRAP'"
+    " LEFT JOIN device_credential AS l ON l.device_id = d.id AND l.service = 'LWM2M'"
+    " WHERE d.account_id = $1 ORDER BY d.id",
 }
 _NUMBERS = "SELECT min(seq) AS first, max(seq) AS last, count(*) AS n FROM audit_entry"
 _OUTSIDE = f"SELECT seq FROM {{table}} WHERE seq < $1 OR seq > $2 LIMIT {STRAYS_LIMIT}"

@@ -18,6 +18,8 @@ class Account(Model):
     certificate_limit = fields.IntField()
     certificate_used = fields.IntField()
     require_possession = fields.BooleanField()
+    suspend_devices = fields.BooleanField()
+    audit_all_decisions = fields.BooleanField()
     created_at = fields.BigIntField()
     updated_at = fields.BigIntField()
 
@@ -49,6 +51,7 @@ class Certificate(Model):
     created_by_type = fields.CharField(max_length=16)
     created_by_id = fields.CharField(max_length=32, null=True)
     created_audit_id = fields.CharField(max_length=32)
+    devices_suspended_at = fields.BigIntField(null=True)
 
     class Meta:
         """Where it lies."""

@@ -45,7 +45,7 @@ _KEPT = (
     " OR (e.target_type = 'account' AND e.result = 'success' AND e.action LIKE 'account.%')"
     + "".join(
         f" OR EXISTS (SELECT 1 FROM {table} WHERE {table}.audit_id = e.id)"
-        for table in ("account", "certificate", "api_key", "portal_user")
+        for table in ("account", "certificate", "api_key", "portal_user", "device")
     )
     + ")"
 )

@@ -30,6 +30,8 @@ class AccountRow:
     certificate_limit: int
     certificate_used: int
     require_possession: bool
+    suspend_devices: bool
+    audit_all_decisions: bool
     created_at: datetime
     updated_at: datetime
 
@@ -45,6 +47,8 @@ class AccountRow:
             certificate_limit=row["certificate_limit"],
             certificate_used=row["certificate_used"],
             require_possession=bool(row["require_possession"]),
+            suspend_devices=bool(row["suspend_devices"]),
+            audit_all_decisions=bool(row["audit_all_decisions"]),
             created_at=from_micros(row["created_at"]),
             updated_at=from_micros(row["updated_at"]),
         )
@@ -77,6 +81,7 @@ class CertificateRow:
     created_by_type: str
     created_by_id: str | None
     created_audit_id: str
+    devices_suspended_at: datetime | None = None
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -102,6 +107,7 @@ class CertificateRow:
             created_by_type=row["created_by_type"],
             created_by_id=row["created_by_id"],
             created_audit_id=row["created_audit_id"],
+            devices_suspended_at=instant_of(row["devices_suspended_at"]),
         )
 
 
@@ -135,9 +141,9 @@ class ApiKeyRow:
             hint=row["hint"],
             secret_sha256=bytes(row["secret_sha256"]),
             created_at=from_micros(row["created_at"]),
-            expires_at=_instant(row["expires_at"]),
-            revoked_at=_instant(row["revoked_at"]),
-            last_used_at=_instant(row["last_used_at"]),
+            expires_at=instant_of(row["expires_at"]),
+            revoked_at=instant_of(row["revoked_at"]),
+            last_used_at=instant_of(row["last_used_at"]),
         )
 
 
@@ -226,5 +232,6 @@ def columns(row_type: type, *, without: frozenset[str] = frozenset()) -> str:
     return ", ".join(field.name for field in fields(row_type) if field.name not in without)
 
 
-def _instant(micros: int | None) -> datetime | None:
+def instant_of(micros: int | None) -> datetime | None:
+    """The instant of a column that may be empty."""
     return None if micros is None else from_micros(micros)

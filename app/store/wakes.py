@@ -14,13 +14,27 @@ class Watch:
         self._news = asyncio.Event()
 
     def __enter__(self) -> Self:
-        self._wakes.add(self._key, self)
+        self.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Hear from now on: for a watch that outlives a block."""
+        self._wakes.add(self._key, self)
+
+    def end(self) -> None:
+        """Hear no more."""
         self._wakes.remove(self._key, self)
+
+    def heard(self) -> bool:
+        """Whether the key was announced since this, or `wait`, was last asked."""
+        heard = self._news.is_set()
+        self._news.clear()
+        return heard
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when the key is announced, at once if it was since the last return, at the latest at the time-out.

@@ -17,45 +17,40 @@ _API_KEY = f"SELECT {columns(ApiKeyRow)} FROM api_key WHERE account_id = $1"
 _USER = f"SELECT {columns(UserRow)} FROM portal_user"
 
 
-def _insert(table: str, names: str) -> str:
+def insert_into(table: str, names: str) -> str:
+    """The statement that adds a row, its columns named with commas between them."""
     count = names.count(",") + 1
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join(f'${at}' for at in range(1, count + 1))})"
 
 
-_INSERT_ACCOUNT = _insert(
+_INSERT_ACCOUNT = insert_into(
     "account",
     "id, version, name, tier, limit_override, certificate_limit, require_possession, created_at, updated_at, audit_id",
 )
 _UPDATE_ACCOUNT = (
     "UPDATE account SET version = $2, tier = $3, limit_override = $4, certificate_limit = $5,"
     " certificate_kept = CASE WHEN certificate_used > $5 THEN certificate_used ELSE 0 END,"
-    " require_possession = $6, updated_at = $7, audit_id = $8 WHERE id = $1"
+    " require_possession = $6, updated_at = $7, audit_id = $8, suspend_devices = $9, audit_all_decisions = $10"
+    " WHERE id = $1"
 )
-_INSERT_CERTIFICATE = _insert("certificate", f"{columns(CertificateRow)}, audit_id")
+_INSERT_CERTIFICATE = insert_into("certificate", f"{columns(CertificateRow)}, audit_id")
 _UPDATE_CERTIFICATE = (
     "UPDATE certificate SET version = $3, name = $4, description = $5, status = $6, possession = $7,"
-    " search_text = $8, updated_at = $9, audit_id = $10 WHERE account_id = $1 AND id = $2"
+    " search_text = $8, updated_at = $9, audit_id = $10, devices_suspended_at = $11 WHERE account_id = $1 AND id = $2"
 )
 _ANNOUNCE_DELETION = "UPDATE certificate SET version = version + 1, audit_id = $3 WHERE account_id = $1 AND id = $2"
 _DELETE_CERTIFICATE = "DELETE FROM certificate WHERE account_id = $1 AND id = $2"
 _KEEP_DER = "INSERT INTO x509_certificate (account_id, sha256, der) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-_INSERT_API_KEY = _insert(
+_INSERT_API_KEY = insert_into(
     "api_key",
     "id, account_id, version, name, role, client_cert, hint, secret_sha256, created_at, expires_at, audit_id",
 )
 _REVOKE_API_KEY = "UPDATE api_key SET version = $3, revoked_at = $4, audit_id = $5 WHERE account_id = $1 AND id = $2"
-_INSERT_USER = _insert("portal_user", f"{columns(UserRow)}, audit_id")
+_INSERT_USER = insert_into("portal_user", f"{columns(UserRow)}, audit_id")
 _SET_PASSWORD = (
     "UPDATE portal_user SET version = $3, password_hash = $4, updated_at = $5, audit_id = $6"  # noqa: S105
     " WHERE account_id = $1 AND id = $2"
 )
-_IDEMPOTENCY_KEY = (
-    "SELECT k.action, k.input_sha256, e.id, b.body FROM idempotency_key AS k"
-    " JOIN audit_entry AS e ON e.id = k.audit_id JOIN audit_body AS b ON b.seq = e.seq"
-    " WHERE k.account_id = $1 AND k.key = $2 AND k.expires_at > $3"
-)
-_FORGET_IDEMPOTENCY_KEYS = "DELETE FROM idempotency_key WHERE account_id = $1 AND (expires_at <= $2 OR key = $3)"
-_INSERT_IDEMPOTENCY_KEY = _insert("idempotency_key", "account_id, key, action, input_sha256, expires_at, audit_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +98,8 @@ class Accounts:
             row.require_possession,
             to_micros(row.updated_at),
             self.audit_id,
+            row.suspend_devices,
+            row.audit_all_decisions,
         )
 
 
@@ -155,6 +152,7 @@ class Certificates:
             row.created_by_type,
             row.created_by_id,
             row.created_audit_id,
+            None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
             self.audit_id,
         )
 
@@ -172,6 +170,7 @@ class Certificates:
             row.search_text,
             to_micros(row.updated_at),
             self.audit_id,
+            None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
         )
 
     async def delete(self, row: CertificateRow) -> None:
@@ -259,38 +258,4 @@ class Users:
             row.password_hash,
             to_micros(row.updated_at),
             self.audit_id,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What an idempotency key stands for: which act, asked how, and the body of the entry that recorded it."""
-
-    action: str
-    input_sha256: bytes
-    audit_id: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKeys:
-    """The idempotency keys of one account. Only what succeeded is remembered: a refusal may be asked again."""
-
-    transaction: Transaction
-    account_id: str
-
-    async def recall(self, key: str, at: datetime) -> Remembered | None:
-        """What the key stands for; None when it is new or has expired."""
-        row = await self.transaction.fetch_one(_IDEMPOTENCY_KEY, self.account_id, key, to_micros(at))
-        if row is None:
-            return None
-        return Remembered(row["action"], bytes(row["input_sha256"]), row["id"], bytes(row["body"]))
-
-    async def remember(
-        self, key: str, action: str, input_sha256: bytes, audit_id: str, *, at: datetime, expires_at: datetime
-    ) -> None:
-        """Let the key stand for an act, and forget the account's expired ones."""
-        await self.transaction.execute(_FORGET_IDEMPOTENCY_KEYS, self.account_id, to_micros(at), key)
-        await self.transaction.execute(
-            _INSERT_IDEMPOTENCY_KEY, self.account_id, key, action, input_sha256, to_micros(expires_at), audit_id
         )

@@ -1,0 +1,191 @@
+"""What each account trusts, kept in memory by version, so that a decision need not ask the database.
+
+A state is used for as long as it is confirmed: its version was read within the last second, and nothing was announced
+about the account since. So a blacklisting counts in this process from its commit on, and in every other within a
+second, whether the news of it arrives or not. While the database cannot be read the last state goes on to be used for a
+while that a setting bounds, and then nothing is decided any more.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.audit.entry import account_stream
+from app.errors import NotFound, StoreUnavailable
+from app.rules.certificate import ParsedCertificate, parse
+from app.rules.chain import Chain
+from app.rules.trust_store import Record, TrustStore
+from app.store import trust_reads
+from app.store.connection import Connection
+from app.store.database import Database
+from app.store.rows import CertificateRow
+from app.store.wakes import Watch
+
+CONFIRMED_SECONDS = 1.0
+"""For how long a version that was read is taken to be the newest."""
+READ_SECONDS = 1.0
+"""How long a read may take: a gateway that hears nothing for two seconds refuses by itself."""
+ACCOUNTS_LIMIT = 1_000
+_TRIES = 10
+
+Monotonic = Callable[[], float]
+"""Answers seconds that only grow, from whatever beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustState:
+    """What an account trusts and blocks at one version of its trust."""
+
+    account_id: str
+    version: int
+    store: TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A state to decide with. `stale_seconds` says for how long the database could not be read; 0 while it can."""
+
+    state: TrustState
+    stale_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    watch: Watch
+    state: TrustState | None = None
+    confirmed_at: float = 0.0
+    suspect: bool = True
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class TrustStates:
+    """See the module. `bridge_seconds` is for how long decisions go on while the database cannot be read."""
+
+    def __init__(self, database: Database, monotonic: Monotonic, *, bridge_seconds: float) -> None:
+        self._database = database
+        self._monotonic = monotonic
+        self._bridge_seconds = bridge_seconds
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._unread_since: float | None = None
+
+    def confirmed(self, account_id: str) -> Confirmed | None:
+        """The account's state where nothing has to be read to know that it is the newest; else None."""
+        kept = self._kept.get(account_id)
+        if kept is None or kept.state is None:
+            return None
+        kept.suspect = kept.watch.heard() or kept.suspect
+        if kept.suspect or self._monotonic() - kept.confirmed_at >= CONFIRMED_SECONDS:
+            return None
+        return Confirmed(kept.state)
+
+    async def current(self, account_id: str) -> Confirmed:
+        """The account's newest state, or the last one that could be read.
+
+        Raises NotFound where there is no such account, and StoreUnavailable where the last state that could be read is
+        too old to decide with.
+        """
+        confirmed = self.confirmed(account_id)
+        if confirmed is not None:
+            return confirmed
+        kept = self._keep(account_id)
+        async with kept.reading:
+            # Somebody else may have read it while this one waited.
+            confirmed = self.confirmed(account_id)
+            if confirmed is not None:
+                return confirmed
+            return await self._read(account_id, kept)
+
+    @property
+    def unread_seconds(self) -> float:
+        """For how long no state could be read though one was asked for; 0 while they can."""
+        return 0.0 if self._unread_since is None else self._monotonic() - self._unread_since
+
+    async def _read(self, account_id: str, kept: _Kept) -> Confirmed:
+        # Before it reads: what is announced while it reads is read again next time.
+        begun, kept.suspect = self._monotonic(), False
+        kept.watch.heard()
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                kept.state = await load(self._database.reads, account_id, kept.state)
+        except (StoreUnavailable, TimeoutError) as error:
+            kept.suspect = True
+            self._unread_since = begun if self._unread_since is None else self._unread_since
+            return self._bridged(kept, error)
+        except BaseException:
+            kept.suspect = True
+            raise
+        kept.confirmed_at, self._unread_since = begun, None
+        return Confirmed(kept.state)
+
+    def _bridged(self, kept: _Kept, error: Exception) -> Confirmed:
+        age = self._monotonic() - kept.confirmed_at
+        if kept.state is None or age > self._bridge_seconds:
+            raise StoreUnavailable("What the account trusts cannot be read now.") from error
+        return Confirmed(kept.state, stale_seconds=age)
+
+    def _keep(self, account_id: str) -> _Kept:
+        kept = self._kept.get(account_id)
+        if kept is None:
+            watch = self._database.wakes.watch(account_stream(account_id))
+            watch.begin()
+            kept = self._kept[account_id] = _Kept(watch)
+            if len(self._kept) > ACCOUNTS_LIMIT:
+                _, oldest = self._kept.popitem(last=False)
+                oldest.watch.end()
+        self._kept.move_to_end(account_id)
+        return kept
+
+
+async def load(connection: Connection, account_id: str, known: TrustState | None = None) -> TrustState:
+    """The account's state as it is now; the state that is known already where its version is still the newest.
+
+    Raises NotFound, and what the connection raises.
+    """
+    for _ in range(_TRIES):
+        version = await _version(connection, account_id)
+        if known is not None and known.version == version:
+            return known
+        rows = await trust_reads.records(connection, account_id)
+        remembered = await trust_reads.intermediates(connection, account_id)
+        parsed = {} if known is None else _parsed_of(known.store)
+        missing = {sha256 for row in rows for sha256 in row.chain if sha256 not in parsed}
+        ders = await trust_reads.ders(connection, account_id, missing)
+        # The statements saw one state of the database exactly where the version is the same before and after them.
+        if await _version(connection, account_id) == version:
+            # Elsewhere, because thousands of certificates take seconds to parse.
+            store = await asyncio.to_thread(_store_of, rows, ders, remembered, parsed)
+            return TrustState(account_id, version, store)
+    raise StoreUnavailable("The account's certificates change faster than they can be read.")
+
+
+async def _version(connection: Connection, account_id: str) -> int:
+    version = await trust_reads.version(connection, account_id)
+    if version is None:
+        raise NotFound("There is no account of this id.")
+    return version
+
+
+def record_of(row: CertificateRow, chain: Chain) -> Record:
+    """A row as the decision sees it."""
+    return Record(row.id, row.name, row.status, row.service, row.usage, row.possession, chain)
+
+
+def _parsed_of(store: TrustStore) -> dict[bytes, ParsedCertificate]:
+    certificates = [each for record in store.records for each in record.chain.certificates]
+    return {each.fingerprint: each for each in (*certificates, *store.intermediates)}
+
+
+def _store_of(
+    rows: Sequence[CertificateRow],
+    ders: Mapping[bytes, bytes],
+    remembered: Sequence[bytes],
+    parsed: Mapping[bytes, ParsedCertificate],
+) -> TrustStore:
+    certificates = {**parsed, **{sha256: parse(der) for sha256, der in ders.items()}}
+    known = {each.der: each for each in certificates.values()}
+    records = [
+        record_of(row, Chain(tuple(certificates[sha256] for sha256 in row.chain), tuple(range(len(row.chain)))))
+        for row in rows
+    ]
+    return TrustStore(records, [known.get(der) or parse(der) for der in remembered])

@@ -1,0 +1,117 @@
+"""The statements that change devices. They run in the door's transaction and name the entry that will record them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.clock import to_micros
+from app.store import device_reads
+from app.store.connection import Transaction
+from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.writes import insert_into
+
+_INSERT = insert_into(
+    "device", "id, account_id, version, endpoint_name, created_at, updated_at, last_seen_at, audit_id"
+)
+_UPDATE = (
+    "UPDATE device SET version = $3, suspended_at = $4, suspended_category = $5, suspended_description = $6,"
+    " released_at = $7, updated_at = $8, audit_id = $9 WHERE account_id = $1 AND id = $2"
+)
+_INSERT_CREDENTIAL = insert_into(
+    "device_credential",
+    "device_id, service, account_id, key_sha256, fingerprint, leaf, presented, certificate_id, accepted_at, audit_id",
+)
+_UPDATE_CREDENTIAL = (
+    "UPDATE device_credential SET key_sha256 = $4, fingerprint = $5, leaf = $6, presented = $7, certificate_id = $8,"
+    " accepted_at = $9, audit_id = $10 WHERE device_id = $1 AND service = $2 AND account_id = $3"
+)
+_NOTE_SEEN = "UPDATE device SET last_seen_at = $2 WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)"
+_NOTE_REFUSED = "UPDATE device SET refused_at = $2 WHERE id = $1 AND (refused_at IS NULL OR refused_at < $2)"
+_READMIT = "UPDATE device SET refused_at = NULL WHERE account_id = $1 AND id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """The devices of one account."""
+
+    transaction: Transaction
+    account_id: str
+    audit_id: str
+
+    async def with_id(self, device_id: str) -> DeviceRow | None:
+        """The device; None when the account has none of this id."""
+        return (await device_reads.devices(self.transaction, self.account_id, [device_id])).get(device_id)
+
+    async def matching(self, endpoint_name: str, key_sha256: bytes) -> list[DeviceRow]:
+        """See `device_reads.matching`."""
+        return await device_reads.matching(self.transaction, self.account_id, endpoint_name, key_sha256)
+
+    async def insert(self, row: DeviceRow) -> None:
+        """Add a device, which has no credential yet."""
+        await self.transaction.execute(
+            _INSERT,
+            row.id,
+            row.account_id,
+            row.version,
+            row.endpoint_name,
+            to_micros(row.created_at),
+            to_micros(row.updated_at),
+            _micros(row.last_seen_at),
+            self.audit_id,
+        )
+
+    async def update(self, row: DeviceRow) -> None:
+        """Replace what may change about a device by an act."""
+        await self.transaction.execute(
+            _UPDATE,
+            self.account_id,
+            row.id,
+            row.version,
+            _micros(row.suspended_at),
+            row.suspended_category,
+            row.suspended_description,
+            _micros(row.released_at),
+            to_micros(row.updated_at),
+            self.audit_id,
+        )
+
+    async def put_credential(self, device_id: str, row: CredentialRow, leaf: bytes, presented: bytes) -> None:
+        """Replace what the device is let in with for a service; `presented` is the rest of the chain, joined."""
+        values = (
+            device_id,
+            row.service.value,
+            self.account_id,
+            row.key_sha256,
+            row.fingerprint,
+            leaf,
+            presented,
+            row.certificate_id,
+            to_micros(row.accepted_at),
+            self.audit_id,
+        )
+        if not await self.transaction.execute(_UPDATE_CREDENTIAL, *values):
+            await self.transaction.execute(_INSERT_CREDENTIAL, *values)
+
+    async def readmit(self, device_id: str) -> None:
+        """Forget that the device was refused last."""
+        await self.transaction.execute(_READMIT, self.account_id, device_id)
+
+
+async def note_seen(transaction: Transaction, seen: Mapping[str, datetime]) -> None:
+    """Set when each of these devices was last let in, never backwards."""
+    await _note(transaction, _NOTE_SEEN, seen)
+
+
+async def note_refused(transaction: Transaction, refused: Mapping[str, datetime]) -> None:
+    """Set when each of these devices was last refused, never backwards."""
+    await _note(transaction, _NOTE_REFUSED, refused)
+
+
+async def _note(transaction: Transaction, statement: str, noted: Mapping[str, datetime]) -> None:
+    # In the order of their ids, so that two gateways that note the same devices cannot block each other for good.
+    for device_id, at in sorted(noted.items()):
+        await transaction.execute(statement, device_id, to_micros(at))
+
+
+def _micros(instant: datetime | None) -> int | None:
+    return None if instant is None else to_micros(instant)

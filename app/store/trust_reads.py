@@ -1,0 +1,43 @@
+"""What a trust state is made of: its version, the records, and the bytes of their certificates."""
+
+from collections.abc import Collection, Sequence
+
+from app.store import reads
+from app.store.connection import Connection
+from app.store.rows import CertificateRow, columns
+
+INTERMEDIATES_LIMIT = 1_000
+"""How many intermediates an account remembers."""
+_AT_ONCE = 500
+
+_VERSION = "SELECT trust_version FROM account WHERE id = $1"
+_RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
+_INTERMEDIATES = (
+    "SELECT sha256, der FROM intermediate WHERE account_id = $1 ORDER BY used_at DESC, sha256"
+    f" LIMIT {INTERMEDIATES_LIMIT}"
+)
+
+
+async def version(connection: Connection, account_id: str) -> int | None:
+    """Which version of the account's trust is the newest; None when there is no such account."""
+    row = await connection.fetch_one(_VERSION, account_id)
+    return None if row is None else int(row["trust_version"])
+
+
+async def records(connection: Connection, account_id: str) -> list[CertificateRow]:
+    """Every record of the account, oldest first: the quota bounds how many there can be."""
+    return [CertificateRow.of(row) for row in await connection.fetch(_RECORDS, account_id)]
+
+
+async def intermediates(connection: Connection, account_id: str) -> list[bytes]:
+    """The intermediates that the account remembers, as DER, the last used first."""
+    return [bytes(row["der"]) for row in await connection.fetch(_INTERMEDIATES, account_id)]
+
+
+async def ders(connection: Connection, account_id: str, fingerprints: Collection[bytes]) -> dict[bytes, bytes]:
+    """The bytes of certificates that stand in the account's chains, however many."""
+    wanted: Sequence[bytes] = list(fingerprints)
+    found: dict[bytes, bytes] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        found |= await reads.ders(connection, account_id, wanted[start : start + _AT_ONCE])
+    return found
