@@ -19,9 +19,13 @@ class Scope(StrEnum):
 
     CERTIFICATES_READ = "certificates:read"
     CERTIFICATES_WRITE = "certificates:write"
+    DEVICES_READ = "devices:read"
+    DEVICES_WRITE = "devices:write"
     AUDIT_READ = "audit:read"
     API_KEYS_READ = "api_keys:read"
     API_KEYS_WRITE = "api_keys:write"
+    GATEWAY = "gateway"
+    """Ask whether devices may come in, and let them in."""
     OPERATE = "operate"
     """Change accounts, tiers and users: the operator's command line alone."""
 
@@ -38,11 +42,13 @@ class Role(StrEnum):
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope) - {Scope.OPERATE},
-    Role.OPERATOR: frozenset({Scope.CERTIFICATES_READ, Scope.CERTIFICATES_WRITE}),
-    Role.VIEWER: frozenset({Scope.CERTIFICATES_READ}),
-    Role.AUDITOR: frozenset({Scope.CERTIFICATES_READ, Scope.AUDIT_READ}),
+    Role.OPERATOR: frozenset(
+        {Scope.CERTIFICATES_READ, Scope.CERTIFICATES_WRITE, Scope.DEVICES_READ, Scope.DEVICES_WRITE}
+    ),
+    Role.VIEWER: frozenset({Scope.CERTIFICATES_READ, Scope.DEVICES_READ}),
+    Role.AUDITOR: frozenset({Scope.CERTIFICATES_READ, Scope.DEVICES_READ, Scope.AUDIT_READ}),
     # A gateway's key opens the gateway addresses and nothing of the API.
-    Role.GATEWAY: frozenset(),
+    Role.GATEWAY: frozenset({Scope.GATEWAY}),
 }
 
 

@@ -6,6 +6,7 @@ A refusal is raised by a rule, recorded by the door, and translated to the calle
 from typing import ClassVar
 
 from app.findings import Finding, Severity
+from app.reasons import Reason
 
 
 class Refusal(Exception):
@@ -110,6 +111,21 @@ class DeleteWouldUnblock(InvalidState):
     """Deleting a blacklisted certificate lifts its block, and another record may then admit its devices."""
 
     code = "DELETE_WOULD_UNBLOCK"
+
+
+class DeviceRefused(Refusal):
+    """A device is not let in; `reason` says why."""
+
+    code = "DEVICE_REFUSED"
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    @property
+    def recorded_code(self) -> str:
+        """The reason's own code, for example `BLACKLISTED`."""
+        return self.reason.value
 
 
 class IdempotencyKeyReused(Refusal):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -17,10 +18,15 @@ from app.audit.witness import Witness
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.installation import Installation, assemble
+from app.services.admissions import Admissions
+from app.services.gateway_keys import GatewayKeys
 from app.services.key_uses import KeyUses
+from app.services.last_seen import LastSeen
 from app.services.migrations import RecordMigration
+from app.services.refused_devices import RefusedDevices
 from app.services.signing import SigningCheck
 from app.services.strangers import Strangers
+from app.services.trust_states import TrustStates
 from app.services.witnesses import Witnesses, named_witnesses
 from app.settings import BadSetting, Settings
 from app.store.connection import CannotOpen
@@ -28,6 +34,8 @@ from app.store.database import Role
 from app.store.migrate import migrate
 from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
+from app.transport.gateway import authorize
+from app.transport.gateway.gate import GatewayGate
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
 from app.transport.graphql.limits import Limits
@@ -85,6 +93,22 @@ class Application:
     readiness: Readiness
     metrics: Metrics
     witnesses: Witnesses
+    trust: TrustStates
+    refused_devices: RefusedDevices
+    last_seen: LastSeen
+
+    @property
+    def admissions(self) -> Admissions:
+        """What answers gateways."""
+        installation = self.installation
+        return Admissions(
+            installation.database,
+            installation.door,
+            installation.clock,
+            self.trust,
+            self.refused_devices,
+            self.last_seen,
+        )
 
 
 def create_app(
@@ -105,6 +129,7 @@ def create_app(
         rates=Rates(clock, settings.rate_per_minute),
         wrong_keys=Rates(clock, WRONG_KEYS_PER_MINUTE),
     )
+    gateways = GatewayGate(gate, GatewayKeys(parts.installation.database, monotonic, settings.bridge_seconds))
     reception = Middleware(
         Reception,
         metrics=parts.metrics,
@@ -118,6 +143,7 @@ def create_app(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
+            *authorize.routes(gateways, parts.admissions),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
@@ -146,12 +172,16 @@ def _parts(settings: Settings, clock: Clock) -> Application:
     metrics.watch_witnesses([witness.name for witness in asked])
     metrics.watch_signing(lambda: installation.signing.state)
     is_signed = SigningCheck(database, clock, installation.signing)
+    trust = TrustStates(database, monotonic, bridge_seconds=settings.bridge_seconds)
     return Application(
         installation=installation,
         strangers=Strangers(installation.door, clock),
         key_uses=KeyUses(database, clock),
         readiness=Readiness(health.checks_of(database, settings.store_url, is_signed)),
         metrics=metrics,
+        trust=trust,
+        refused_devices=RefusedDevices(database, installation.door, clock),
+        last_seen=LastSeen(database),
         witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
 
@@ -199,6 +229,8 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             await asyncio.gather(*beside, return_exceptions=True)
             await parts.strangers.flush(everything=True)
             await parts.key_uses.flush()
+            await parts.refused_devices.flush(everything=True)
+            await parts.last_seen.flush()
     finally:
         await installation.database.close()
 
@@ -220,6 +252,8 @@ async def _flush_now_and_then(parts: Application) -> None:
         await asyncio.sleep(FLUSH_SECONDS)
         await parts.strangers.flush()
         await parts.key_uses.flush()
+        await parts.refused_devices.flush()
+        await parts.last_seen.flush()
 
 
 async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:

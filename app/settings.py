@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     """A second place, on another disk or host, for the newest checkpoint."""
     witnesses: Annotated[tuple[WitnessAddress, ...], NoDecode, BeforeValidator(_witnesses)] = ()
     """Whom the process that signs the log asks to cosign it."""
+    bridge_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    """For how long devices are decided about from what was last read while the database cannot be read."""
     metrics: Metrics = Metrics.LOOPBACK
     metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.audit.event import Changed, Created, Deleted, Event, Noted
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, Target, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    DeviceState,
+    Json,
+    JsonValue,
+    Target,
+    UserState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,44 @@ class LogRecovered(Noted):
         return {"generation": self.generation, "origin": self.origin, "previous": list[JsonValue](self.previous)}
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceConnected:
+    """A device was let in: for the first time (then there is no `before`), or otherwise than the last time.
+
+    `trust_version` says which version of the account's trust was decided with.
+    """
+
+    kind: ClassVar[str] = "device.connect"
+    before: DeviceState | None
+    after: DeviceState
+    service: str
+    trust_version: int
+
+    @property
+    def target(self) -> Target:
+        """The device as it is now."""
+        return self.after.target
+
+    @property
+    def extra(self) -> Json:
+        """For what it was let in, and as of when."""
+        return {"service": self.service, "trust_version": self.trust_version}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSuspended(Changed[DeviceState]):
+    """Somebody suspended a device."""
+
+    kind: ClassVar[str] = "device.suspend"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceResumed(Changed[DeviceState]):
+    """Somebody let a suspended device in again."""
+
+    kind: ClassVar[str] = "device.resume"
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -224,6 +271,9 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    DeviceConnected,
+    DeviceSuspended,
+    DeviceResumed,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -3,8 +3,17 @@
 from datetime import datetime
 
 from app.actor import Role
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, UnnamedUserState, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    DeviceState,
+    Json,
+    UnnamedUserState,
+    UserState,
+)
 from app.clock import from_text, to_text
+from app.store.device_rows import DeviceRow
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
 from app.terms import Possession, Service, Status, Tier, Usage
 
@@ -145,6 +154,28 @@ def unnamed_user_state(row: UserRow) -> UnnamedUserState:
         version=row.version,
         name="",
         role=row.role.value,
+        created_at=to_text(row.created_at),
+        updated_at=to_text(row.updated_at),
+    )
+
+
+def device_state(row: DeviceRow) -> DeviceState:
+    """What the log says of a device."""
+    bootstrap, lwm2m = row.credential(Service.BOOTSTRAP), row.credential(Service.LWM2M)
+    return DeviceState(
+        id=row.id,
+        version=row.version,
+        name=row.endpoint_name,
+        suspended_at=_optional_instant_text(row.suspended_at),
+        suspended_category=row.suspended_category,
+        suspended_description=row.suspended_description,
+        released_at=_optional_instant_text(row.released_at),
+        bootstrap_fingerprint=None if bootstrap is None else bootstrap.fingerprint.hex(),
+        bootstrap_certificate=None if bootstrap is None else bootstrap.certificate_id,
+        bootstrap_accepted_at=None if bootstrap is None else to_text(bootstrap.accepted_at),
+        lwm2m_fingerprint=None if lwm2m is None else lwm2m.fingerprint.hex(),
+        lwm2m_certificate=None if lwm2m is None else lwm2m.certificate_id,
+        lwm2m_accepted_at=None if lwm2m is None else to_text(lwm2m.accepted_at),
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),
     )

@@ -1,6 +1,7 @@
 """The statements that change devices. They run in the door's transaction and name the entry that will record them."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from app.clock import to_micros
 from app.store import device_reads
 from app.store.connection import Transaction
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.trust_reads import INTERMEDIATES_LIMIT
 from app.store.writes import insert_into
 
 _INSERT = insert_into(
@@ -25,8 +27,20 @@ _UPDATE_CREDENTIAL = (
     "UPDATE device_credential SET key_sha256 = $4, fingerprint = $5, leaf = $6, presented = $7, certificate_id = $8,"
     " accepted_at = $9, audit_id = $10 WHERE device_id = $1 AND service = $2 AND account_id = $3"
 )
+# What stands in a chain of the account's own is known in any case.
+_REMEMBER = (
+    "INSERT INTO intermediate (account_id, sha256, der, used_at)"
+    " SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM intermediate WHERE account_id = $1 AND sha256 = $2)"
+)
+_MAKE_ROOM = (
+    "DELETE FROM intermediate WHERE account_id = $1 AND sha256 NOT IN (SELECT sha256 FROM intermediate"
+    f" WHERE account_id = $1 ORDER BY used_at DESC, sha256 LIMIT {INTERMEDIATES_LIMIT})"
+)
 _NOTE_SEEN = "UPDATE device SET last_seen_at = $2 WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)"
-_NOTE_REFUSED = "UPDATE device SET refused_at = $2 WHERE id = $1 AND (refused_at IS NULL OR refused_at < $2)"
+_NOTE_REFUSED = (
+    "UPDATE device SET refused_at = $3 WHERE account_id = $1 AND (refused_at IS NULL OR refused_at < $3)"
+    " AND id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND key_sha256 = $2)"
+)
 _READMIT = "UPDATE device SET refused_at = NULL WHERE account_id = $1 AND id = $2"
 
 
@@ -92,6 +106,13 @@ class Devices:
         if not await self.transaction.execute(_UPDATE_CREDENTIAL, *values):
             await self.transaction.execute(_INSERT_CREDENTIAL, *values)
 
+    async def remember(self, intermediates: Sequence[bytes], at: datetime) -> None:
+        """Keep CAs under an anchor for those who cannot present them; the least recently used make room."""
+        for der in intermediates:
+            await self.transaction.execute(_REMEMBER, self.account_id, hashlib.sha256(der).digest(), der, to_micros(at))
+        if intermediates:
+            await self.transaction.execute(_MAKE_ROOM, self.account_id)
+
     async def readmit(self, device_id: str) -> None:
         """Forget that the device was refused last."""
         await self.transaction.execute(_READMIT, self.account_id, device_id)
@@ -99,18 +120,15 @@ class Devices:
 
 async def note_seen(transaction: Transaction, seen: Mapping[str, datetime]) -> None:
     """Set when each of these devices was last let in, never backwards."""
-    await _note(transaction, _NOTE_SEEN, seen)
-
-
-async def note_refused(transaction: Transaction, refused: Mapping[str, datetime]) -> None:
-    """Set when each of these devices was last refused, never backwards."""
-    await _note(transaction, _NOTE_REFUSED, refused)
-
-
-async def _note(transaction: Transaction, statement: str, noted: Mapping[str, datetime]) -> None:
     # In the order of their ids, so that two gateways that note the same devices cannot block each other for good.
-    for device_id, at in sorted(noted.items()):
-        await transaction.execute(statement, device_id, to_micros(at))
+    for device_id, at in sorted(seen.items()):
+        await transaction.execute(_NOTE_SEEN, device_id, to_micros(at))
+
+
+async def note_refused(transaction: Transaction, refused: Mapping[tuple[str, bytes], datetime]) -> None:
+    """Set when the devices with these certificates, by account and `key_sha256`, were last refused, never backwards."""
+    for (account_id, key_sha256), at in sorted(refused.items()):
+        await transaction.execute(_NOTE_REFUSED, account_id, key_sha256, to_micros(at))
 
 
 def _micros(instant: datetime | None) -> int | None:

@@ -1,10 +1,12 @@
 """The house as the GraphQL endpoint sees it: who may come in, what is recorded of who may not, and what each spends."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from starlette.requests import HTTPConnection
 
-from app.actor import ANONYMOUS, Actor
+from app.actor import ANONYMOUS, Actor, Origin
 from app.errors import RateLimited, Unauthenticated
 from app.ids import new_id
 from app.rules import credential
@@ -17,6 +19,8 @@ from app.transport.long_runs import without_long_runs
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates, network_of
 from app.transport.sign_in import bearer, sign_in
+
+T = TypeVar("T")
 
 WRONG_KEYS_PER_MINUTE = 1_000
 """Of one address: past them only keys that were right in this hour are looked at again."""
@@ -45,20 +49,36 @@ class HouseGate:
         if connection.scope["type"] == "websocket":
             # Many operations come over one connection, and each is a request.
             origin = replace(origin, request_id=new_id(self.services.clock()))
-        network = network_of(arrival.address)
+        database, now = self.services.database, self.services.clock()
+        actor = await self.keyed(connection, authorization, origin, sign_in(database.reads, authorization, now))
+        if actor.id is not None:
+            self.key_uses.used(actor.id)
+        arrival.actor = actor
+        return _Arrived(actor, origin, arrival)
+
+    async def keyed(
+        self,
+        connection: HTTPConnection,
+        authorization: str | None,
+        origin: Origin,
+        signing_in: Coroutine[None, None, T],
+    ) -> T:
+        """What signing in answers. A credential that is not valid is recorded and counted, whoever asks for it.
+
+        Raises what signing in raises, and RateLimited, recorded as a wrong key, for an address that has sent too many.
+        """
+        network = network_of(origin.address)
         try:
             _require_one_header(connection)
             self._require_patience(network, authorization)
-            actor = await sign_in(self.services.database.reads, authorization, self.services.clock())
+            return await signing_in
         except (Unauthenticated, RateLimited) as refusal:
             self._note_wrong_key(network)
             await self.strangers.refused(Unauthenticated.code, ANONYMOUS, origin)
             self.metrics.refused(refusal.code)
             raise
-        if actor.id is not None:
-            self.key_uses.used(actor.id)
-        arrival.actor = actor
-        return _Arrived(actor, origin, arrival)
+        finally:
+            signing_in.close()
 
     async def refuse(self, code: str, caller: Caller) -> None:
         """See the protocol."""

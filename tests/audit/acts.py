@@ -8,24 +8,32 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TypedDict
 
-from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
+from app.actor import ANONYMOUS, Actor, Origin, command_line
 from app.audit import events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UnnamedUserState, UserState
+from app.audit.states import Json, Target
 from app.clock import to_text
+from tests.audit.pinned_states import (
+    ACCOUNT,
+    KEY,
+    START,
+    USER,
+    account,
+    api_key,
+    certificate,
+    device,
+    unnamed,
+    user,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
 
-ACCOUNT = "0190a0000000700080000000000000aa"
-START = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
-KEY = Actor(ActorType.API_KEY, "0190a0000000700080000000000000bb", ACCOUNT, "Zoë Müller", frozenset())
-USER = Actor(ActorType.USER, "0190a0000000700080000000000000ee", ACCOUNT, "ada@example.test", frozenset())
 OPERATOR = command_line(ACCOUNT, "root")
 INSTALLATION = command_line(None, None)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -50,86 +58,6 @@ def salts() -> Iterator[bytes]:
     return (number.to_bytes(16, "big") for number in count(1))
 
 
-def account(version: int, **changed: object) -> AccountState:
-    """The account, as its opening left it but for what is given."""
-    fields = {
-        "id": ACCOUNT,
-        "version": version,
-        "name": "Northwind",
-        "tier": "DEVELOPER",
-        "limit_override": None,
-        "certificate_limit": 10,
-        "require_possession": True,
-        "created_at": to_text(START),
-        "updated_at": to_text(START + timedelta(hours=version)),
-    }
-    return AccountState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
-
-
-def certificate(version: int, **changed: object) -> CertificateState:
-    """A record, as its upload left it but for what is given."""
-    fields = {
-        "id": "0190a0000000700080000000000000cc",
-        "version": version,
-        "name": "Plant Zürich \u2028 “1”",
-        "description": 'Line 1\n\tand "2" \\ €, 𝄞',
-        "status": "ACTIVE",
-        "service": "BOOTSTRAP",
-        "usage": "CREDENTIALS",
-        "possession": "NOT_REQUIRED",
-        "fingerprint": "11" * 32,
-        "chain": ("11" * 32, "22" * 32),
-        "expires_at": "9999-12-31T23:59:59.000000Z",
-        "created_at": to_text(START),
-        "updated_at": to_text(START + timedelta(hours=version)),
-        "created_by_type": "api_key",
-        "created_by_id": KEY.id,
-        "created_by_entry": "0190a0000000700080000000000000e5",
-    }
-    return CertificateState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
-
-
-def api_key(version: int, **changed: object) -> ApiKeyState:
-    """A key, as its making left it but for what is given."""
-    fields = {
-        "id": "0190a0000000700080000000000000dd",
-        "version": version,
-        "name": "Gateway 1",
-        "role": "gateway",
-        "client_cert": "rfc9440",
-        "hint": "ak_0190…wxyz",
-        "created_at": to_text(START),
-        "expires_at": None,
-        "revoked_at": None,
-    }
-    return ApiKeyState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
-
-
-def user(version: int, name: str = "ada@example.test") -> UserState:
-    """A person."""
-    return UserState(
-        id=USER.id or "",
-        version=version,
-        name=name,
-        role="admin",
-        created_at=to_text(START),
-        updated_at=to_text(START + timedelta(hours=version)),
-    )
-
-
-def unnamed(version: int) -> UnnamedUserState:
-    """The same person, whose name no entry may repeat."""
-    named = user(version)
-    return UnnamedUserState(
-        id=named.id,
-        version=version,
-        name="",
-        role=named.role,
-        created_at=named.created_at,
-        updated_at=named.updated_at,
-    )
-
-
 SUCCESSES: tuple[tuple[Event, Actor, Origin, str | None], ...] = (
     (events.AccountCreated(account(1)), INSTALLATION, SHELL, None),
     (events.AccountTierSet(account(1), account(2, tier="COMMERCIAL")), OPERATOR, SHELL, "Order 7"),
@@ -148,11 +76,37 @@ SUCCESSES: tuple[tuple[Event, Actor, Origin, str | None], ...] = (
     (events.DatabaseMigrated(1), INSTALLATION, SHELL, None),
 )
 
+_STOLEN = {"suspended_at": to_text(START), "suspended_category": "theft", "suspended_description": "Hall 3"}
 LATER: dict[str, tuple[Event, Actor]] = {
     "audit.erasure": (events.SubjectErased(KEY.id or "", 7, 21), OPERATOR),
     "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
     "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
     "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
+    "device.connect": (events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
+    "device.connect otherwise": (
+        events.DeviceConnected(
+            device(1),
+            device(2, lwm2m_fingerprint="44" * 32, lwm2m_certificate="f" * 32, lwm2m_accepted_at=to_text(START)),
+            "LWM2M",
+            8,
+        ),
+        KEY,
+    ),
+    "device.suspend": (events.DeviceSuspended(device(2), device(3, **_STOLEN)), USER),
+    "device.resume": (
+        events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
+        USER,
+    ),
+    "account.set_feature that came later": (
+        events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),
+        OPERATOR,
+    ),
+    "certificate.set_status with its devices": (
+        events.CertificateStatusSet(
+            certificate(3), certificate(4, status="INACTIVE", devices_suspended_at=to_text(START))
+        ),
+        USER,
+    ),
 }
 """What shipped after the rest: pinned after it too, for the place of an entry is part of its bytes."""
 

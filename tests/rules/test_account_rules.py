@@ -50,14 +50,14 @@ def test_only_a_named_scope_opens(scope: Scope) -> None:
 
 def test_no_role_operates_the_installation_and_gateways_read_nothing() -> None:
     assert all(Scope.OPERATE not in scopes for scopes in SCOPES.values())
-    assert SCOPES[Role.GATEWAY] == frozenset()
+    assert SCOPES[Role.GATEWAY] == {Scope.GATEWAY}
     assert Scope.AUDIT_READ not in SCOPES[Role.OPERATOR] | SCOPES[Role.VIEWER]
     assert Scope.CERTIFICATES_WRITE not in SCOPES[Role.AUDITOR] | SCOPES[Role.VIEWER]
 
 
 def test_nobody_grants_what_they_do_not_have() -> None:
     access.require_grantable(actor(*SCOPES[Role.ADMIN]), Role.OPERATOR)
-    access.require_grantable(actor(), Role.GATEWAY)
+    access.require_grantable(actor(Scope.GATEWAY), Role.GATEWAY)
     with pytest.raises(Forbidden, match="certificates:write"):
         access.require_grantable(actor(Scope.CERTIFICATES_READ), Role.OPERATOR)
 

@@ -27,6 +27,9 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    DEVICE_CONNECT = "device.connect"
+    DEVICE_SUSPEND = "device.suspend"
+    DEVICE_RESUME = "device.resume"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -61,6 +64,9 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.DEVICE_CONNECT: "A device was let in for the first time or otherwise than before, or was refused.",
+        AuditAction.DEVICE_SUSPEND: "A device was suspended.",
+        AuditAction.DEVICE_RESUME: "A suspended device was let in again.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

@@ -145,9 +145,12 @@ enumeration(
     {
         Scope.CERTIFICATES_READ: "Read certificates, previews and changes to certificates.",
         Scope.CERTIFICATES_WRITE: "Upload, rename, blacklist, enable and delete certificates.",
+        Scope.DEVICES_READ: "Read devices, and ask for trust decisions.",
+        Scope.DEVICES_WRITE: "Suspend and resume devices.",
         Scope.AUDIT_READ: "Read the audit log and its live feed.",
         Scope.API_KEYS_READ: "Read which API keys there are; never their secrets.",
         Scope.API_KEYS_WRITE: "Create and revoke API keys.",
+        Scope.GATEWAY: "Ask at `/gateway` whether devices may come in, and let them in.",
     },
 )
 enumeration(
@@ -156,9 +159,9 @@ enumeration(
     "A named set of scopes; a key has exactly one.",
     {
         Role.ADMIN: "Everything in its account.",
-        Role.OPERATOR: "Certificates.",
-        Role.VIEWER: "Certificates, for reading only.",
-        Role.AUDITOR: "The audit log, and certificates, for reading only.",
+        Role.OPERATOR: "Certificates and devices.",
+        Role.VIEWER: "Certificates and devices, for reading only.",
+        Role.AUDITOR: "The audit log, certificates and devices, for reading only.",
         Role.GATEWAY: "For a gateway that lets devices in: nothing of this API.",
     },
 )

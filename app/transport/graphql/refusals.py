@@ -51,6 +51,7 @@ AS_TOP_LEVEL: frozenset[type[Refusal]] = frozenset(
         errors.OutcomeUnknown,
         errors.StoreUnavailable,
         errors.HistoryUnavailable,
+        errors.DeviceRefused,  # only gateways meet it
     }
 )
 """What has nothing to do with the input: a top-level error, whose `extensions.code` is the refusal's code."""

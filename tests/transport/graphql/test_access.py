@@ -110,7 +110,16 @@ async def test_the_viewer_is_told_who_they_are(admin: Caller) -> None:
     } }"""
     assert (await admin(document))["viewer"] == {
         "actor": {"kind": "API_KEY", "displayName": "first key", "apiKey": {"id": admin.key_id, "role": "ADMIN"}},
-        "scopes": ["CERTIFICATES_READ", "CERTIFICATES_WRITE", "AUDIT_READ", "API_KEYS_READ", "API_KEYS_WRITE"],
+        "scopes": [
+            "CERTIFICATES_READ",
+            "CERTIFICATES_WRITE",
+            "DEVICES_READ",
+            "DEVICES_WRITE",
+            "AUDIT_READ",
+            "API_KEYS_READ",
+            "API_KEYS_WRITE",
+            "GATEWAY",
+        ],
         "account": {
             "id": f"acc_{admin.account_id}",
             "displayName": "acme",

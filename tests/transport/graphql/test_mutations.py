@@ -214,7 +214,7 @@ async def test_a_key_is_made_shown_once_and_revoked(admin: Caller) -> None:
     outcome = (await admin(CREATE_KEY, input=given))["createApiKey"]
     made = outcome["apiKey"]
     assert outcome["secret"].startswith(made["hint"])
-    assert (made["role"], made["scopes"], made["clientCert"]) == ("GATEWAY", [], "PEM")
+    assert (made["role"], made["scopes"], made["clientCert"]) == ("GATEWAY", ["GATEWAY"], "PEM")
     assert made["expiresAt"] == "2026-09-01T12:00:00.000Z"
     assert (made["lastUsedAt"], made["revokedAt"]) == (None, None)
     assert outcome["auditEntry"]["targetId"] == made["id"]

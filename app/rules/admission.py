@@ -1,0 +1,64 @@
+"""What a decision about a chain comes to for the device that presents it."""
+
+from dataclasses import replace
+
+from app.errors import DeviceRefused
+from app.reasons import Reason
+from app.rules.certificate import ParsedCertificate
+from app.rules.decision import Decision
+from app.rules.pem import MAX_CERTIFICATES
+from app.rules.trust_store import TrustStore
+
+ENDPOINT_NAME_LIMIT = 255
+_SUSPENDED = "The device is suspended: resume it to let it in."
+
+
+def require_allowed(decision: Decision) -> None:
+    """Raises DeviceRefused for the reason of a decision that does not let the device in."""
+    if not decision.is_allowed:
+        raise DeviceRefused(decision.reason, decision.explanation)
+
+
+def require_not_suspended(*, is_suspended: bool) -> None:
+    """Refuse a device that somebody suspended, by itself or with its record.
+
+    Its name and its certificate both find it: another name, or another certificate, lets nobody out of a suspension.
+    Raises DeviceRefused with DEVICE_SUSPENDED.
+    """
+    if is_suspended:
+        raise DeviceRefused(Reason.DEVICE_SUSPENDED, _SUSPENDED)
+
+
+def suspended(decision: Decision) -> Decision:
+    """A decision that would let a device in, once it is known that the device is suspended."""
+    return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=_SUSPENDED)
+
+
+def require_few(certificates: int) -> None:
+    """Raises DeviceRefused past 10 certificates, and where there is none."""
+    if certificates == 0:
+        raise DeviceRefused(Reason.INPUT_EMPTY, "There is no certificate.")
+    if certificates > MAX_CERTIFICATES:
+        message = f"The device presents {certificates} certificates; a chain may have at most {MAX_CERTIFICATES}."
+        raise DeviceRefused(Reason.TOO_MANY_CERTIFICATES, message)
+
+
+def require_endpoint_name(text: str) -> str:
+    """An endpoint name as a gateway tells it. Raises DeviceRefused unless it is 1 to 255 visible characters."""
+    if not text or len(text) > ENDPOINT_NAME_LIMIT or not text.isprintable():
+        message = f"An endpoint name has 1 to {ENDPOINT_NAME_LIMIT} visible characters."
+        raise DeviceRefused(Reason.ENDPOINT_NAME_INVALID, message)
+    return text
+
+
+def endpoint_name_of(leaf: ParsedCertificate) -> str:
+    """What a device is called whose gateway tells no name: its common name where it has one, else its fingerprint."""
+    names = leaf.subject_common_names
+    if len(names) == 1 and 0 < len(names[0]) <= ENDPOINT_NAME_LIMIT and names[0].isprintable():
+        return names[0]
+    return f"sha256:{leaf.fingerprint.hex()}"
+
+
+def unknown_intermediates(decision: Decision, store: TrustStore) -> tuple[ParsedCertificate, ...]:
+    """The CAs below the anchor of a valid path that only the device knew: not every terminator hands them on."""
+    return tuple(each for each in decision.path[1:-1] if each not in store.named(each.subject))

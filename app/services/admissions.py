@@ -1,0 +1,207 @@
+"""Whether a device may come in, asked by a gateway at every connection.
+
+Most questions have been asked before, of the same version of the account's trust: those are answered from memory. Else
+the rules decide; a device that is new, or comes otherwise than the last time, is let in through the door, with its
+entry, before the gateway is answered.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from app.actor import Actor, Origin
+from app.clock import Clock
+from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, OutcomeUnknown, StoreUnavailable
+from app.reasons import Reason
+from app.rules import admission
+from app.rules.certificate import parse
+from app.rules.decision import Decision, Question
+from app.rules.trust import decide
+from app.services.devices import ConnectDevice, device_among
+from app.services.door import Door
+from app.services.last_seen import LastSeen
+from app.services.refused_devices import Refused, RefusedDevices
+from app.services.submission import authority
+from app.services.trust_states import Confirmed, TrustState, TrustStates
+from app.store import device_reads, reads
+from app.store.database import Database
+from app.store.device_rows import DeviceRow
+from app.terms import Service
+
+SETTLED_LIMIT = 20_000
+"""How many answers are remembered, of all accounts together."""
+
+
+class Asked(NamedTuple):
+    """What a gateway asks: the chain that a device presented, leaf first, as DER, and the name that it comes with."""
+
+    service: Service
+    ders: tuple[bytes, ...]
+    endpoint_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a gateway is told.
+
+    `device_id` is None where the device was not let in. `trust_version` is None where nothing could be read.
+    `stale_seconds` says for how long the database could not be read; 0 while it can. `is_recorded` says that the door
+    has recorded the refusal already.
+    """
+
+    decision: Decision
+    trust_version: int | None
+    device_id: str | None = None
+    stale_seconds: float = 0.0
+    is_recorded: bool = False
+
+
+class _Place(NamedTuple):
+    account_id: str
+    asked: Asked
+
+
+@dataclass(slots=True)
+class Admissions:
+    """See the module."""
+
+    database: Database
+    door: Door
+    clock: Clock
+    states: TrustStates
+    refused: RefusedDevices
+    seen: LastSeen
+    _settled: OrderedDict[_Place, Answer] = field(default_factory=OrderedDict)
+
+    async def ask(self, actor: Actor, asked: Asked, origin: Origin) -> Answer:
+        """Answer a gateway. Raises nothing that is the device's fault or the database's: what fails is a refusal."""
+        account_id = actor.account_id or ""
+        now = self.clock()
+        try:
+            confirmed = self.states.confirmed(account_id) or await self.states.current(account_id)
+        except StoreUnavailable:
+            return self._unknown(actor, asked, origin, now)
+        place = _Place(account_id, asked)
+        remembered = self._remembered(place, confirmed, now)
+        answer = remembered or await self._decided(actor, asked, confirmed, origin, now)
+        if remembered is None:
+            self._remember(place, answer)
+        if answer.device_id is not None:
+            self.seen.seen(answer.device_id, now)
+        elif answer.decision.reason is Reason.STATE_UNKNOWN:
+            self._note_later(actor, asked, answer, origin)
+        elif not answer.is_recorded:
+            await self.refused.note(_refused(actor, asked, answer, origin))
+        return answer if not confirmed.stale_seconds else replace(answer, stale_seconds=confirmed.stale_seconds)
+
+    async def refuse_unread(
+        self, actor: Actor, service: Service, rejected: CertificateRejected, origin: Origin
+    ) -> Answer:
+        """Refuse what is no chain at all."""
+        asked = Asked(service, ())
+        answer = Answer(refusal(asked, self.clock(), Reason(rejected.deciding.code.value), rejected.message), None)
+        await self.refused.note(_refused(actor, asked, answer, origin))
+        return answer
+
+    def _remembered(self, place: _Place, confirmed: Confirmed, now: datetime) -> Answer | None:
+        answer = self._settled.get(place)
+        if answer is None or answer.trust_version != confirmed.state.version:
+            return None
+        until = answer.decision.holds_until
+        if until is not None and not answer.decision.question.at <= now < until:
+            return None
+        self._settled.move_to_end(place)
+        return answer
+
+    def _remember(self, place: _Place, answer: Answer) -> None:
+        if answer.decision.reason is Reason.STATE_UNKNOWN:
+            return
+        self._settled[place] = replace(answer, is_recorded=False) if answer.is_recorded else answer
+        self._settled.move_to_end(place)
+        if len(self._settled) > SETTLED_LIMIT:
+            self._settled.popitem(last=False)
+
+    async def _decided(self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime) -> Answer:
+        state = confirmed.state
+        decision = decided(state, asked, now)
+        if not decision.is_allowed:
+            return Answer(decision, state.version)
+        try:
+            return await self._let_in(actor, asked, decision, state, origin)
+        except (StoreUnavailable, AuditUnavailable, OutcomeUnknown):
+            message = "Whether the device is suspended cannot be read now, or that it came cannot be recorded."
+            return Answer(refusal(asked, now, Reason.STATE_UNKNOWN, message), state.version)
+
+    async def _let_in(
+        self, actor: Actor, asked: Asked, decision: Decision, state: TrustState, origin: Origin
+    ) -> Answer:
+        name = asked.endpoint_name or admission.endpoint_name_of(decision.question.device)
+        key = authority(decision.question.device)
+        matching = await device_reads.matching(self.database.reads, state.account_id, name, key)
+        if any(device.is_suspended for device in matching):
+            return Answer(admission.suspended(decision), state.version)
+        device = device_among(matching, asked.endpoint_name, name, decision)
+        if device is not None and await self._is_as_before(device, decision):
+            return Answer(decision, state.version, device.id)
+        try:
+            recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
+        except DeviceRefused as refused:
+            # Something changed in between.
+            found = replace(decision, reason=refused.reason, explanation=refused.message)
+            return Answer(found, state.version, is_recorded=True)
+        connected = recorded.value
+        return Answer(connected.decision, connected.state.version, connected.device.id)
+
+    async def _is_as_before(self, device: DeviceRow, decision: Decision) -> bool:
+        """Whether the device comes as it came the last time, so that there is nothing to record."""
+        credential = device.credential(decision.question.service)
+        if credential is None or device.refused_at is not None:
+            return False
+        if (credential.fingerprint, credential.certificate_id) != (
+            decision.question.device.fingerprint,
+            decision.records[0].id,
+        ):
+            return False
+        account = await reads.account(self.database.reads, device.account_id)
+        return account is not None and not account.audit_all_decisions
+
+    def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
+        unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")
+        answer = Answer(unknown, None)
+        self._note_later(actor, asked, answer, origin)
+        return answer
+
+    def _note_later(self, actor: Actor, asked: Asked, answer: Answer, origin: Origin) -> None:
+        self.refused.note_later(_refused(actor, asked, answer, origin))
+
+
+def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:
+    """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload."""
+    try:
+        if asked.endpoint_name is not None:
+            admission.require_endpoint_name(asked.endpoint_name)
+        admission.require_few(len(asked.ders))
+        question = question_of(asked.ders, asked.service, at)
+    except CertificateRejected as rejected:
+        return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
+    except DeviceRefused as refused:
+        return refusal(asked, at, refused.reason, refused.message)
+    return decide(state.store, question)
+
+
+def question_of(ders: Sequence[bytes], service: Service, at: datetime) -> Question:
+    """The question that a chain as DER poses. Raises CertificateRejected."""
+    return Question(tuple(parse(der, index=index) for index, der in enumerate(ders)), service, at)
+
+
+def refusal(asked: Asked, at: datetime, reason: Reason, message: str) -> Decision:
+    """The answer to what cannot be decided by the rules."""
+    return Decision(Question((), asked.service, at), reason, message)
+
+
+def _refused(actor: Actor, asked: Asked, answer: Answer, origin: Origin) -> Refused:
+    presented = answer.decision.question.presented
+    name = asked.endpoint_name or (admission.endpoint_name_of(presented[0]) if presented else "")
+    return Refused(actor, origin, answer.decision, name, answer.trust_version)

@@ -1,0 +1,213 @@
+"""Letting devices in for the first time, and suspending them."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from app.actor import Scope
+from app.audit.events import DeviceConnected, DeviceResumed, DeviceSuspended
+from app.audit.states import Json, Target
+from app.errors import InvalidState, NotFound
+from app.ids import new_id
+from app.rules import admission, text
+from app.rules.decision import Decision
+from app.rules.trust import decide
+from app.services import states
+from app.services.door import Done, Tx
+from app.services.submission import authority
+from app.services.trust_states import TrustState, load
+from app.store.device_rows import CredentialRow, DeviceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A device that was let in, and with which state of the account's trust."""
+
+    device: DeviceRow
+    decision: Decision
+    state: TrustState
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectDevice:
+    """Let a device in that is new, or that comes otherwise than the last time.
+
+    `decision` was made with `known`. Where the account's trust has changed since, it is made again, in the transaction:
+    what the log says in its order is what was decided.
+    """
+
+    action: ClassVar[str] = DeviceConnected.kind
+    scope: ClassVar[Scope] = Scope.GATEWAY
+    endpoint_name: str | None
+    decision: Decision
+    known: TrustState
+    reason: None = None
+
+    @property
+    def target(self) -> Target:
+        """A device that nobody has looked for yet."""
+        return Target("device", None, self.endpoint_name)
+
+    async def __call__(self, tx: Tx) -> Done[Connected]:
+        """Raises DeviceRefused."""
+        state = await load(tx.transaction, tx.account_id, self.known)
+        decision = self.decision if state is self.known else decide(state.store, self.decision.question)
+        admission.require_allowed(decision)
+        leaf = decision.question.device
+        name = self.endpoint_name or admission.endpoint_name_of(leaf)
+        matching = await tx.devices.matching(name, authority(leaf))
+        found = device_among(matching, name if self.endpoint_name else None, name, decision)
+        tx.target = Target("device", None if found is None else found.id, name)
+        admission.require_not_suspended(is_suspended=any(device.is_suspended for device in matching))
+        after = await _let_in(tx, found or _new_device(tx, name), decision, state)
+        before = None if found is None else states.device_state(found)
+        service = decision.question.service.value
+        event = DeviceConnected(before, states.device_state(after), service, state.version)
+        return Done(Connected(after, decision, state), event)
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendDevice:
+    """Refuse a device until somebody resumes it. `category` is a word of the caller's own."""
+
+    action: ClassVar[str] = DeviceSuspended.kind
+    scope: ClassVar[Scope] = Scope.DEVICES_WRITE
+    device_id: str
+    category: str
+    description: str | None = None
+    reason: None = None
+
+    @property
+    def target(self) -> Target:
+        """The device, as the caller names it."""
+        return Target("device", self.device_id)
+
+    @property
+    def identity(self) -> Json:
+        """The request."""
+        return {"id": self.device_id, "category": self.category, "description": self.description}
+
+    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
+        """A device that is suspended already gets the new category and description, and keeps its instant."""
+        device = await _require(tx, self.device_id)
+        after = replace(
+            device,
+            version=device.version + 1,
+            suspended_at=device.suspended_at or tx.now,
+            suspended_category=text.require_name(self.category, field="category"),
+            suspended_description=text.require_description(self.description),
+            updated_at=tx.now,
+        )
+        await tx.devices.update(after)
+        return Done(after, DeviceSuspended(states.device_state(device), states.device_state(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDevice:
+    """Let a suspended device in again, whether it was suspended by itself or with its record."""
+
+    action: ClassVar[str] = DeviceResumed.kind
+    scope: ClassVar[Scope] = Scope.DEVICES_WRITE
+    device_id: str
+    reason: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """The device, as the caller names it."""
+        return Target("device", self.device_id)
+
+    @property
+    def identity(self) -> Json:
+        """The request."""
+        return {"id": self.device_id, "reason": self.reason}
+
+    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
+        """Raises InvalidState for a device that is not suspended."""
+        device = await _require(tx, self.device_id)
+        if not device.is_suspended:
+            raise InvalidState("The device is not suspended.", path=("id",))
+        # Never before the suspension that it ends, also where another clock was ahead.
+        released_at = max(tx.now, device.record_suspended_at or tx.now)
+        after = replace(
+            device,
+            version=device.version + 1,
+            suspended_at=None,
+            suspended_category=None,
+            suspended_description=None,
+            released_at=released_at,
+            record_suspended_at=None,
+            updated_at=tx.now,
+        )
+        await tx.devices.update(after)
+        return Done(after, DeviceResumed(states.device_state(device), states.device_state(after)))
+
+
+def device_among(matching: list[DeviceRow], told: str | None, name: str, decision: Decision) -> DeviceRow | None:
+    """Which of the devices of this name, or of this certificate, is the one that comes; None if it is new.
+
+    The name that a gateway tells decides. Where it tells none, the certificate does, and then the name in it.
+    """
+    service, key = decision.question.service, authority(decision.question.device)
+    by_key = (each for each in matching if (known := each.credential(service)) and known.key_sha256 == key)
+    by_name = (each for each in matching if each.endpoint_name == name)
+    return next(by_name, None) if told is not None else next(by_key, None) or next(by_name, None)
+
+
+def _new_device(tx: Tx, name: str) -> DeviceRow:
+    """A device that is not stored yet: its version says so."""
+    return DeviceRow(
+        id=new_id(tx.now),
+        account_id=tx.account_id,
+        version=0,
+        endpoint_name=name,
+        suspended_at=None,
+        suspended_category=None,
+        suspended_description=None,
+        released_at=None,
+        created_at=tx.now,
+        updated_at=tx.now,
+        last_seen_at=tx.now,
+        refused_at=None,
+        record_suspended_at=None,
+    )
+
+
+async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustState) -> DeviceRow:
+    leaf, *others = decision.question.presented
+    credential = _credential(tx, device, decision)
+    if device.refused_at is not None:
+        await tx.devices.readmit(device.id)
+    if credential == device.credential(credential.service):
+        return replace(device, refused_at=None)
+    others_kept = tuple(each for each in device.credentials if each.service is not credential.service)
+    after = replace(
+        device,
+        version=device.version + 1,
+        updated_at=tx.now,
+        refused_at=None,
+        credentials=(*others_kept, credential),
+    )
+    await (tx.devices.update(after) if device.version else tx.devices.insert(after))
+    await tx.devices.put_credential(device.id, credential, leaf.der, b"".join(other.der for other in others))
+    await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
+    return after
+
+
+def _credential(tx: Tx, device: DeviceRow, decision: Decision) -> CredentialRow:
+    leaf, record = decision.question.device, decision.records[0]
+    last = device.credential(decision.question.service)
+    is_as_before = last is not None and (last.key_sha256, last.certificate_id) == (authority(leaf), record.id)
+    return CredentialRow(
+        service=decision.question.service,
+        key_sha256=authority(leaf),
+        fingerprint=leaf.fingerprint,
+        certificate_id=record.id,
+        accepted_at=last.accepted_at if last is not None and is_as_before else tx.now,
+    )
+
+
+async def _require(tx: Tx, device_id: str) -> DeviceRow:
+    device = await tx.devices.with_id(device_id)
+    if device is None:
+        raise NotFound("The account has no device of this id.", path=("id",))
+    tx.target = states.device_state(device).target
+    return device

@@ -1,0 +1,65 @@
+"""Whose a gateway's key is, asked at every connection of a device and so remembered for a moment.
+
+A key that is revoked opens nothing from the next second on. While the database cannot be read, keys that were right
+last go on to be so for as long as decisions do.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.actor import Actor, Scope
+from app.errors import Forbidden, StoreUnavailable, Unauthenticated
+from app.services import keys
+from app.services.trust_states import CONFIRMED_SECONDS, Monotonic
+from app.store import reads
+from app.store.database import Database
+from app.terms import ClientCertForm
+
+KEYS_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKey:
+    """A gateway, and the form in which it hands on what a device presented."""
+
+    actor: Actor
+    form: ClientCertForm
+
+
+@dataclass(slots=True)
+class GatewayKeys:
+    """See the module. `bridge_seconds` is for how long keys are believed while the database cannot be read."""
+
+    database: Database
+    monotonic: Monotonic
+    bridge_seconds: float
+    _right: OrderedDict[str, tuple[GatewayKey, float]] = field(default_factory=OrderedDict)
+
+    async def authenticate(self, presented: str, at: datetime) -> GatewayKey:
+        """Raises Unauthenticated for a key that is not valid, Forbidden for one that is no gateway's."""
+        now = self.monotonic()
+        known, since = self._right.get(presented, (None, 0.0))
+        if known is not None and now - since < CONFIRMED_SECONDS:
+            return known
+        try:
+            found = await self._read(presented, at)
+        except StoreUnavailable:
+            if known is not None and now - since < self.bridge_seconds:
+                return known
+            raise
+        except (Unauthenticated, Forbidden):
+            self._right.pop(presented, None)
+            raise
+        self._right[presented] = (found, now)
+        self._right.move_to_end(presented)
+        if len(self._right) > KEYS_LIMIT:
+            self._right.popitem(last=False)
+        return found
+
+    async def _read(self, presented: str, at: datetime) -> GatewayKey:
+        actor = await keys.authenticate(self.database.reads, presented, at)
+        key = None if actor.id is None else await reads.api_key(self.database.reads, actor.id)
+        if key is None or key.client_cert is None or Scope.GATEWAY not in actor.scopes:
+            raise Forbidden("This needs a key of the role gateway: `anchorage key create --role gateway`.")
+        return GatewayKey(actor, ClientCertForm(key.client_cert))

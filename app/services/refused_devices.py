@@ -1,0 +1,226 @@
+"""What is recorded of devices that are refused: an entry each, or one for many, and counts for blacklisted records.
+
+A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. After the
+twentieth refusal for one reason and record in a minute the rest of that minute become one entry that counts them. The
+counts of a record's denied devices are written, together with all that wait, before anybody is answered.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from app.actor import Actor, Origin
+from app.audit.entry import Act, Result, account_stream
+from app.audit.events import DeviceConnected
+from app.audit.states import Json, JsonValue, Target
+from app.clock import Clock, to_text
+from app.errors import AuditUnavailable, OutcomeUnknown
+from app.ids import new_id
+from app.reasons import Reason
+from app.rules.decision import Decision
+from app.services.door import Door
+from app.services.submission import authority
+from app.store import denials, device_writes
+from app.store.batching import Unit
+from app.store.connection import Transaction
+from app.store.database import Database
+from app.store.denials import Attempts, Denied
+
+SINGLY = 20
+PERIOD = timedelta(minutes=1)
+BURSTS_LIMIT = 10_000
+LANE = "refused-devices"
+"""Its own, so that no account's writers wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A device that was refused: who asked, for what, and why. `trust_version` is None where no state could be read."""
+
+    actor: Actor
+    origin: Origin
+    decision: Decision
+    endpoint_name: str
+    trust_version: int | None
+
+    @property
+    def account_id(self) -> str:
+        """Whose gateway asked."""
+        return self.actor.account_id or ""
+
+    @property
+    def burst(self) -> tuple[str, Reason, str]:
+        """What makes refusals alike."""
+        records = self.decision.records
+        return self.account_id, self.decision.reason, records[0].id if records else ""
+
+    def said(self) -> Json:
+        """What its entry says beside the reason."""
+        question = self.decision.question
+        return {
+            "service": question.service.value,
+            "trust_version": self.trust_version,
+            "fingerprint": question.presented[0].fingerprint.hex() if question.presented else None,
+            "records": list[JsonValue]([record.id for record in self.decision.records]),
+        }
+
+
+@dataclass(slots=True)
+class _Burst:
+    newest: Refused
+    first: datetime
+    last: datetime
+    seen: int = 0
+    unrecorded: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What waits to be written together."""
+
+    attempts: dict[Denied, Attempts] = field(default_factory=dict)
+    refused_keys: dict[tuple[str, bytes], datetime] = field(default_factory=dict)
+    written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(slots=True)
+class RefusedDevices:
+    """See the module. `flush` must be called at least once a minute, and at the end."""
+
+    database: Database
+    door: Door
+    clock: Clock
+    _bursts: dict[tuple[str, Reason, str], _Burst] = field(default_factory=dict)
+    _waiting: _Batch | None = None
+    _writer: asyncio.Task[None] | None = None
+
+    async def note(self, refused: Refused) -> None:
+        """Record a refusal. Never raises for a log that cannot be written: the device is refused either way."""
+        now = self.clock()
+        await asyncio.gather(self._record_one(refused, now), self._count(refused, now))
+
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write the entries of the bursts whose minute is over, or of all, and what could not be written before."""
+        now = self.clock()
+        for key, burst in list(self._bursts.items()):
+            if everything or now - burst.first >= PERIOD:
+                await self._close(key)
+        if self._waiting is not None:
+            await self._written(self._waiting)
+
+    def note_later(self, refused: Refused) -> None:
+        """Count a refusal whose entry cannot be written now; the next flush that can writes one for all of them."""
+        burst = self._burst(refused, self.clock())
+        burst.unrecorded += 1
+
+    async def _record_one(self, refused: Refused, now: datetime) -> None:
+        found = self._bursts.get(refused.burst)
+        if found is not None and now - found.first >= PERIOD:
+            await self._close(refused.burst)
+        burst = self._burst(refused, now)
+        if burst.seen > SINGLY or not await self._append(refused, now, refused.said()):
+            burst.unrecorded += 1
+
+    def _burst(self, refused: Refused, now: datetime) -> _Burst:
+        key = refused.burst
+        if key not in self._bursts and len(self._bursts) >= BURSTS_LIMIT:
+            key = (refused.account_id, refused.decision.reason, "")
+        burst = self._bursts.setdefault(key, _Burst(refused, now, now))
+        burst.seen += 1
+        burst.newest, burst.last = refused, now
+        return burst
+
+    async def _close(self, key: tuple[str, Reason, str]) -> None:
+        burst = self._bursts.pop(key, None)
+        if burst is None or not burst.unrecorded:
+            return
+        said: Json = {
+            **burst.newest.said(),
+            "fingerprint": None,
+            "count": burst.unrecorded,
+            "first": to_text(burst.first),
+            "last": to_text(burst.last),
+        }
+        if not await self._append(replace(burst.newest, endpoint_name=""), self.clock(), said):
+            # The log is away: the count waits for it, with whatever came in the meantime.
+            came = self._bursts.get(key)
+            burst.unrecorded += 0 if came is None else came.unrecorded
+            self._bursts[key] = burst
+
+    async def _append(self, refused: Refused, now: datetime, said: Json) -> bool:
+        act = Act(
+            id=new_id(now),
+            time=now,
+            actor=refused.actor,
+            origin=refused.origin,
+            action=DeviceConnected.kind,
+            result=Result.REFUSED,
+            code=refused.decision.reason.value,
+            target=Target("device", None, refused.endpoint_name or None),
+            extra=said,
+        )
+        try:
+            await self.door.record(act, account_stream(refused.account_id))
+        except (AuditUnavailable, OutcomeUnknown):
+            return False
+        return True
+
+    async def _count(self, refused: Refused, now: datetime) -> None:
+        presented = refused.decision.question.presented
+        if not presented:
+            return
+        if self._waiting is None:
+            self._waiting = _Batch()
+        batch, leaf = self._waiting, presented[0]
+        batch.refused_keys[refused.account_id, authority(leaf)] = now
+        if refused.decision.reason is Reason.BLACKLISTED:
+            for record in refused.decision.records:
+                service = refused.decision.question.service
+                denied = Denied(refused.account_id, record.id, refused.endpoint_name, service)
+                before = batch.attempts.get(denied)
+                batch.attempts[denied] = Attempts(
+                    count=1 if before is None else before.count + 1,
+                    first_at=now if before is None else before.first_at,
+                    last_at=now,
+                    fingerprint=leaf.fingerprint,
+                )
+        await self._written(batch)
+
+    async def _written(self, batch: _Batch) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all(), name="refused devices")
+        await asyncio.shield(batch.written)
+
+    async def _write_all(self) -> None:
+        while self._waiting is not None:
+            batch, self._waiting = self._waiting, None
+            try:
+                await self.database.write(LANE, _writing(batch.attempts, batch.refused_keys))
+            except (AuditUnavailable, OutcomeUnknown):
+                self._wait_again(batch)
+                return
+            finally:
+                batch.written.set_result(None)
+
+    def _wait_again(self, batch: _Batch) -> None:
+        """Nothing could be written: what was counted waits for the next attempt, or for the next flush."""
+        newer = self._waiting or _Batch()
+        for denied, attempts in batch.attempts.items():
+            came = newer.attempts.get(denied)
+            newer.attempts[denied] = (
+                attempts
+                if came is None
+                else replace(came, count=came.count + attempts.count, first_at=attempts.first_at)
+            )
+        newer.refused_keys = batch.refused_keys | newer.refused_keys
+        self._waiting = newer
+
+
+def _writing(attempts: Mapping[Denied, Attempts], refused_keys: Mapping[tuple[str, bytes], datetime]) -> Unit[None]:
+    async def unit(transaction: Transaction) -> None:
+        async with transaction.savepoint():
+            await denials.count(transaction, attempts)
+            await device_writes.note_refused(transaction, refused_keys)
+
+    return unit

@@ -1,0 +1,142 @@
+"""How often devices were refused for a blacklisted record: counted, one row for each device, record and service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from app.clock import from_micros, to_micros
+from app.ids import new_id
+from app.store.connection import Connection, Row, Transaction
+from app.store.paging import Page, Window, page_of
+from app.store.reads import COUNT_LIMIT
+from app.terms import Service
+
+DEVICES_LIMIT = 10_000
+"""Of how many devices a record's refusals are told apart: whoever holds the CA's key can make up devices for ever."""
+
+_COUNT = (
+    "UPDATE denial SET attempts = attempts + $5, last_at = CASE WHEN last_at < $6 THEN $6 ELSE last_at END,"
+    " fingerprint = $7 WHERE account_id = $1 AND certificate_id = $2 AND endpoint_name = $3 AND service = $4"
+)
+_INSERT = (
+    "INSERT INTO denial (account_id, certificate_id, endpoint_name, service, attempts, last_at, fingerprint, first_at,"
+    " id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (account_id, certificate_id, endpoint_name, service)"
+    " DO UPDATE SET attempts = denial.attempts + EXCLUDED.attempts, last_at = EXCLUDED.last_at"
+)
+_DEVICES = "SELECT count(*) AS n FROM denial WHERE account_id = $1 AND certificate_id = $2"
+_COLUMNS = "id, account_id, certificate_id, endpoint_name, service, fingerprint, attempts, first_at, last_at"
+_TOTAL = "SELECT sum(attempts) AS n FROM denial WHERE account_id = $1 AND certificate_id = $2"
+
+
+class Denied(NamedTuple):
+    """Whom what is counted is about. An empty endpoint name stands for all devices past the limit."""
+
+    account_id: str
+    certificate_id: str
+    endpoint_name: str
+    service: Service
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How many there were, when the first and the last, and with which certificate (SHA-256) the last."""
+
+    count: int
+    first_at: datetime
+    last_at: datetime
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DenialRow:
+    """The refused attempts of a device for a record."""
+
+    id: str
+    denied: Denied
+    attempts: Attempts
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Read from a row with these columns."""
+        return cls(
+            id=row["id"],
+            denied=Denied(row["account_id"], row["certificate_id"], row["endpoint_name"], Service(row["service"])),
+            attempts=Attempts(
+                int(row["attempts"]),
+                from_micros(row["first_at"]),
+                from_micros(row["last_at"]),
+                bytes(row["fingerprint"]),
+            ),
+        )
+
+
+async def count(transaction: Transaction, counted: Mapping[Denied, Attempts]) -> None:
+    """Add attempts to what is counted already."""
+    room: dict[tuple[str, str], int] = {}
+    # In one order, so that two gateways that count the same devices cannot block each other for good.
+    for denied, attempts in sorted(counted.items(), key=lambda item: item[0]):
+        if await _added(transaction, denied, attempts):
+            continue
+        record = (denied.account_id, denied.certificate_id)
+        if record not in room:
+            room[record] = DEVICES_LIMIT - await _devices(transaction, *record)
+        room[record] -= 1
+        await _insert(transaction, denied if room[record] >= 0 else denied._replace(endpoint_name=""), attempts)
+
+
+async def denials_page(connection: Connection, account_id: str, certificate_id: str, window: Window) -> Page[DenialRow]:
+    """A page of a record's denials, the last refused first; the key of a place is `last_at` and the id."""
+    values: list[object] = [account_id, certificate_id]
+    bounds = ""
+    for key, comparison in ((window.after, "<"), (window.before, ">")):
+        if key is not None:
+            bounds += f" AND (last_at, id) {comparison} (${len(values) + 1}, ${len(values) + 2})"
+            values.extend(key)
+    direction = "ASC" if window.backward else "DESC"
+    query = (
+        f"SELECT {_COLUMNS} FROM denial WHERE account_id = $1 AND certificate_id = $2{bounds}"
+        f" ORDER BY last_at {direction}, id {direction} LIMIT {window.size + 1}"
+    )
+    return page_of([DenialRow.of(row) for row in await connection.fetch(query, *values)], window)
+
+
+async def count_denials(connection: Connection, account_id: str, certificate_id: str) -> int | None:
+    """Of how many devices there are denials for a record; None over COUNT_LIMIT."""
+    found = await _devices(connection, account_id, certificate_id)
+    return None if found > COUNT_LIMIT else found
+
+
+async def total_attempts(connection: Connection, account_id: str, certificate_id: str) -> int:
+    """How many attempts were refused for a record in all."""
+    row = await connection.fetch_one(_TOTAL, account_id, certificate_id)
+    return 0 if row is None or row["n"] is None else int(row["n"])
+
+
+async def _added(transaction: Transaction, denied: Denied, attempts: Attempts) -> bool:
+    changed = await transaction.execute(
+        _COUNT, *_key(denied), attempts.count, to_micros(attempts.last_at), attempts.fingerprint
+    )
+    return changed > 0
+
+
+async def _devices(connection: Connection, account_id: str, certificate_id: str) -> int:
+    row = await connection.fetch_one(_DEVICES, account_id, certificate_id)
+    return 0 if row is None else int(row["n"])
+
+
+async def _insert(transaction: Transaction, denied: Denied, attempts: Attempts) -> None:
+    await transaction.execute(
+        _INSERT,
+        *_key(denied),
+        attempts.count,
+        to_micros(attempts.last_at),
+        attempts.fingerprint,
+        to_micros(attempts.first_at),
+        new_id(attempts.first_at),
+    )
+
+
+def _key(denied: Denied) -> tuple[str, str, str, str]:
+    return denied.account_id, denied.certificate_id, denied.endpoint_name, denied.service.value

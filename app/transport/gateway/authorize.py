@@ -1,0 +1,104 @@
+"""Forward-auth: a terminator has let a device prove that it holds its key, and asks whether to let it in.
+
+Everything is said in the status and in headers. The body is empty, unless JSON is asked for: a terminator that gets a
+body from what it asks opens a new connection for the next question.
+"""
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.errors import CertificateRejected, Forbidden, RateLimited, Refusal, StoreUnavailable, Unauthenticated
+from app.services.admissions import Admissions, Answer, Asked
+from app.terms import Service
+from app.transport.gateway.forms import NotAsked, presented
+from app.transport.gateway.gate import GatewayCaller, GatewayGate
+from app.transport.graphql.ids import Kind, encode
+
+REFUSED: dict[type[Refusal], int] = {Unauthenticated: 401, RateLimited: 401, Forbidden: 403, StoreUnavailable: 403}
+"""The status of what keeps a gateway itself out."""
+# A terminator asks with the method of the request that it has.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
+ENDPOINT_NAME = "x-endpoint-name"
+
+
+def routes(gate: GatewayGate, admissions: Admissions) -> list[Route]:
+    """/gateway/authorize."""
+
+    async def authorize(request: Request) -> Response:
+        try:
+            caller = await gate.admit(request)
+            answer = await _asked(request, caller, admissions)
+        except NotAsked as wrong:
+            return said(request, 400, wrong.code, str(wrong))
+        except tuple(REFUSED) as refusal:
+            return said(request, REFUSED[type(refusal)], refusal.code, refusal.message)
+        return _answered(request, answer, caller.actor.account_id)
+
+    return [Route("/gateway/authorize", authorize, methods=METHODS)]
+
+
+async def _asked(request: Request, caller: GatewayCaller, admissions: Admissions) -> Answer:
+    service = service_of(request)
+    try:
+        ders = presented(request.headers, caller.form)
+    except CertificateRejected as rejected:
+        return await admissions.refuse_unread(caller.actor, service, rejected, caller.origin)
+    return await admissions.ask(caller.actor, Asked(service, ders, _name(request.headers)), caller.origin)
+
+
+def service_of(request: Request) -> Service:
+    """The service that the request names. Raises NotAsked."""
+    service = _SERVICES.get(request.query_params.get("service", "").lower())
+    if service is None:
+        raise NotAsked("Name the service: service=bootstrap or service=lwm2m.")
+    return service
+
+
+def _name(headers: Headers) -> str | None:
+    """What the device calls itself, in UTF-8; headers are read as Latin-1."""
+    told = headers.get(ENDPOINT_NAME)
+    return None if not told else told.encode("latin-1").decode("utf-8", "replace")
+
+
+def _answered(request: Request, answer: Answer, account_id: str | None) -> Response:
+    decision = answer.decision
+    headers = {"x-trust-reason": decision.reason.value}
+    if answer.trust_version is not None:
+        headers["x-trust-version"] = str(answer.trust_version)
+    if answer.stale_seconds:
+        headers["x-trust-stale-seconds"] = f"{answer.stale_seconds:.0f}"
+    if answer.device_id is not None:
+        headers |= {
+            "x-device-id": encode(Kind.DEVICE, answer.device_id),
+            "x-account-id": encode(Kind.ACCOUNT, account_id or ""),
+        }
+    status = 200 if answer.device_id is not None else 403
+    if not wants_json(request):
+        return Response(status_code=status, headers=headers)
+    told = {
+        "reason": decision.reason.value,
+        "explanation": decision.explanation,
+        "service": decision.question.service.value,
+        "certificates": [
+            {"id": encode(Kind.CERTIFICATE, record.id), "name": record.name} for record in decision.records
+        ],
+    }
+    return JSONResponse(told, status, headers)
+
+
+def said(request: Request, status: int, code: str, message: str) -> Response:
+    """An answer to what was not decided."""
+    headers = {"x-trust-reason": code}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if not wants_json(request):
+        return Response(status_code=status, headers=headers)
+    return JSONResponse({"reason": code, "explanation": message}, status, headers)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the answer may have a body."""
+    return "application/json" in request.headers.get("accept", "")
