@@ -18,7 +18,7 @@ from app.audit.states import CertificateState, JsonValue, Target, UserState
 from app.errors import InvalidInput
 from app.rules import text
 from app.rules.text import DESCRIPTION_LIMIT, NAME_LIMIT, REASON_LIMIT
-from tests.audit.acts import ACCOUNT, START, certificate, user
+from tests.audit.pinned_states import ACCOUNT, START, certificate, user
 
 pytestmark = pytest.mark.once
 
