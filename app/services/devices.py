@@ -16,6 +16,7 @@ from app.services.door import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.device_writes import Came
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,9 @@ async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustSta
         credentials=(*others_kept, credential),
     )
     await (tx.devices.update(after) if device.version else tx.devices.insert(after))
-    await tx.devices.put_credential(device.id, credential, leaf.der, b"".join(other.der for other in others))
+    joined = b"".join(other.der for other in others)
+    came = Came(leaf.der, joined, decision.path[1].fingerprint, leaf.not_before, leaf.not_after)
+    await tx.devices.put_credential(device.id, credential, came)
     await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
     return after
 
