@@ -145,7 +145,7 @@ def create_app(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
-            *authorize.routes(gateways, parts.admissions, parts.gateway_reports),
+            *authorize.routes(gateways, parts.admissions, parts.gateway_reports, parts.metrics),
             *bundle.routes(gateways, parts.trust, parts.gateway_reports, clock),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
@@ -176,11 +176,12 @@ def _parts(settings: Settings, clock: Clock) -> Application:
     metrics.watch_signing(lambda: installation.signing.state)
     is_signed = SigningCheck(database, clock, installation.signing)
     trust = TrustStates(database, monotonic, bridge_seconds=settings.bridge_seconds)
+    metrics.watch_trust(lambda: trust.unread_seconds)
     return Application(
         installation=installation,
         strangers=Strangers(installation.door, clock),
         key_uses=KeyUses(database, clock),
-        readiness=Readiness(health.checks_of(database, settings.store_url, is_signed)),
+        readiness=Readiness(health.checks_of(database, settings.store_url, is_signed, trust)),
         metrics=metrics,
         trust=trust,
         refused_devices=RefusedDevices(database, installation.door, clock),

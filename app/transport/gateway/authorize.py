@@ -18,6 +18,7 @@ from app.transport.gateway.answers import STATUS, answering, wants_json
 from app.transport.gateway.forms import NotAsked, presented
 from app.transport.gateway.gate import GatewayCaller, GatewayGate
 from app.transport.graphql.ids import Kind, encode
+from app.transport.metrics import Metrics
 
 REFUSED = {**STATUS, StoreUnavailable: 403}
 """Whoever cannot be told that a device may come in is told that it may not."""
@@ -27,12 +28,13 @@ _SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
 ENDPOINT_NAME = "x-endpoint-name"
 
 
-def routes(gate: GatewayGate, admissions: Admissions, reports: GatewayReports) -> list[Route]:
+def routes(gate: GatewayGate, admissions: Admissions, reports: GatewayReports, metrics: Metrics) -> list[Route]:
     """/gateway/authorize."""
 
     async def authorize(request: Request) -> Response:
         caller = await gate.admit(request)
         answer = await _asked(request, caller, admissions)
+        metrics.decided(answer.decision.question.service.value, answer.decision.reason.value)
         if answer.trust_version is not None:
             gateway = Gateway(caller.actor.account_id or "", caller.actor.id or "", service_of(request))
             reports.enforces(gateway, answer.trust_version, admissions.clock())
