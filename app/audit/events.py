@@ -205,6 +205,13 @@ class LogRecovered(Noted):
         return {"generation": self.generation, "origin": self.origin, "previous": list[JsonValue](self.previous)}
 
 
+@dataclass(frozen=True, slots=True)
+class DeveloperCertificateCreated(Created[CertificateState]):
+    """The service made a certificate, and its key, for a developer's devices."""
+
+    kind: ClassVar[str] = "certificate.create"
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -224,8 +231,12 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    DeveloperCertificateCreated,
 )
 """Every kind of event, in the order in which they were added."""
+
+CERTIFICATE_MADE = (CertificateUploaded.kind, DeveloperCertificateCreated.kind)
+"""The actions by which a record comes to be there."""
 
 REQUEST_REFUSED = "request.refused"
 """The action of a request that was refused before anything of it ran. It is no event: nothing happened."""

@@ -1,10 +1,11 @@
 """The public state of the objects that acts are about: what an entry says they were and became.
 
-A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end.
+A shipped state is written for ever: a field is never renamed or removed, and a new one is added at the end, with a
+default. While it has that it is not written, so that what was written before the field was there still compares equal.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -43,16 +44,23 @@ class State(Protocol):
 
 
 def _fields(state: "DataclassInstance") -> Json:
-    names, values = _reader(type(state))
+    names, values, defaults = _reader(type(state))
     fields_read = zip(names, values(state), strict=True)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields_read}
+    written = {name: list(value) if isinstance(value, tuple) else value for name, value in fields_read}
+    for name, default in defaults:
+        if written[name] == default:
+            del written[name]
+    return written
 
 
 @cache
-def _reader(kind: "type[DataclassInstance]") -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
-    """The names of a state's fields, and what reads them all: a state is written with every entry."""
+def _reader(
+    kind: "type[DataclassInstance]",
+) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]], tuple[tuple[str, object], ...]]:
+    """The names of a state's fields, what reads them all, and their defaults: a state is written with every entry."""
     names = tuple(field.name for field in fields(kind))
-    return names, attrgetter(*names)
+    defaults = tuple((field.name, field.default) for field in fields(kind) if field.default is not MISSING)
+    return names, attrgetter(*names), defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +105,8 @@ class CertificateState(_Named):
 
     A CA's name is published in every certificate that it signs.
 
-    `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
+    `created_by_entry` is the entry that made the record, which discloses the name of whoever did. `is_developer` says
+    that the service made the certificate and its key.
     """
 
     type: ClassVar[str] = "certificate"
@@ -114,6 +123,7 @@ class CertificateState(_Named):
     created_by_type: str
     created_by_id: str | None
     created_by_entry: str
+    is_developer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

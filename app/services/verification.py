@@ -39,6 +39,7 @@ WORTH_SHARING = 100_000
 _SHA256_BYTES = 32
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
 _PERSONAL = {"user": ("name",)}
+_BOOLEANS = frozenset({"require_possession", "is_developer"})
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
 
@@ -219,9 +220,10 @@ def stored_state(kind: str, row: Row) -> StoredState:
     """
     personal = _PERSONAL.get(kind, ())
     public = {
-        one.name: _spelled(one.name, row[_COLUMNS.get(one.name, one.name)])
+        one.name: value
         for one in fields(_STATES[kind])
         if one.name not in personal
+        and (value := _spelled(one.name, row[_COLUMNS.get(one.name, one.name)])) != one.default
     }
     is_account = kind == "account"
     return StoredState(
@@ -240,7 +242,7 @@ def _spelled(name: str, value: object) -> JsonValue:
         return None
     if name.endswith("_at") and isinstance(value, int):
         return _instant(value)
-    if name == "require_possession":
+    if name in _BOOLEANS:
         return bool(value)
     if name == "chain":
         whole = evidence.as_bytes(value)

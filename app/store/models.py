@@ -28,7 +28,7 @@ class Account(Model):
 
 
 class Certificate(Model):
-    """A record: one uploaded chain in one account."""
+    """A record: one chain in one account."""
 
     id = fields.CharField(max_length=32, primary_key=True)
     account_id = fields.CharField(max_length=32)
@@ -49,6 +49,7 @@ class Certificate(Model):
     created_by_type = fields.CharField(max_length=16)
     created_by_id = fields.CharField(max_length=32, null=True)
     created_audit_id = fields.CharField(max_length=32)
+    is_developer = fields.BooleanField()
 
     class Meta:
         """Where it lies."""

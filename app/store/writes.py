@@ -155,6 +155,7 @@ class Certificates:
             row.created_by_type,
             row.created_by_id,
             row.created_audit_id,
+            row.is_developer,
             self.audit_id,
         )
 

@@ -27,6 +27,7 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    CERTIFICATE_CREATE = "certificate.create"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -61,6 +62,7 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.CERTIFICATE_CREATE: "A developer certificate was made, with its private key.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

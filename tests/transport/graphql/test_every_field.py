@@ -101,6 +101,7 @@ async def outcomes(furnished: Furnished) -> list[Data]:
     made = (await admin.upload("to change"))["id"]
     inputs: dict[str, dict[str, Any]] = {
         "uploadCertificate": {"name": "whole", "usage": "ENROLLMENT", "source": {"pem": pem_of(make("whole"))}},
+        "createDeveloperCertificate": {"name": "developer"},
         "updateCertificate": {"id": made, "description": "Changed."},
         "setCertificateStatus": {"id": made, "status": "INACTIVE"},
         "deleteCertificate": {"id": made},
