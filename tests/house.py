@@ -78,9 +78,13 @@ class House:
         """A record of a fresh CA, or of the one given."""
         return await self.perform(actor, upload_of(made or fresh_ca(), **words))
 
-    async def develop(self, actor: Actor, name: str = "developer", description: str | None = None) -> Developed:
+    def developing(self, name: str, description: str | None = None) -> CreateDeveloperCertificate:
+        """The command that makes a developer certificate."""
+        return CreateDeveloperCertificate(name, description, self.secrets_file)
+
+    async def develop(self, actor: Actor, name: str = "developer") -> Developed:
         """A developer certificate, with what its device needs."""
-        return await self.perform(actor, CreateDeveloperCertificate(name, description, self.secrets_file))
+        return await self.perform(actor, self.developing(name))
 
     def signing(self, folder: Path) -> Signing:
         """What signs the log, with a key of its own, and keeps its checkpoint in this folder."""

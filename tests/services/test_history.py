@@ -33,7 +33,6 @@ from tests.house import ORIGIN, House, actor_of, upload_of
 from tests.rules.authority import AT, Made, make
 
 FUTURE = AT + timedelta(days=36_500)
-
 Snapshot = tuple[AccountRow | None, dict[str, CertificateRow]]
 
 
@@ -94,6 +93,7 @@ class Life:
         acts: dict[str, Callable[[], Awaitable[object]]] = {
             "upload": lambda: self.act(upload_of(authority(number), name=f"CA {number}")),
             "repeat": lambda: self.repeat(number),
+            "develop": lambda: self.act(self.house.developing(f"Developer {number}")),
             "rename": lambda: self.act(UpdateCertificate(chosen, name=f"Renamed {number}")),
             "describe": lambda: self.act(UpdateCertificate(chosen, description=None if number % 2 else f"{number}")),
             "blacklist": lambda: self.act(SetCertificateStatus(chosen, Status.INACTIVE, "Why not")),
@@ -137,8 +137,8 @@ class Life:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ("upload", "upload", "repeat", "rename", "describe", "blacklist", "enable", "delete", "stale", "read",
-             "tier", "limit", "feature", "others", "forth", "back", "sign")
+            ("upload", "upload", "develop", "repeat", "rename", "describe", "blacklist", "enable", "delete", "stale",
+             "read", "tier", "limit", "feature", "others", "forth", "back", "sign")
         ),
         st.integers(0, 5),
     ),
@@ -149,7 +149,7 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @example(steps=[("repeat", 1), ("repeat", 1)])
-@example(steps=[("upload", 1), ("forth", 5), ("delete", 0), ("back", 3), ("upload", 2), ("sign", 0)])
+@example(steps=[("upload", 1), ("forth", 5), ("delete", 0), ("back", 3), ("develop", 2), ("sign", 0)])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_any_past_is_what_the_state_was(house: House, tmp_path: Path, steps: list[tuple[str, int]]) -> None:
     life = await Life.begin(house, tmp_path)

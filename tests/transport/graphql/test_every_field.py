@@ -19,7 +19,6 @@ DEPTH = 6
 EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
-    ("X509Certificate", "pathLength"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
 }
