@@ -11,7 +11,7 @@ import pytest
 
 from app.services.certificates import DeleteCertificate
 from app.services.developer_certificates import CreateDeveloperCertificate
-from app.store.connection import Engine
+from app.store.connection import Engine, IntegrityViolation, Transaction
 from app.store.database import Database, Role, open_database
 from tests.audit.history import World
 from tests.audit.owner import require_refused
@@ -29,8 +29,6 @@ STATEMENTS = [
         " FROM developer_key JOIN certificate AS c ON NOT c.is_developer"
     ),
     "INSERT INTO developer_key SELECT 'x', account_id, secrets_key_id, nonce, ciphertext FROM developer_key",
-    "UPDATE certificate SET is_developer = NOT is_developer, version = version + 1, audit_id = 'new'",
-    "UPDATE certificate SET is_developer = NOT is_developer",
 ]
 OWN = (
     [
@@ -70,6 +68,24 @@ async def test_a_record_made_behind_the_door_can_be_given_no_key(
         "UPDATE certificate SET version = version + 1, audit_id = 'new'",
         f"DELETE FROM certificate WHERE id = '{made.row.id}'",
     )
+
+
+async def test_a_record_stays_what_it_was_made_also_where_an_entry_says_otherwise(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await World.open(database)
+    await world.upload("Plant A")
+    await world.act(CreateDeveloperCertificate("Bench 1", None, tmp_path / "secrets-key"))
+
+    async def unit(transaction: Transaction) -> None:
+        with pytest.raises(IntegrityViolation, match="certificate_fixed"):
+            async with transaction.savepoint():
+                await transaction.execute(
+                    "UPDATE certificate SET is_developer = NOT is_developer, version = version + 1, audit_id = 'new'"
+                )
+
+    await database.write("tampering", unit)
+    await check_log(database)
 
 
 async def test_a_key_goes_with_its_record(database: Database, tmp_path: Path) -> None:

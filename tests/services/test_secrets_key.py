@@ -158,6 +158,21 @@ async def test_what_was_moved_or_changed_in_the_database_does_not_open(
     assert (await developer_key(connection, house.secrets_file, other.id, theirs.row.id)).der == key_of(theirs)
 
 
+async def test_a_key_that_was_given_to_another_account_in_the_database_does_not_open(
+    house: House, migrated_url: str
+) -> None:
+    account, other = await house.account(), await house.account()
+    made = await house.develop(actor_of(account))
+    async with owning(migrated_url) as owner:
+        await owner.take_guards_away()
+        await owner.execute("UPDATE developer_key SET account_id = $1", other.id)
+        await owner.put_guards_back()
+
+    with pytest.raises(SecretsUnavailable) as refusal:
+        await developer_key(house.database.reads, house.secrets_file, other.id, made.row.id)
+    assert "does not open" in str(refusal.value.__cause__)
+
+
 async def _sealed(house: House, certificate_id: str) -> tuple[bytes, bytes]:
     row = await house.database.reads.fetch_one(
         "SELECT nonce, ciphertext FROM developer_key WHERE certificate_id = $1", certificate_id
