@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app import whole_files
+from app.settings import PREFIX
 from app.store import developer_keys
 from app.store.connection import Connection
 from app.store.developer_keys import Sealed
@@ -20,7 +21,7 @@ from app.store.developer_keys import Sealed
 KEY_BYTES = 32
 NONCE_BYTES = 12
 READABLE_BY_OTHERS = 0o077
-SETTING = "ANCHORAGE_SECRETS_KEY_FILE"
+SETTING = f"{PREFIX}SECRETS_KEY_FILE"
 
 _SPELLED = re.compile(r"[0-9a-f]{64}")
 

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from app.rules import pem
 from app.rules.credentials_file import Server, Servers
 from app.services.accounts import SetAccountLimit
 from app.services.developer_certificates import developer_key
-from tests.developed import arrays_of, run, scalar_of
+from tests.developed import contents_of, run, scalar_of
 from tests.house import House
 from tests.rules.authority import make
 from tests.transport.graphql.callers import Caller, Data
@@ -47,7 +46,7 @@ async def create(caller: Caller, name: str = "Bench 1", **more: Data) -> Data:
     return (await caller(CREATE, input={"name": name} | more))["createDeveloperCertificate"]
 
 
-async def test_the_answer_holds_what_a_device_needs(admin: Caller, tmp_path: Path) -> None:
+async def test_the_answer_holds_what_a_device_needs(admin: Caller) -> None:
     server = make("bootstrap server")
     servers = Servers(bootstrap=Server("coaps://b.example:5684", server.der))
 
@@ -64,7 +63,7 @@ async def test_the_answer_holds_what_a_device_needs(admin: Caller, tmp_path: Pat
     assert (made["account"]["certificateQuota"]["used"], made["errors"]) == (1, [])
     of_key = run("openssl", "pkey", "-pubout", given=made["privateKey"].encode())
     assert run("openssl", "x509", "-pubkey", "-noout", given=certificate["pem"].encode()) == of_key
-    found = arrays_of(made["credentialsFile"], tmp_path)
+    found = contents_of(made["credentialsFile"])
     prefix = "MBED_CLOUD_DEV_BOOTSTRAP_"
     assert pem.encode([found[f"{prefix}DEVICE_CERTIFICATE"]]) == certificate["pem"]
     assert scalar_of(found[f"{prefix}DEVICE_PRIVATE_KEY"]) == scalar_of(made["privateKey"])

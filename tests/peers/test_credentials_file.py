@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.rules.credentials_file import Server, Servers, c_source
-from tests.developed import arrays_of, run
+from tests.developed import contents_of, run
 
 pytestmark = pytest.mark.once
 
@@ -21,9 +21,43 @@ def source(servers: Servers) -> str:
     return c_source(account_id=ACCOUNT, certificate_id=CERTIFICATE, certificate=DER, key=KEY, servers=servers)
 
 
+def arrays_of(source: str, folder: Path) -> dict[str, bytes]:
+    """Compile a credentials file as a device's program would be, link it, and ask the program for its contents.
+
+    Raises AssertionError where the compiler or the linker has anything to say.
+    """
+    names = {"CERTIFICATE", "ROOT_CA_CERTIFICATE", "PRIVATE_KEY"}
+    defined = [
+        line.split()[2].removesuffix("_SIZE")
+        for line in source.splitlines()
+        if line.startswith("const uint32_t") and "_SIZE = sizeof" in line
+    ]
+    assert all(any(name.endswith(end) for end in names) for name in defined)
+    texts = [line.split()[2].partition("[")[0] for line in source.splitlines() if line.startswith("const char ")]
+    externs = [f"extern const uint8_t {name}[]; extern const uint32_t {name}_SIZE;" for name in defined]
+    externs += [f"extern const char {name}[];" for name in texts]
+    prints = [f'fputs("{name} ", stdout); put({name}, {name}_SIZE);' for name in defined]
+    prints += [f'fputs("{name} ", stdout); put((const uint8_t *){name}, strlen({name}));' for name in texts]
+    main = "\n".join(
+        [
+            "#include <inttypes.h>", "#include <stdio.h>", "#include <string.h>", *externs,
+            "static void put(const uint8_t *from, size_t size) {",
+            '  for (size_t at = 0; at < size; at++) printf("%02x", from[at]);', '  puts("");', "}",
+            "int main(void) {", *prints, "  return 0;", "}", "",
+        ]
+    )  # fmt: skip
+    (folder / "mbed_cloud_dev_credentials.c").write_text(source, encoding="ascii")
+    (folder / "main.c").write_text(main, encoding="ascii")
+    files = [str(folder / name) for name in ("mbed_cloud_dev_credentials.c", "main.c")]
+    run("gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", *files, "-o", str(folder / "program"))
+    said = run(str(folder / "program")).decode().splitlines()
+    return {name: bytes.fromhex(content) for name, _, content in (line.partition(" ") for line in said)}
+
+
 def test_a_program_finds_every_name_that_the_client_links_against(tmp_path: Path) -> None:
     found = arrays_of(source(SERVERS), tmp_path)
 
+    assert found == contents_of(source(SERVERS))
     assert {name.removeprefix("MBED_CLOUD_DEV_"): content for name, content in found.items()} == {
         "BOOTSTRAP_ENDPOINT_NAME": CERTIFICATE.encode(),
         "ACCOUNT_ID": ACCOUNT.encode(),
