@@ -48,37 +48,35 @@ class Shown:
         return found | {piece.encode() for piece in written}
 
 
+async def _make_three(client: httpx.AsyncClient, heard: Searched) -> list[Shown]:
+    """Three certificates, each asked for twice; the last one is deleted. What is said beside the keys is kept."""
+
+    async def ask(query: str, **variables: str) -> httpx.Response:
+        return await client.post("/graphql", json={"query": query, "variables": variables})
+
+    shown = []
+    for number in range(3):
+        answer = await ask(CREATE, name=f"Bench {number}", key=f"key {number}")
+        made = answer.json()["data"]["createDeveloperCertificate"]
+        shown.append(Shown(made["privateKey"], made["credentialsFile"]))
+        assert answer.headers["cache-control"] == "no-store"
+        heard.add("the entry", made["auditEntry"]["receipt"] + made["auditEntry"]["canonicalJson"])
+        heard.add("a repetition", (await ask(CREATE, name=f"Bench {number}", key=f"key {number}")).content)
+    heard.add("a refusal", (await ask(CREATE, name="Bench 0")).content)
+    await ask(DELETE, id=made["certificate"]["id"])
+    heard.add("what is read later", (await ask(READ)).content)
+    heard.add("metrics", (await client.get("/metrics", headers={"accept": "text/plain"})).content)
+    heard.add("the log", (await client.get("/log/checkpoint")).content)
+    return shown
+
+
 async def test_a_key_that_the_service_made_is_in_its_answer_and_nowhere_else(
     served: Served, database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
     heard = Searched()
-    async with httpx.AsyncClient(
-        base_url=served.url, headers={"authorization": f"Bearer {served.admin_key}"}, timeout=60
-    ) as client:
-
-        async def ask(query: str, **variables: str) -> httpx.Response:
-            return await client.post("/graphql", json={"query": query, "variables": variables})
-
-        shown = []
-        for number in range(3):
-            answer = await ask(CREATE, name=f"Bench {number}", key=f"key {number}")
-            made = answer.json()["data"]["createDeveloperCertificate"]
-            shown.append(Shown(made["privateKey"], made["credentialsFile"]))
-            assert answer.headers["cache-control"] == "no-store"
-            # The search finds what is there: as PEM, and as the C file writes it.
-            searched = Searched()
-            for text in (made["privateKey"], made["credentialsFile"]):
-                searched.add("the answer", text)
-            assert len(searched.found(shown[-1])) == 2
-            heard.add("the entry", made["auditEntry"]["receipt"] + made["auditEntry"]["canonicalJson"])
-            heard.add(
-                "an answer to a repetition", (await ask(CREATE, name=f"Bench {number}", key=f"key {number}")).content
-            )
-        heard.add("a refusal", (await ask(CREATE, name="Bench 0")).content)
-        await ask(DELETE, id=made["certificate"]["id"])
-        heard.add("what is read later", (await ask(READ)).content)
-        heard.add("metrics", (await client.get("/metrics", headers={"accept": "text/plain"})).content)
-        heard.add("the log's tiles", (await client.get("/log/checkpoint")).content)
+    headers = {"authorization": f"Bearer {served.admin_key}"}
+    async with httpx.AsyncClient(base_url=served.url, headers=headers, timeout=60) as client:
+        shown = await _make_three(client, heard)
     while_it_runs = await stored(engine, database_url)
     await served.stop()
     at_rest = await stored(engine, database_url)
@@ -89,6 +87,8 @@ async def test_a_key_that_the_service_made_is_in_its_answer_and_nowhere_else(
     assert "secrets-key" in heard.places
     assert {len(searched.places) > 1 for searched in (while_it_runs, at_rest, heard)} == {True}
     for one in shown:
+        # The search finds what is there: as PEM, and as the C file writes it.
+        assert len(Searched({"the answer": [one.pem.encode(), one.source.encode()]}).found(one)) == 2
         assert while_it_runs.found(one) + at_rest.found(one) + heard.found(one) == []
     database = open_database(database_url, role=Role.BESIDE)
     await database.start()
