@@ -1,6 +1,6 @@
 """A developer certificate is a record like an uploaded one, whose key the service made, keeps encrypted, and forgets.
 
-Seen to fail with the associated data left out of the encryption, with the quota not asked, and without the cascade that
+Seen to fail with the quota or the name not asked for, with a repetition that shows a key, and without the cascade that
 deletes a key with its record.
 """
 

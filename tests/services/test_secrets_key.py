@@ -1,6 +1,7 @@
 """The key that secrets are encrypted under: made once, for one owner, and told from any other.
 
-Seen to fail with the mode of the file not asked for, and with a fresh key made where there were secrets already.
+Seen to fail with the mode of the file not asked for, with a fresh key made where there were secrets already, and with
+the account, or all of the associated data, left out of the encryption.
 """
 
 import logging
