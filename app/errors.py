@@ -183,6 +183,12 @@ class StoreUnavailable(Refusal):
     code = "STORE_UNAVAILABLE"
 
 
+class SecretsUnavailable(Refusal):
+    """The key under which the installation's secrets are encrypted is not there, or is another one."""
+
+    code = "SECRETS_UNAVAILABLE"
+
+
 class HistoryUnavailable(Refusal):
     """The log cannot say how things were at that point: it has not come so far, or no longer holds what it said."""
 

@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from app.actor import Actor, ActorType, Origin, Scope
-from app.audit.witness import Witness
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.installation import Installation, assemble
 from app.services.admissions import Admissions
+from app.services.device_servers import device_servers
 from app.services.gateway_keys import GatewayKeys
 from app.services.gateway_reports import GatewayReports
 from app.services.key_uses import KeyUses
@@ -54,6 +54,8 @@ EXPLORER = "explorer.html"
 FLUSH_SECONDS = 20.0
 SERVER = Actor(ActorType.SYSTEM, "server", None, None, frozenset({Scope.OPERATE}))
 
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -122,9 +124,7 @@ def create_app(
     """
     parts = _parts(settings, clock)
     gate = HouseGate(
-        services=Services(
-            parts.installation.database, parts.installation.door, clock, settings, checks=parts.readiness.checks
-        ),
+        services=_services(parts, clock),
         strangers=parts.strangers,
         key_uses=parts.key_uses,
         metrics=parts.metrics,
@@ -166,12 +166,24 @@ def parts_of(application: Starlette) -> Application:
     return parts
 
 
+def _services(parts: Application, clock: Clock) -> Services:
+    installation = parts.installation
+    return Services(
+        installation.database,
+        installation.door,
+        clock,
+        installation.settings,
+        checks=parts.readiness.checks,
+        servers=_from_settings(device_servers, installation.settings),
+    )
+
+
 def _parts(settings: Settings, clock: Clock) -> Application:
     metrics = Metrics(node=settings.node, region=settings.region)
     installation = assemble(settings, role=Role.SERVE, clock=clock, on_recorded=metrics.recorded)
     database = installation.database
     metrics.watch_units(database.oldest_wait_seconds)
-    asked = _named_witnesses(settings)
+    asked = _from_settings(named_witnesses, settings)
     metrics.watch_witnesses([witness.name for witness in asked])
     metrics.watch_signing(lambda: installation.signing.state)
     is_signed = SigningCheck(database, clock, installation.signing)
@@ -191,9 +203,10 @@ def _parts(settings: Settings, clock: Clock) -> Application:
     )
 
 
-def _named_witnesses(settings: Settings) -> list[Witness]:
+def _from_settings(read: Callable[[Settings], T], settings: Settings) -> T:
+    """What the settings name and only reading can show to be good."""
     try:
-        return named_witnesses(settings)
+        return read(settings)
     except BadSetting as bad:
         raise CannotOpen(str(bad)) from bad
 

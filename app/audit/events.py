@@ -215,6 +215,13 @@ class LogRecovered(Noted):
 
 
 @dataclass(frozen=True, slots=True)
+class DeveloperCertificateCreated(Created[CertificateState]):
+    """The service made a certificate, and its key, for a developer's devices."""
+
+    kind: ClassVar[str] = "certificate.create"
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceConnected:
     """A device was let in: for the first time (then there is no `before`), or otherwise than the last time.
 
@@ -271,11 +278,15 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    DeveloperCertificateCreated,
     DeviceConnected,
     DeviceSuspended,
     DeviceResumed,
 )
 """Every kind of event, in the order in which they were added."""
+
+CERTIFICATE_MADE = (CertificateUploaded.kind, DeveloperCertificateCreated.kind)
+"""The actions by which a record comes to be there."""
 
 REQUEST_REFUSED = "request.refused"
 """The action of a request that was refused before anything of it ran. It is no event: nothing happened."""

@@ -107,7 +107,8 @@ class CertificateState(_Named):
 
     A CA's name is published in every certificate that it signs.
 
-    `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
+    `created_by_entry` is the entry that made the record, which discloses the name of whoever did. `is_developer` says
+    that the service made the certificate and its key.
     `devices_suspended_at`: every device that was registered through the record before is suspended.
     """
 
@@ -125,6 +126,7 @@ class CertificateState(_Named):
     created_by_type: str
     created_by_id: str | None
     created_by_entry: str
+    is_developer: bool = False
     devices_suspended_at: str | None = None
 
 

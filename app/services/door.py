@@ -25,6 +25,7 @@ from app.ids import new_id
 from app.rules import access, text
 from app.store.connection import Transaction
 from app.store.database import Database
+from app.store.developer_keys import DeveloperKeys
 from app.store.device_writes import Devices
 from app.store.idempotency_keys import IdempotencyKeys
 from app.store.writes import Accounts, ApiKeys, Certificates, Users
@@ -65,6 +66,7 @@ class Tx:
     certificates: Certificates = field(init=False)
     api_keys: ApiKeys = field(init=False)
     users: Users = field(init=False)
+    developer_keys: DeveloperKeys = field(init=False)
     devices: Devices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +76,7 @@ class Tx:
         self.certificates = Certificates(self.transaction, self.account_id, self.entry_id)
         self.api_keys = ApiKeys(self.transaction, self.account_id, self.entry_id)
         self.users = Users(self.transaction, self.account_id, self.entry_id)
+        self.developer_keys = DeveloperKeys(self.transaction, self.account_id)
         self.devices = Devices(self.transaction, self.account_id, self.entry_id)
 
 

@@ -14,6 +14,7 @@ import orjson
 from app.audit.checkpoint import VerifierKey
 from app.audit.entry import account_stream
 from app.audit.events import (
+    CERTIFICATE_MADE,
     AccountCreated,
     AccountFeatureSet,
     AccountLimitSet,
@@ -21,7 +22,6 @@ from app.audit.events import (
     CertificateDeleted,
     CertificateStatusSet,
     CertificateUpdated,
-    CertificateUploaded,
 )
 from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
@@ -30,7 +30,7 @@ from app.errors import HistoryUnavailable
 from app.rules import chain as chains
 from app.rules.chain import Chain
 from app.services import states
-from app.services.certificates import search_text
+from app.services.additions import search_text
 from app.services.submission import authority
 from app.store import history, log_reads, reads
 from app.store import tree as trees
@@ -40,7 +40,6 @@ from app.store.tree import Tree
 
 ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
-CERTIFICATE_MADE = CertificateUploaded.kind
 CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind)
 CERTIFICATE_ENDED = CertificateDeleted.kind
 

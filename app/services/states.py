@@ -72,6 +72,7 @@ def certificate_state(row: CertificateRow) -> CertificateState:
         created_by_type=row.created_by_type,
         created_by_id=row.created_by_id,
         created_by_entry=row.created_audit_id,
+        is_developer=row.is_developer,
         devices_suspended_at=_optional_instant_text(row.devices_suspended_at),
     )
 
@@ -98,6 +99,7 @@ def certificate_row(state: Json, account_id: str) -> CertificateRow:
         created_by_type=_text(state, "created_by_type"),
         created_by_id=_optional_text(state, "created_by_id"),
         created_audit_id=_text(state, "created_by_entry"),
+        is_developer=bool(state.get("is_developer")),
         devices_suspended_at=_later_instant(state, "devices_suspended_at"),
     )
 

@@ -36,6 +36,7 @@ class CertificateFilter:
     service: frozenset[Service] | None = None
     usage: frozenset[Usage] | None = None
     possession: frozenset[Possession] | None = None
+    is_developer: bool | None = None
     text: str | None = None
     expires_from: datetime | None = None
     expires_before: datetime | None = None
@@ -47,6 +48,8 @@ class CertificateFilter:
             among = getattr(self, column)
             if among is not None:
                 conditions &= where(f"{column}__in", sorted(each.value for each in among))
+        if self.is_developer is not None:
+            conditions &= Q(is_developer=self.is_developer)
         if self.text:
             conditions &= Q(search_text__contains=self.text.casefold())
         if self.expires_from is not None:
@@ -65,6 +68,7 @@ class CertificateFilter:
         )
         return (
             all(wanted is None or value in wanted for wanted, value in among)
+            and self.is_developer in (None, record.is_developer)
             and (not self.text or self.text.casefold() in record.search_text)
             and (self.expires_from is None or record.expires_at >= self.expires_from)
             and (self.expires_before is None or record.expires_at < self.expires_before)

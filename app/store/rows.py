@@ -56,7 +56,7 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRow:
-    """A record: one uploaded chain in one account.
+    """A record: one chain in one account, uploaded or, with `is_developer`, made by the service with its key.
 
     `fingerprint` is the SHA-256 of the trusted CA's DER; `chain` holds the SHA-256 of each certificate from the trusted
     CA to the root, whose bytes `reads.ders` knows; `subject_key_sha256` identifies the CA across its certificates.
@@ -81,6 +81,7 @@ class CertificateRow:
     created_by_type: str
     created_by_id: str | None
     created_audit_id: str
+    is_developer: bool
     devices_suspended_at: datetime | None = None
 
     @classmethod
@@ -107,6 +108,7 @@ class CertificateRow:
             created_by_type=row["created_by_type"],
             created_by_id=row["created_by_id"],
             created_audit_id=row["created_audit_id"],
+            is_developer=bool(row["is_developer"]),
             devices_suspended_at=instant_of(row["devices_suspended_at"]),
         )
 

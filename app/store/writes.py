@@ -152,6 +152,7 @@ class Certificates:
             row.created_by_type,
             row.created_by_id,
             row.created_audit_id,
+            row.is_developer,
             None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
             self.audit_id,
         )

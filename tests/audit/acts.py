@@ -82,6 +82,10 @@ LATER: dict[str, tuple[Event, Actor]] = {
     "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
     "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
     "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
+    "certificate.create": (
+        events.DeveloperCertificateCreated(certificate(1, possession="PROVEN", is_developer=True)),
+        KEY,
+    ),
     "device.connect": (events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
     "device.connect otherwise": (
         events.DeviceConnected(

@@ -155,7 +155,8 @@ UNRECORDED = {
     "a record added": [
         (
             "INSERT INTO certificate SELECT 'x', account_id, 1, 'x', NULL, status, 'LWM2M', usage, possession,"
-            " fingerprint, subject_key_sha256, chain, '', 1, 1, 1, 'user', NULL, 'new', 'new' FROM certificate LIMIT 1"
+            " fingerprint, subject_key_sha256, chain, '', 1, 1, 1, 'user', NULL, 'new', 'new', false"
+            " FROM certificate LIMIT 1"
         )
     ],
     "a record changed": ["UPDATE certificate SET status = 'ACTIVE', version = version + 1, audit_id = 'new'"],

@@ -27,6 +27,7 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    CERTIFICATE_CREATE = "certificate.create"
     DEVICE_CONNECT = "device.connect"
     DEVICE_SUSPEND = "device.suspend"
     DEVICE_RESUME = "device.resume"
@@ -64,6 +65,7 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.CERTIFICATE_CREATE: "A developer certificate was made, with its private key.",
         AuditAction.DEVICE_CONNECT: "A device was let in for the first time or otherwise than before, or was refused.",
         AuditAction.DEVICE_SUSPEND: "A device was suspended.",
         AuditAction.DEVICE_RESUME: "A suspended device was let in again.",

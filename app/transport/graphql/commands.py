@@ -1,6 +1,7 @@
 """The inputs of mutations, and the command that each makes."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TypeAlias
 
 import strawberry
@@ -14,6 +15,7 @@ from app.services.certificates import (
     UpdateCertificate,
     UploadCertificate,
 )
+from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.terms import ClientCertForm, Service, Status, Usage
 from app.transport.graphql.described import attribute, input_type
@@ -46,6 +48,21 @@ class UploadCertificateInput:
             submission=await self.source.examined(at),
             usage=self.usage,
             service=self.service,
+        )
+
+
+@input_type
+class CreateDeveloperCertificateInput:
+    """A developer certificate to make."""
+
+    name: str = attribute("1 to 100 characters; unique in the account.")
+    description: str | None = attribute("Up to 500 characters.", default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self, secrets_file: Path) -> CreateDeveloperCertificate:
+        """What to do; the private key is stored encrypted under the key in this file."""
+        return CreateDeveloperCertificate(
+            name=self.name, description=given(self.description), secrets_file=secrets_file
         )
 
 

@@ -53,7 +53,7 @@ enumeration(
     "CertificateOrderField",
     "What to order certificates by.",
     {
-        CertificateOrderField.CREATED_AT: "When it was uploaded.",
+        CertificateOrderField.CREATED_AT: "When it was uploaded, or made.",
         CertificateOrderField.UPDATED_AT: "When it last changed.",
         CertificateOrderField.NAME: "Its name, by the numbers of its characters: capitals before small letters.",
         CertificateOrderField.EXPIRES_AT: "When it expires.",
@@ -144,7 +144,7 @@ enumeration(
     "What a key or session may do.",
     {
         Scope.CERTIFICATES_READ: "Read certificates, previews and changes to certificates.",
-        Scope.CERTIFICATES_WRITE: "Upload, rename, blacklist, enable and delete certificates.",
+        Scope.CERTIFICATES_WRITE: "Upload, make, rename, blacklist, enable and delete certificates.",
         Scope.DEVICES_READ: "Read devices, and ask for trust decisions.",
         Scope.DEVICES_WRITE: "Suspend and resume devices.",
         Scope.AUDIT_READ: "Read the audit log and its live feed.",

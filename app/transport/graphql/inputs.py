@@ -93,6 +93,7 @@ class CertificateFilter:
     service: list[Service] | None = attribute("The service is one of these.", default=UNSET)
     usage: list[Usage] | None = attribute("The usage is one of these.", default=UNSET)
     possession: list[Possession] | None = attribute("The possession status is one of these.", default=UNSET)
+    is_developer: bool | None = attribute("It is, or is not, a developer certificate.", default=UNSET)
     text: str | None = attribute(
         "Name, description or subject contains this, whatever the case; at most 200 characters.", default=UNSET
     )
@@ -106,6 +107,7 @@ class CertificateFilter:
             service=_any_of(self.service),
             usage=_any_of(self.usage),
             possession=_any_of(self.possession),
+            is_developer=given(self.is_developer),
             text=search_text(given(self.text)),
             expires_from=given(expires.start),
             expires_before=given(expires.end),

@@ -8,6 +8,7 @@ import strawberry
 from app.actor import Scope
 from app.transport.graphql.commands import (
     CreateApiKeyInput,
+    CreateDeveloperCertificateInput,
     DeleteCertificateInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
@@ -21,6 +22,7 @@ from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.payloads import (
     CreateApiKeyPayload,
+    CreateDeveloperCertificatePayload,
     DeleteCertificatePayload,
     Payload,
     RevokeApiKeyPayload,
@@ -51,6 +53,18 @@ class Mutation:
         command = await given_input.command(info.context.now)
         done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
         return UploadCertificatePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, CreateDeveloperCertificatePayload, cost=20)
+    async def create_developer_certificate(
+        self, info: Info, given_input: Annotated[CreateDeveloperCertificateInput, _input("What to call it.")]
+    ) -> CreateDeveloperCertificatePayload | None:
+        """Makes a certificate with its private key, for a developer's devices, and trusts it for bootstrap.
+
+        It counts against the quota. It is a CA of its own, self-signed, valid for ten years, which a device presents.
+        """
+        command = given_input.command(info.context.services.settings.secrets_file)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return CreateDeveloperCertificatePayload.of(done, info.context.services.servers)
 
     @_changes(Scope.CERTIFICATES_WRITE, UpdateCertificatePayload, cost=10)
     async def update_certificate(

@@ -50,6 +50,7 @@ AS_TOP_LEVEL: frozenset[type[Refusal]] = frozenset(
         errors.AuditUnavailable,
         errors.OutcomeUnknown,
         errors.StoreUnavailable,
+        errors.SecretsUnavailable,
         errors.HistoryUnavailable,
         errors.DeviceRefused,  # only gateways meet it
     }

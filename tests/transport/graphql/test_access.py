@@ -17,6 +17,7 @@ ARGUMENTS = {
     "auditInclusionProof": '(id: "evt_0")',
     "auditConsistencyProof": "(fromTreeSize: 0)",
     "uploadCertificate": '(input: {name: "fleet", usage: ENROLLMENT, source: {pem: ""}})',
+    "createDeveloperCertificate": '(input: {name: "mine"})',
     "updateCertificate": '(input: {id: "crt_0"})',
     "setCertificateStatus": '(input: {id: "crt_0", status: ACTIVE})',
     "deleteCertificate": '(input: {id: "crt_0"})',

@@ -19,7 +19,6 @@ DEPTH = 6
 EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
-    ("X509Certificate", "pathLength"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
 }
@@ -101,6 +100,7 @@ async def outcomes(furnished: Furnished) -> list[Data]:
     made = (await admin.upload("to change"))["id"]
     inputs: dict[str, dict[str, Any]] = {
         "uploadCertificate": {"name": "whole", "usage": "ENROLLMENT", "source": {"pem": pem_of(make("whole"))}},
+        "createDeveloperCertificate": {"name": "developer"},
         "updateCertificate": {"id": made, "description": "Changed."},
         "setCertificateStatus": {"id": made, "status": "INACTIVE"},
         "deleteCertificate": {"id": made},

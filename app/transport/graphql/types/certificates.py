@@ -82,9 +82,10 @@ class Certificate(Node):
     possession: Possession = attribute("Whether the account has shown that it holds the private key.")
     fingerprint: Sha256 = attribute("SHA-256 over the DER of the anchor, which is the first of the chain.")
     expires_at: datetime = attribute("When the anchor expires; the year 9999 means that it does not.")
-    created_at: datetime = attribute("When it was uploaded.")
+    is_developer: bool = attribute("Whether the service made it, with its private key, for a developer's devices.")
+    created_at: datetime = attribute("When it was uploaded, or made.")
     updated_at: datetime = attribute("When it last changed.")
-    created_by: Actor = attribute("Who uploaded it.")
+    created_by: Actor = attribute("Who uploaded it, or had it made.")
     row: strawberry.Private[CertificateRow]
     past: strawberry.Private[Loaders | None] = None
     """What to notice about it, where it is shown as it was; None as it is now."""
@@ -127,6 +128,7 @@ class Certificate(Node):
             possession=row.possession,
             fingerprint=Sha256(row.fingerprint),
             expires_at=row.expires_at,
+            is_developer=row.is_developer,
             created_at=row.created_at,
             updated_at=row.updated_at,
             created_by=Actor.of_upload(row),

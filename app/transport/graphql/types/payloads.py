@@ -4,6 +4,8 @@ from typing import Annotated, Any, Self, TypeAlias
 
 import strawberry
 
+from app.rules.credentials_file import Servers
+from app.services.developer_certificates import NewDeveloperCertificate
 from app.services.door import Recorded
 from app.services.keys import NewApiKey
 from app.store.rows import ApiKeyRow, CertificateRow
@@ -34,6 +36,10 @@ UploadCertificateError: TypeAlias = Annotated[
     | CertificateRejectedError
     | IdempotencyKeyReusedError,
     strawberry.union("UploadCertificateError", description="Why an upload was refused."),
+]
+CreateDeveloperCertificateError: TypeAlias = Annotated[
+    InvalidInputError | QuotaExceededError | IdempotencyKeyReusedError,
+    strawberry.union("CreateDeveloperCertificateError", description="Why no developer certificate was made."),
 ]
 UpdateCertificateError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | VersionConflictError | IdempotencyKeyReusedError,
@@ -100,6 +106,42 @@ class UploadCertificatePayload(Payload):
     def of(cls, done: Recorded[CertificateRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, certificate=Certificate.of(done.value))
+
+
+@object_type
+class CreateDeveloperCertificatePayload(Payload):
+    """The outcome of making a developer certificate."""
+
+    certificate: Certificate | None = attribute("The new certificate; null when there are errors.", default=None)
+    private_key: str | None = attribute(
+        "Its private key as PEM (PKCS #8), shown this once; null when there are errors, and when this repeats an"
+        " earlier request.",
+        default=None,
+    )
+    credentials_file: str | None = attribute(
+        "C source to compile into a device's program: certificate, private key, and whom to connect to, under the names"
+        " `MBED_CLOUD_DEV_…`. What the operator has not said of the servers is left out, with a comment in its place."
+        " Null when `privateKey` is.",
+        default=None,
+    )
+    errors: list[CreateDeveloperCertificateError] = attribute("Empty on success.", default_factory=list)
+
+    @field(PARENT)
+    async def account(self, info: Info) -> Account:
+        """The account, with its new quota."""
+        return await own_account(info)
+
+    @classmethod
+    def of(cls, done: Recorded[NewDeveloperCertificate], servers: Servers) -> Self:
+        """The outcome of an act that was done."""
+        made = done.value
+        shown = made.credentials
+        return cls(
+            entry_id=done.entry_id,
+            certificate=Certificate.of(made.row),
+            private_key=None if shown is None else shown.key.pem,
+            credentials_file=made.credentials_file(servers),
+        )
 
 
 @object_type
