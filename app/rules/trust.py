@@ -41,7 +41,8 @@ PRODUCTION = Limits()
 
 def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -> Decision:
     """Answer a question from what the store holds. Raises nothing: what cannot be decided is refused."""
-    flaw = leaf.flaw(question.device, question.purpose, at=question.at)
+    asked = leaf.developer_flaw if store.is_developers(question.device) else leaf.flaw
+    flaw = asked(question.device, question.purpose, at=question.at)
     if flaw is not None:
         tried = (TriedPath((question.device,), flaw),)
         until = next_change([question.device], question.at)
@@ -96,7 +97,7 @@ class _Deciding:
     def _searched(self) -> Decision:
         leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
         try:
-            found = self._search((self._question.device,), leading)
+            found = self._itself() or self._search((self._question.device,), leading)
         except TooComplex:
             return self._decided(Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, self._tried)
         if found is None:
@@ -107,6 +108,11 @@ class _Deciding:
         record = self._admitting(found[-1])[0]
         message = f"A valid path leads to “{record.name}”, which the account trusts for {record.service.value}."
         return self._decided(Reason.TRUSTED, message, [TriedPath(found, None), *self._tried], (record,))
+
+    def _itself(self) -> tuple[ParsedCertificate, ...] | None:
+        """The path of a device that presents a developer's certificate: it is its own anchor."""
+        device = self._question.device
+        return (device,) if any(record.is_developer for record in self._admitting(device)) else None
 
     def _admitting(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         records = self._store.with_trusted_ca(certificate)

@@ -189,7 +189,7 @@ async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustSta
     )
     await (tx.devices.update(after) if device.version else tx.devices.insert(after))
     joined = b"".join(other.der for other in others)
-    came = Came(leaf.der, joined, decision.path[1].fingerprint, leaf.not_before, leaf.not_after)
+    came = Came(leaf.der, joined, decision.path[:2][-1].fingerprint, leaf.not_before, leaf.not_after)
     await tx.devices.put_credential(device.id, credential, came)
     await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
     return after

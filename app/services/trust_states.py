@@ -172,7 +172,7 @@ async def _version(connection: Connection, account_id: str) -> int:
 
 def record_of(row: CertificateRow, chain: Chain) -> Record:
     """A row as the decision sees it."""
-    return Record(row.id, row.name, row.status, row.service, row.usage, row.possession, chain)
+    return Record(row.id, row.name, row.status, row.service, row.usage, row.possession, chain, row.is_developer)
 
 
 def _parsed_of(store: TrustStore) -> dict[bytes, ParsedCertificate]:

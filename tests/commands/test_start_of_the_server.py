@@ -47,6 +47,7 @@ BAD = {
     "lwm2m_server_ca": "",
     "checkpoint_file": "",
     "witnesses": "https://witness.example",
+    "bridge_seconds": "3601",
     "metrics": "public",
     "metrics_token": "hunter2",
 }
