@@ -18,7 +18,8 @@ _numbers = count(1)
 
 def device(issuer: Made, **flaw: Any) -> Made:
     """A device's certificate as real fleets have them: neither usages nor an alternative name."""
-    return make(**{"subject": "urn:device:1", "issuer": issuer, "is_ca": None, "key_usage": None} | flaw)
+    good: dict[str, Any] = {"subject": "urn:device:1", "issuer": issuer, "is_ca": None, "key_usage": None}
+    return make(**good | flaw)
 
 
 def record(
