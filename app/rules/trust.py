@@ -48,7 +48,8 @@ def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -
     try:
         closure = Closure(store, question.presented, checks=limits.signatures)
     except TooComplex:
-        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX)
+        until = next_change([question.device], question.at)
+        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, holds_until=until)
     return _Deciding(store, question, limits, closure).decision()
 
 
