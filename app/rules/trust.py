@@ -133,7 +133,8 @@ class _Deciding:
         return None
 
     def _flaws(self, issuer: ParsedCertificate, below: tuple[ParsedCertificate, ...]) -> Iterator[Flaw]:
-        if not issuer.is_ca:
+        # Version 1 has no basic constraints, and a rule of its own among those of any CA.
+        if not issuer.is_ca and issuer.version == 3:
             message = f"{quote(issuer.subject_text)} is no CA: its basic constraints do not say so."
             yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
         place = Place.ROOT if issuer.is_self_signed else Place.BELOW_ROOT

@@ -26,7 +26,7 @@ SECONDS = range(-3, 4)
 
 
 @cache
-def key(name: str) -> PrivateKey:
+def key(name: str) -> PrivateKey:  # noqa: ARG001 - one for each name
     return ec.generate_private_key(ec.SECP256R1())
 
 

@@ -1,6 +1,5 @@
 """What must not change an answer: the order of what a device presents, repetitions, and time while an answer holds."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from app.reasons import Reason
 from app.rules.decision import Decision, Question
 from app.rules.trust import PRODUCTION, Limits, decide
 from app.rules.trust_store import TrustStore
