@@ -90,8 +90,10 @@ class _Deciding:
         if unproven:
             message = f"“{unproven[0].name}” would let the device in, and possession of its key is not proven yet."
             return self._ends_at(unproven[0].trusted_ca, Reason.POSSESSION_PENDING, message, unproven)
-        end = next((found for found, issuers in self._closure.issuers.items() if not issuers), self._question.device)
-        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end))
+        issuers = self._closure.issuers
+        # Where nothing is an end it leads round, as between the old and the new certificate of one root.
+        end = next((found for found in issuers if not issuers[found]), next(reversed(issuers)))
+        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end, issuers[end]))
 
     def _searched(self) -> Decision:
         leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
@@ -162,8 +164,8 @@ class _Deciding:
         return Decision(self._question, reason, message, records, tuple(tried), until)
 
 
-def _leads_nowhere(end: ParsedCertificate) -> str:
-    if end.is_self_issued:
+def _leads_nowhere(end: ParsedCertificate, issuers: Sequence[ParsedCertificate]) -> str:
+    if end.is_self_issued or issuers:
         return f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
     return (
         f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"

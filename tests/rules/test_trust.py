@@ -79,6 +79,18 @@ def test_the_missing_issuer_is_that_of_the_last_known_certificate() -> None:
     assert middle.parsed not in decision.tried[0].certificates
 
 
+def test_a_root_with_two_certificates_is_an_end_all_the_same() -> None:
+    """Device <- Sibling <- Root, old and new, each of which may have signed the other; Fleet alone is trusted."""
+    old = make("Root CA")
+    new = make("Root CA", key=old.key, serial=2)
+    fleet, sibling = make(issuer=old), make("Sibling CA", issuer=old)
+
+    decision = decided([record(fleet, old)], device(sibling), sibling, new)
+
+    assert decision.reason is Reason.NO_TRUST_PATH
+    assert decision.explanation == 'The chain ends in "CN=Root CA", and the account trusts none of its CAs.'
+
+
 def test_an_account_without_records_lets_nobody_in() -> None:
     fleet = make()
 
