@@ -70,7 +70,9 @@ def _utc_time(instant: datetime) -> bytes:
 
 def shapes(subjects: Sequence[str]) -> some.SearchStrategy[Shape]:
     seconds = some.sampled_from(SECONDS)
-    windows = some.just((-100, 100)) | some.tuples(seconds, seconds)
+    pairs = some.tuples(seconds, seconds)
+    ordered = pairs.map(lambda pair: (min(pair), max(pair)))
+    windows = some.just((-100, 100)) | some.just((-100, 100)) | ordered | ordered | pairs
     return some.builds(
         lambda window, **others: Shape(begins=window[0], ends=window[1], **others),
         window=windows,

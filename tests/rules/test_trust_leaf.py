@@ -67,7 +67,7 @@ FLAWS: list[tuple[str, Reason, Make]] = [
     (
         "proves possession in another name",
         Reason.LEAF_IS_VERIFICATION_CERT,
-        having(subject=name("a", *name(VERIFYING))),
+        having(subject=name(VERIFYING, *name("a"))),
     ),
     ("negative serial number", Reason.SERIAL_INVALID, rebuilt(serial=tlv(0x02, b"\x80"))),
     ("serial number of 21 octets", Reason.SERIAL_INVALID, rebuilt(serial=tlv(0x02, b"\x01" * 21))),
