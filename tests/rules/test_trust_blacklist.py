@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from app.reasons import Reason
 from app.rules.der import children, read
 from app.terms import Possession, Service
-from tests.rules.authority import AT, Made, chain_of_three, make, tlv
+from tests.rules.authority import AT, Made, chain_of_three, make, rebuild, tlv
 from tests.rules.deciding import blacklisted, decided, device, record
+from tests.rules.flaws import explicit_curve
 
 pytestmark = pytest.mark.once
 
@@ -194,6 +195,26 @@ def test_a_name_without_the_signature_blocks_nobody() -> None:
     fleet, stranger = make(), make()
 
     assert decided([record(fleet), blacklisted(stranger)], device(fleet), stranger).is_allowed
+
+
+MD5_RSA = bytes.fromhex("300d06092a864886f70d0101040500")
+
+
+@pytest.mark.parametrize(
+    ("unverifiable", "spki"),
+    [({"algorithm": MD5_RSA}, {}), ({}, {"spki": explicit_curve()})],
+    ids=["an algorithm that is not verified", "a key that is not used"],
+)
+def test_a_signature_that_cannot_be_verified_is_none(unverifiable: dict[str, bytes], spki: dict[str, bytes]) -> None:
+    """Device <- Line, which says that Fleet signed it: Fleet neither lets it in, nor blocks it."""
+    good = make()
+    fleet = rebuild(good, good.key, **spki)  # type: ignore[arg-type]
+    whole = make("Line CA", issuer=good)
+    line = rebuild(whole, good.key, **unverifiable)  # type: ignore[arg-type]
+    other = make("Line CA", key=line.key)
+
+    assert decided([record(fleet)], device(line), line).reason is Reason.NO_TRUST_PATH
+    assert decided([blacklisted(fleet), record(other)], device(line), line).is_allowed
 
 
 def test_a_device_with_its_own_flaw_is_told_that_first() -> None:
