@@ -50,7 +50,8 @@ def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -
     try:
         closure = Closure(store, question.presented, checks=limits.signatures)
     except TooComplex:
-        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX)
+        until = next_change([question.device], question.at)
+        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, holds_until=until)
     return _Deciding(store, question, limits, closure).decision()
 
 
@@ -91,8 +92,10 @@ class _Deciding:
         if unproven:
             message = f"“{unproven[0].name}” would let the device in, and possession of its key is not proven yet."
             return self._ends_at(unproven[0].trusted_ca, Reason.POSSESSION_PENDING, message, unproven)
-        end = next((found for found, issuers in self._closure.issuers.items() if not issuers), self._question.device)
-        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end))
+        issuers = self._closure.issuers
+        # Where nothing is an end it leads round, as between the old and the new certificate of one root.
+        end = next((found for found in issuers if not issuers[found]), next(reversed(issuers)))
+        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end, issuers[end]))
 
     def _searched(self) -> Decision:
         leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
@@ -161,7 +164,8 @@ class _Deciding:
 
 def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> Iterator[Flaw]:
     """What keeps a certificate from being a CA on a path at an instant, whatever stands below it; an anchor too."""
-    if not certificate.is_ca:
+    # Version 1 has no basic constraints, and a rule of its own among those of any CA.
+    if not certificate.is_ca and certificate.version == 3:
         message = f"{quote(certificate.subject_text)} is no CA: its basic constraints do not say so."
         yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
     place = Place.ROOT if certificate.is_self_signed else Place.BELOW_ROOT
@@ -172,8 +176,8 @@ def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> I
     yield from leaf.refusing(profile.dated(certificate, at=at))
 
 
-def _leads_nowhere(end: ParsedCertificate) -> str:
-    if end.is_self_issued:
+def _leads_nowhere(end: ParsedCertificate, issuers: Sequence[ParsedCertificate]) -> str:
+    if end.is_self_issued or issuers:
         return f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
     return (
         f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"
