@@ -43,7 +43,12 @@ READING = {
     Reason.CERT_UNPARSEABLE,
 }
 # Given by the use case that knows the device, its claim, and whether the account's state can be read.
-OF_THE_USE_CASE = {Reason.NOT_ENROLLED, Reason.DEVICE_SUSPENDED, Reason.STATE_UNKNOWN}
+OF_THE_USE_CASE = {
+    Reason.NOT_ENROLLED,
+    Reason.DEVICE_SUSPENDED,
+    Reason.STATE_UNKNOWN,
+    Reason.ENDPOINT_NAME_INVALID,
+}
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in READING | OF_THE_USE_CASE])
