@@ -1,6 +1,7 @@
 """What a decision about a chain comes to for the device that presents it."""
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.errors import DeviceRefused
@@ -13,7 +14,7 @@ from app.rules.developer_certificate import self_signed
 from app.rules.trust import decide
 from app.rules.trust_store import Record, TrustStore
 from app.terms import Possession, Service, Status, Usage
-from tests.rules.authority import AT, make, name
+from tests.rules.authority import AT, make
 
 pytestmark = pytest.mark.once
 
@@ -32,7 +33,7 @@ def test_other_names_are_taken_as_they_are(text: str) -> None:
 
 def test_without_a_name_a_device_is_called_as_its_certificate_says() -> None:
     named = make("urn:dev:7", is_ca=None).parsed
-    unnamed = make(name(""), is_ca=None).parsed
+    unnamed = make(x509.Name([]), is_ca=None).parsed
 
     assert admission.endpoint_name_of(named) == "urn:dev:7"
     assert admission.endpoint_name_of(unnamed) == f"sha256:{unnamed.fingerprint.hex()}"
