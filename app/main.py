@@ -37,6 +37,7 @@ from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.gateway import authorize, bundle
 from app.transport.gateway.gate import GatewayGate
+from app.transport.gateway.remembered import Kept, RememberedAnswers
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
 from app.transport.graphql.limits import Limits
@@ -131,7 +132,17 @@ def create_app(
         rates=Rates(clock, settings.rate_per_minute),
         wrong_keys=Rates(clock, WRONG_KEYS_PER_MINUTE),
     )
-    gateways = GatewayGate(gate, GatewayKeys(parts.installation.database, monotonic, settings.bridge_seconds))
+    gateway_keys = GatewayKeys(parts.installation.database, monotonic, settings.bridge_seconds)
+    gateways, kept, admissions = GatewayGate(gate, gateway_keys), Kept(), parts.admissions
+    remembered = Middleware(
+        RememberedAnswers,
+        admissions=admissions,
+        keys=gateway_keys,
+        reports=parts.gateway_reports,
+        metrics=parts.metrics,
+        clock=clock,
+        kept=kept,
+    )
     reception = Middleware(
         Reception,
         metrics=parts.metrics,
@@ -145,17 +156,18 @@ def create_app(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
-            *authorize.routes(gateways, parts.admissions, parts.gateway_reports, parts.metrics),
+            *authorize.routes(gateways, admissions, parts.gateway_reports, parts.metrics, kept),
             *bundle.routes(gateways, parts.trust, parts.gateway_reports, clock),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
-        middleware=[reception],
+        middleware=[remembered, reception],
         lifespan=lambda _: _lifespan(parts, endpoint),
     )
     # It would send a client to whatever host its request named.
     application.router.redirect_slashes = False
     application.state.parts = parts
+    application.state.kept, application.state.gateway_keys = kept, gateway_keys
     return application
 
 

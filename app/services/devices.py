@@ -153,6 +153,15 @@ def device_among(matching: list[DeviceRow], told: str | None, name: str, decisio
     return next(by_name, None) if told is not None else next(by_key, None) or next(by_name, None)
 
 
+def comes_as_before(device: DeviceRow, decision: Decision) -> bool:
+    """Whether the device comes as it came the last time, so that there is nothing to record."""
+    credential = device.credential(decision.question.service)
+    if credential is None or device.refused_at is not None:
+        return False
+    presented, record = decision.question.device, decision.records[0]
+    return (credential.fingerprint, credential.certificate_id) == (presented.fingerprint, record.id)
+
+
 def _new_device(tx: Tx, name: str) -> DeviceRow:
     """A device that is not stored yet: its version says so."""
     return DeviceRow(

@@ -47,6 +47,7 @@ class Metrics:
             "witness",
         )
         self._witness_current: dict[str, float] = {}
+        self._remembered: dict[tuple[str, str], tuple[Counter, Counter, Histogram]] = {}
         self._gauge("build_info", "The release and where it runs.", "version", "node", "region").labels(
             __version__, node, region
         ).set(1)
@@ -80,6 +81,22 @@ class Metrics:
     def decided(self, service: str, reason: str) -> None:
         """A gateway was told whether a device may come in."""
         self._decisions.labels(service, reason).inc()
+
+    def remembered(self, service: str, method: str, seconds: float) -> None:
+        """A gateway was told again that a device may come in: a request that was answered, and a decision."""
+        decisions, requests, durations = self._remembered.get((service, method)) or self._remember(service, method)
+        decisions.inc()
+        requests.inc()
+        durations.observe(seconds)
+
+    def _remember(self, service: str, method: str) -> tuple[Counter, Counter, Histogram]:
+        found = (
+            self._decisions.labels(service, "TRUSTED"),
+            self._requests.labels("/gateway/authorize", method, "200"),
+            self._durations.labels("/gateway/authorize"),
+        )
+        self._remembered[service, method] = found
+        return found
 
     def watch_trust(self, unread_seconds: Callable[[], float]) -> None:
         """Ask this at every reading."""

@@ -59,6 +59,15 @@ def branching(height: int, width: int, *, reason: Reason, **top: Any) -> Case:
     return Case(reason, [mine, *layers(height, width)], [record(make("Top", key=key(height), **top))])
 
 
+def branching_beside_a_good_path(height: int, width: int) -> Case:
+    """The layers under a Top that nobody trusts, and one more certificate of the lowest CA, by a trusted one."""
+    fleet = make()
+    good = make("L0", issuer=fleet, key=key(0))
+    mine = device(Made(b"", key(0)), issuer_name=name("L0"))
+    top = make("Top", key=key(height))
+    return Case(Reason.TRUSTED, [mine, *layers(height, width), top, good], [record(fleet)])
+
+
 def all_sign_all(count: int, *, reason: Reason) -> Case:
     """Every CA has signed every other one: count * count certificates, and the last CA is trusted and may not sign."""
     names = [f"CA {number}" for number in range(count)]
@@ -155,8 +164,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "20 CAs in 5 layers, to a flawed anchor": lambda: branching(
         5, 4, reason=Reason.PATH_TOO_COMPLEX, key_usage=("crl_sign",)
     ),
+    "20 CAs in 5 layers beside a good path": lambda: branching_beside_a_good_path(5, 4),
     "100 CAs in 10 layers": lambda: branching(10, 10, reason=Reason.PATH_TOO_COMPLEX),
     "3 CAs that sign each other": lambda: all_sign_all(3, reason=Reason.CA_KEY_USAGE),
+    "4 CAs that sign each other": lambda: all_sign_all(4, reason=Reason.CA_KEY_USAGE),
     "6 CAs that sign each other": lambda: all_sign_all(6, reason=Reason.PATH_TOO_COMPLEX),
     "100 presented strangers": lambda: strangers(99),
     "100 presented namesakes": lambda: presented_namesakes(99, reason=Reason.TRUSTED),

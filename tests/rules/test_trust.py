@@ -1,13 +1,14 @@
 """Whom an account's records let in: anchors, services, proofs of possession, and what completes a path."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from app.reasons import Reason
 from app.rules.certificate import ParsedCertificate
 from app.terms import Possession, Service, Status
-from tests.rules.authority import chain_of_three, make
+from tests.rules.authority import AT, chain_of_three, make
 from tests.rules.deciding import blacklisted, decided, device, record
 
 pytestmark = pytest.mark.once
@@ -235,3 +236,15 @@ def test_a_good_path_is_found_beside_broken_ones_and_told_first() -> None:
     assert names(decision.path)[-1] == "CN=Good Root"
     assert decision.tried[0].flaw is None
     assert all(tried.flaw is not None and tried.flaw.reason is Reason.CA_KEY_USAGE for tried in decision.tried[1:])
+
+
+def test_a_path_that_leads_to_no_anchor_is_not_what_is_told() -> None:
+    """Device <- Line <- Root (trusted, and may not sign); Line <- Stranger besides, in certificates that expired."""
+    root, stranger = make("Root CA", key_usage=("crl_sign",)), make("Stranger CA")
+    line = make("Line CA", issuer=root)
+    gone = [make("Line CA", key=line.key, issuer=stranger, serial=serial, not_after=AT) for serial in range(1, 9)]
+
+    decision = decided([record(root)], device(line), line, stranger, *gone, at=AT + timedelta(days=1))
+
+    assert decision.reason is Reason.CA_KEY_USAGE
+    assert len(decision.tried) == 1

@@ -111,6 +111,16 @@ def test_a_renewal_of_a_blacklisted_ca_is_blocked_too() -> None:
     assert decision.reason is Reason.BLACKLISTED
 
 
+def test_a_blacklisted_ca_is_no_device_either() -> None:
+    """Its name and key in a certificate that says it is no CA, from a trusted Root: nothing stands between the two."""
+    root = make("Root CA")
+    fleet = make(issuer=root)
+    disguised = device(root, subject="Fleet CA", key=fleet.key)
+
+    assert decided([record(root)], disguised).is_allowed
+    assert decided([record(root), blacklisted(fleet, root)], disguised).reason is Reason.BLACKLISTED
+
+
 def test_another_key_under_the_name_of_a_blacklisted_ca_is_not_blocked() -> None:
     old, new = make(), make()
 
