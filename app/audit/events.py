@@ -259,6 +259,25 @@ class DeviceResumed(Changed[DeviceState]):
     kind: ClassVar[str] = "device.resume"
 
 
+@dataclass(frozen=True, slots=True)
+class IntermediatesRemembered(Noted):
+    """Somebody brought intermediates, by their SHA-256, ahead of the devices that need them."""
+
+    kind: ClassVar[str] = "intermediates.remember"
+    account_id: str
+    fingerprints: tuple[str, ...]
+
+    @property
+    def target(self) -> Target:
+        """The account's intermediates."""
+        return Target("intermediates", self.account_id)
+
+    @property
+    def extra(self) -> Json:
+        """Which ones."""
+        return {"fingerprints": list[JsonValue](self.fingerprints)}
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -282,6 +301,7 @@ EVENTS: tuple[type[Event], ...] = (
     DeviceConnected,
     DeviceSuspended,
     DeviceResumed,
+    IntermediatesRemembered,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -101,6 +101,7 @@ LATER: dict[str, tuple[Event, Actor]] = {
         events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
         USER,
     ),
+    "intermediates.remember": (events.IntermediatesRemembered(ACCOUNT, ("55" * 32,)), USER),
     "account.set_feature that came later": (
         events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),
         OPERATOR,

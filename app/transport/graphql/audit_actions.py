@@ -31,6 +31,7 @@ class AuditAction(StrEnum):
     DEVICE_CONNECT = "device.connect"
     DEVICE_SUSPEND = "device.suspend"
     DEVICE_RESUME = "device.resume"
+    INTERMEDIATES_REMEMBER = "intermediates.remember"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -69,6 +70,7 @@ enumeration(
         AuditAction.DEVICE_CONNECT: "A device was let in for the first time or otherwise than before, or was refused.",
         AuditAction.DEVICE_SUSPEND: "A device was suspended.",
         AuditAction.DEVICE_RESUME: "A suspended device was let in again.",
+        AuditAction.INTERMEDIATES_REMEMBER: "Intermediates were brought ahead of the devices that need them.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },
