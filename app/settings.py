@@ -41,7 +41,7 @@ class Introspection(StrEnum):
 
 
 class Metrics(StrEnum):
-    """Who may read /metrics. With a token, only who sends it, whatever else is set; see ADR 20."""
+    """Who may read /metrics. With a token, only who sends it, whatever else is set; see ADR 11."""
 
     LOOPBACK = "loopback"
     ON = "on"

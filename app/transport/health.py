@@ -137,7 +137,7 @@ def routes(settings: Settings, readiness: Readiness, metrics: Metrics) -> list[R
 
 
 def may_read_metrics(request: Request, settings: Settings) -> bool:
-    """Whoever has the token where there is one; else whom the setting allows. See ADR 20."""
+    """Whoever has the token where there is one; else whom the setting allows. See ADR 11."""
     if settings.metrics is MetricsSetting.OFF:
         return False
     if settings.metrics_token is not None:
