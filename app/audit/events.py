@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.audit.event import Changed, Created, Deleted, Event, Noted
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, Target, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    ChallengeState,
+    Json,
+    JsonValue,
+    Target,
+    UserState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,40 @@ class LogRecovered(Noted):
         return {"generation": self.generation, "origin": self.origin, "previous": list[JsonValue](self.previous)}
 
 
+@dataclass(frozen=True, slots=True)
+class PossessionChallenged(Changed[CertificateState]):
+    """A challenge was made, to prove possession of a record's key. The record stays as it is.
+
+    `challenge` is what was made, its nonce included: it is no secret.
+    """
+
+    kind: ClassVar[str] = "possession.challenge"
+    challenge: ChallengeState
+
+    @property
+    def extra(self) -> Json:
+        """The challenge."""
+        return {"challenge": self.challenge.public()}
+
+
+@dataclass(frozen=True, slots=True)
+class PossessionProven(Changed[CertificateState]):
+    """A challenge was answered: the account holds the record's key. `method` says how it was shown.
+
+    `proof_sha256` is of the signature's octets, or of the verification certificate's text as it came.
+    """
+
+    kind: ClassVar[str] = "possession.prove"
+    challenge_id: str
+    method: str
+    proof_sha256: str
+
+    @property
+    def extra(self) -> Json:
+        """The proof."""
+        return {"challenge_id": self.challenge_id, "method": self.method, "proof_sha256": self.proof_sha256}
+
+
 EVENTS: tuple[type[Event], ...] = (
     AccountCreated,
     AccountTierSet,
@@ -224,6 +267,8 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    PossessionChallenged,
+    PossessionProven,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -22,6 +22,7 @@ from app.audit.events import (
     CertificateStatusSet,
     CertificateUpdated,
     CertificateUploaded,
+    PossessionProven,
 )
 from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
@@ -41,7 +42,7 @@ from app.store.tree import Tree
 ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
 CERTIFICATE_MADE = CertificateUploaded.kind
-CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind)
+CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind, PossessionProven.kind)
 CERTIFICATE_ENDED = CertificateDeleted.kind
 
 

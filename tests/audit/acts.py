@@ -17,7 +17,16 @@ from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
 from app.audit import events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UnnamedUserState, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    ChallengeState,
+    Json,
+    Target,
+    UnnamedUserState,
+    UserState,
+)
 from app.clock import to_text
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
@@ -89,6 +98,18 @@ def certificate(version: int, **changed: object) -> CertificateState:
     return CertificateState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
 
 
+def challenge() -> ChallengeState:
+    """A challenge as it was made."""
+    return ChallengeState(
+        id="0190a00000007000800000000000c4a1",
+        nonce="AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA",
+        created_at=to_text(START),
+        signature_expires_at=to_text(START + timedelta(hours=24)),
+        certificate_expires_at=to_text(START + timedelta(hours=72)),
+        attempts=5,
+    )
+
+
 def api_key(version: int, **changed: object) -> ApiKeyState:
     """A key, as its making left it but for what is given."""
     fields = {
@@ -153,6 +174,22 @@ LATER: dict[str, tuple[Event, Actor]] = {
     "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
     "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
     "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
+    "possession.challenge": (
+        events.PossessionChallenged(
+            certificate(4, possession="PENDING"), certificate(4, possession="PENDING"), challenge()
+        ),
+        KEY,
+    ),
+    "possession.prove": (
+        events.PossessionProven(
+            certificate(4, possession="PENDING"),
+            certificate(5, possession="PROVEN"),
+            challenge().id,
+            "signature",
+            "33" * 32,
+        ),
+        KEY,
+    ),
 }
 """What shipped after the rest: pinned after it too, for the place of an entry is part of its bytes."""
 

@@ -27,6 +27,8 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    POSSESSION_CHALLENGE = "possession.challenge"
+    POSSESSION_PROVE = "possession.prove"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -61,6 +63,8 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.POSSESSION_CHALLENGE: "A challenge was made to prove possession of a certificate's key.",
+        AuditAction.POSSESSION_PROVE: "Possession of a certificate's key was proven; `canonicalJson` says how.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },
