@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from app.errors import CertificateRejected, ChallengeUsed, InvalidState, PrivateKeyPresent, ProofRejected
 from app.findings import FindingCode, ProofFlaw
-from app.rules import pem
+from app.rules import der, pem
 from app.rules.certificate import ParsedCertificate, check_signature, parse
 from app.rules.signature import Answer, Family, Scheme, verify
 from app.terms import Possession
@@ -127,7 +127,7 @@ class Signature:
         key = trusted_ca.key.usable
         if not _is_formed(key, self.value):
             # Asked only of what is no signature: random octets of one may begin like anything.
-            if pem.holds_private_key(self.value):
+            if pem.holds_private_key(self.value) and not _begins_as_ecdsa(self.value):
                 raise PrivateKeyPresent(
                     "The proof holds what looks like a private key. It was discarded: send the signature only, and"
                     " consider replacing the key if it left its place.",
@@ -277,6 +277,16 @@ def _is_formed(key: CertificatePublicKeyTypes | None, signature: bytes) -> bool:
             return False
         return True
     return any(isinstance(key, kind) and len(signature) == octets for kind, _, octets in _OWN_HASH)
+
+
+def _begins_as_ecdsa(data: bytes) -> bool:
+    """Whether this is a damaged ECDSA signature: the integer that a private key begins with is one octet, a version."""
+    try:
+        outer = der.read(data, 0)
+        first = der.read(data, outer.content)
+    except ValueError:
+        return False
+    return outer.tag == der.SEQUENCE and first.tag == der.INTEGER and first.end - first.content > 1
 
 
 def _reject(flaw: ProofFlaw, message: str, path: tuple[str, ...]) -> NoReturn:
