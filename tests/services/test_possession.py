@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from app.errors import CertificateRejected, ChallengeUsed, InvalidState, NotFound, PrivateKeyPresent, Refusal
+from app.errors import (
+    AuditUnavailable,
+    CertificateRejected,
+    ChallengeUsed,
+    InvalidState,
+    NotFound,
+    PrivateKeyPresent,
+    Refusal,
+)
 from app.rules import pem
 from app.rules.possession import ATTEMPTS, Proof, Signature, VerificationCertificate
 from app.services import history
@@ -237,6 +245,19 @@ async def test_a_repeated_request_is_answered_as_the_first_time(claim: Claim) ->
     proving = ProvePossession(first.challenge.id, claim.signature(first.challenge))
     proven, once_more = [(await door.perform_once(claim.actor, proving, ORIGIN, "prove")).value for _ in range(2)]
     assert once_more.version == proven.version == claim.record.version + 1
+
+
+async def test_an_attempt_is_taken_with_its_entry_or_not_at_all(claim: Claim) -> None:
+    challenge = await claim.challenge()
+    too_long = b"s" * 20_000
+    mute = Door(
+        claim.house.database, clock=claim.house.clock, node="test", software="anchorage/test", salt=lambda: too_long
+    )
+
+    with pytest.raises(AuditUnavailable):
+        await mute.perform(claim.actor, ProvePossession(challenge.id, WRONG), ORIGIN)
+
+    assert await claim.stored(challenge) == challenge
 
 
 @pytest.mark.parametrize("is_right", [True, False])
