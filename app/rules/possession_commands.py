@@ -6,7 +6,7 @@ They take `ca.key` and `ca.pem`, the CA's key and certificate, from the folder t
 from app.rules.certificate import ParsedCertificate
 from app.rules.possession import Challenge
 
-# Keys that bring their own hash are given none: OpenSSL refuses to be told one.
+# Keys that bring their own hash are given none: `dgst` refuses them, and versions of `x509` differ in what they do.
 _WITH_A_DIGEST = ("RSA", "EC")
 
 

@@ -42,6 +42,16 @@ def _subject(*names: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each) for each in names])
 
 
+def _two_algorithms() -> Made:
+    """SHA-384 made the signature, as the certificate says at its end; within what is signed it says SHA-256."""
+    return rebuild(
+        issued(CA, CODE, is_ca=False),
+        CA.key,
+        outer_algorithm=bytes.fromhex("300a06082a8648ce3d040303"),
+        sign=lambda tbs: signed(CA.key, tbs, hashes.SHA384()),
+    )
+
+
 def _sha1() -> Made:
     """ECDSA with SHA-1, whose signature is right."""
     algorithm = bytes.fromhex("300906072a8648ce3d0401")
@@ -104,12 +114,7 @@ BAD: dict[str, tuple[Callable[[], VerificationCertificate], ProofFlaw]] = {
     ),
     "with SHA-1": (lambda: presented(_sha1()), ProofFlaw.POP_CERT_SIGNATURE_INVALID),
     "with SHA-224": (lambda: presented(issued(CA, CODE, digest=hashes.SHA224())), ProofFlaw.POP_CERT_SIGNATURE_INVALID),
-    "naming two algorithms": (
-        lambda: presented(
-            rebuild(issued(CA, CODE, is_ca=False), CA.key, outer_algorithm=bytes.fromhex("300a06082a8648ce3d040303"))
-        ),
-        ProofFlaw.POP_CERT_SIGNATURE_INVALID,
-    ),
+    "naming two algorithms": (lambda: presented(_two_algorithms()), ProofFlaw.POP_CERT_SIGNATURE_INVALID),
     "a CA's": (lambda: presented(issued(CA, CODE, is_ca=True)), ProofFlaw.POP_CERT_IS_CA),
     "the CA's own": (lambda: presented(CA), ProofFlaw.POP_CERT_IS_CA),
     "no common name": (
