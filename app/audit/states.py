@@ -172,6 +172,25 @@ class UserState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeState:
+    """A challenge as it was made. It is told with the record that it is about, and is no object of its own in the log.
+
+    `nonce` is URL-safe Base64 without padding.
+    """
+
+    id: str
+    nonce: str
+    created_at: str
+    signature_expires_at: str
+    certificate_expires_at: str
+    attempts: int
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnnamedUserState(UserState):
     """A person whose name is being erased: the entry that says so must not disclose it once more."""
 

@@ -13,9 +13,7 @@ from app.findings import Finding, FindingCode
 from app.reasons import Reason
 from app.rules import profile
 from app.rules.certificate import ParsedCertificate
-
-VERIFICATION_CODE_PREFIX = "tcpop1-"
-"""How the common name of a verification certificate begins."""
+from app.rules.possession import VERIFICATION_CODE_PREFIX
 
 _NAME_CONSTRAINTS = "2.5.29.30"
 _EMPTY_SEQUENCE = b"\x30\x00"

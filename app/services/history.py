@@ -22,6 +22,7 @@ from app.audit.events import (
     CertificateDeleted,
     CertificateStatusSet,
     CertificateUpdated,
+    PossessionProven,
 )
 from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
@@ -40,7 +41,7 @@ from app.store.tree import Tree
 
 ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
-CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind)
+CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind, PossessionProven.kind)
 CERTIFICATE_ENDED = CertificateDeleted.kind
 
 

@@ -178,6 +178,40 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeRow:
+    """A challenge to prove possession of a record's key, of which `fingerprint` is the record's."""
+
+    id: str
+    account_id: str
+    certificate_id: str
+    fingerprint: bytes
+    nonce: bytes
+    created_at: datetime
+    signature_expires_at: datetime
+    certificate_expires_at: datetime
+    attempts_left: int
+    used_at: datetime | None
+    voided_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Read from a row with these columns."""
+        return cls(
+            id=row["id"],
+            account_id=row["account_id"],
+            certificate_id=row["certificate_id"],
+            fingerprint=bytes(row["fingerprint"]),
+            nonce=bytes(row["nonce"]),
+            created_at=from_micros(row["created_at"]),
+            signature_expires_at=from_micros(row["signature_expires_at"]),
+            certificate_expires_at=from_micros(row["certificate_expires_at"]),
+            attempts_left=row["attempts_left"],
+            used_at=instant_of(row["used_at"]),
+            voided_at=instant_of(row["voided_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow:
     """An entry of the log as it is stored: its place, its hashes, its body's bytes and what is left of its disclosures.
 

@@ -27,6 +27,7 @@ from tests.audit.pinned_states import (
     account,
     api_key,
     certificate,
+    challenge,
     device,
     unnamed,
     user,
@@ -102,6 +103,22 @@ LATER: dict[str, tuple[Event, Actor]] = {
         USER,
     ),
     "intermediates.remember": (events.IntermediatesRemembered(ACCOUNT, ("55" * 32,)), USER),
+    "possession.challenge": (
+        events.PossessionChallenged(
+            certificate(4, possession="PENDING"), certificate(4, possession="PENDING"), challenge()
+        ),
+        KEY,
+    ),
+    "possession.prove": (
+        events.PossessionProven(
+            certificate(4, possession="PENDING"),
+            certificate(5, possession="PROVEN"),
+            challenge().id,
+            "signature",
+            "33" * 32,
+        ),
+        KEY,
+    ),
     "account.set_feature that came later": (
         events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),
         OPERATOR,

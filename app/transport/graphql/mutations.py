@@ -9,7 +9,9 @@ from app.actor import Scope
 from app.transport.graphql.commands import (
     CreateApiKeyInput,
     CreateDeveloperCertificateInput,
+    CreatePossessionChallengeInput,
     DeleteCertificateInput,
+    ProvePossessionInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
     UpdateCertificateInput,
@@ -23,8 +25,10 @@ from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.payloads import (
     CreateApiKeyPayload,
     CreateDeveloperCertificatePayload,
+    CreatePossessionChallengePayload,
     DeleteCertificatePayload,
     Payload,
+    ProvePossessionPayload,
     RevokeApiKeyPayload,
     SetCertificateStatusPayload,
     UpdateCertificatePayload,
@@ -106,3 +110,20 @@ class Mutation:
         """Revokes an API key, at once and for good."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return RevokeApiKeyPayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, CreatePossessionChallengePayload, cost=10)
+    async def create_possession_challenge(
+        self, info: Info, given_input: Annotated[CreatePossessionChallengeInput, _input("For which certificate.")]
+    ) -> CreatePossessionChallengePayload | None:
+        """Makes a challenge to prove that the account holds a certificate's private key."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return CreatePossessionChallengePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, ProvePossessionPayload, cost=20)
+    async def prove_possession(
+        self, info: Info, given_input: Annotated[ProvePossessionInput, _input("The proof.")]
+    ) -> ProvePossessionPayload | None:
+        """Answers a challenge. From then on the certificate admits devices; a wrong proof costs an attempt."""
+        command = await given_input.command()
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return ProvePossessionPayload.of(done)

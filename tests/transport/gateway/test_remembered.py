@@ -23,7 +23,7 @@ async def count(site: Site) -> float:
 
 
 def kept(site: Site) -> int:
-    return len(site.server.application.state.kept._kept)  # noqa: SLF001  # nothing else shows it
+    return len(site.server.parts.gateways.kept._kept)  # noqa: SLF001  # nothing else shows it
 
 
 async def test_the_same_question_is_answered_the_same_by_the_short_way(trusting: Site) -> None:
@@ -69,7 +69,7 @@ async def test_a_revoked_key_opens_nothing_from_the_next_second_on(trusting: Sit
     rows = await trusting.server.installation.database.reads.fetch("SELECT max(id) AS id FROM api_key")
     await trusting.perform(RevokeApiKey(rows[0]["id"]))
 
-    trusting.server.application.state.gateway_keys._right.clear()  # noqa: SLF001  # a second later
+    trusting.server.parts.gateways.keys._right.clear()  # noqa: SLF001  # a second later
 
     assert CONFIRMED_SECONDS <= 1
     assert (await trusting.ask(fleet().d1, key=key)).status_code == 401
@@ -97,10 +97,10 @@ async def acceptances(site: Site) -> int:
 
 async def test_devices_that_came_by_the_short_way_are_seen(trusting: Site) -> None:
     await trusting.ask(fleet().d1)
-    await trusting.server.parts.last_seen.flush()
+    await trusting.server.parts.gateways.seen.flush()
     (first,) = await devices(trusting)
     await trusting.ask(fleet().d1)
-    await trusting.server.parts.last_seen.flush()
+    await trusting.server.parts.gateways.seen.flush()
     (again,) = await devices(trusting)
 
     assert first.last_seen_at is not None

@@ -5,7 +5,13 @@ from typing import Self
 import strawberry
 
 from app.audit.entry import Result
-from app.audit.events import CERTIFICATE_MADE, CertificateDeleted, CertificateStatusSet, CertificateUpdated
+from app.audit.events import (
+    CERTIFICATE_MADE,
+    CertificateDeleted,
+    CertificateStatusSet,
+    CertificateUpdated,
+    PossessionProven,
+)
 from app.services.audit_search import Search
 from app.store.log_reads import EntryFilter
 from app.store.rows import EntryRow
@@ -18,7 +24,15 @@ from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.audit import entry_cursor
 from app.transport.graphql.types.certificates import Certificate
 
-CHANGES = frozenset((*CERTIFICATE_MADE, CertificateUpdated.kind, CertificateStatusSet.kind, CertificateDeleted.kind))
+CHANGES = frozenset(
+    (
+        *CERTIFICATE_MADE,
+        CertificateUpdated.kind,
+        CertificateStatusSet.kind,
+        CertificateDeleted.kind,
+        PossessionProven.kind,
+    )
+)
 
 
 @object_type

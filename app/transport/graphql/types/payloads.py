@@ -8,6 +8,7 @@ from app.rules.credentials_file import Servers
 from app.services.developer_certificates import NewDeveloperCertificate
 from app.services.door import Recorded
 from app.services.keys import NewApiKey
+from app.services.possession import Challenged
 from app.store.rows import ApiKeyRow, CertificateRow
 from app.transport.graphql import ids
 from app.transport.graphql.context import Info
@@ -16,7 +17,7 @@ from app.transport.graphql.ids import Kind
 from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.audit import AuditEvent
-from app.transport.graphql.types.certificates import Certificate
+from app.transport.graphql.types.certificates import Certificate, challenge_of
 from app.transport.graphql.types.errors import (
     CertificateRejectedError,
     DuplicateCertificateError,
@@ -24,10 +25,12 @@ from app.transport.graphql.types.errors import (
     InvalidInputError,
     InvalidStateError,
     NotFoundError,
+    ProofRejectedError,
     QuotaExceededError,
     UserError,
     VersionConflictError,
 )
+from app.transport.graphql.types.possession import PossessionChallenge
 
 UploadCertificateError: TypeAlias = Annotated[
     InvalidInputError
@@ -60,6 +63,19 @@ CreateApiKeyError: TypeAlias = Annotated[
 RevokeApiKeyError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | IdempotencyKeyReusedError,
     strawberry.union("RevokeApiKeyError", description="Why a key was not revoked."),
+]
+CreatePossessionChallengeError: TypeAlias = Annotated[
+    InvalidInputError | NotFoundError | InvalidStateError | IdempotencyKeyReusedError,
+    strawberry.union("CreatePossessionChallengeError", description="Why no challenge was made."),
+]
+ProvePossessionError: TypeAlias = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | InvalidStateError
+    | CertificateRejectedError
+    | ProofRejectedError
+    | IdempotencyKeyReusedError,
+    strawberry.union("ProvePossessionError", description="Why a proof was refused."),
 ]
 
 
@@ -223,3 +239,31 @@ class RevokeApiKeyPayload(Payload):
     def of(cls, done: Recorded[ApiKeyRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, api_key=ApiKey.of(done.value))
+
+
+@object_type
+class CreatePossessionChallengePayload(Payload):
+    """A challenge, or why there is none."""
+
+    challenge: PossessionChallenge | None = attribute("The challenge; null when there are errors.", default=None)
+    errors: list[CreatePossessionChallengeError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[Challenged]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, challenge=challenge_of(done.value))
+
+
+@object_type
+class ProvePossessionPayload(Payload):
+    """The outcome of a proof."""
+
+    certificate: Certificate | None = attribute(
+        "The certificate, now proven; null when there are errors.", default=None
+    )
+    errors: list[ProvePossessionError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[CertificateRow]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, certificate=Certificate.of(done.value))
