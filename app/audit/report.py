@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from app.audit.checkpoint import Checkpoint
 from app.audit.entry import entry_hash
-from app.audit.events import PossessionProven
+from app.audit.possession_events import PossessionProven
 from app.audit.records import Record
 
 OUTCOMES = ("success", "refused", "failed")

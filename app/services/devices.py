@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import DeviceConnected, DeviceResumed, DeviceSuspended
+from app.audit.device_events import DeviceConnected, DeviceResumed, DeviceSuspended
 from app.audit.states import Json, Target
 from app.errors import InvalidState, NotFound
 from app.ids import new_id

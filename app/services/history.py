@@ -22,8 +22,8 @@ from app.audit.events import (
     CertificateDeleted,
     CertificateStatusSet,
     CertificateUpdated,
-    PossessionProven,
 )
+from app.audit.possession_events import PossessionProven
 from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
 from app.clock import from_micros

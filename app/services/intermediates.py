@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import IntermediatesRemembered
+from app.audit.device_events import IntermediatesRemembered
 from app.audit.states import Json, Target
 from app.errors import CertificateRejected
 from app.findings import Finding, FindingCode, Severity

@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import PossessionChallenged, PossessionProven
+from app.audit.possession_events import PossessionChallenged, PossessionProven
 from app.audit.states import Json, Target
 from app.errors import NotFound, ProofRejected
 from app.findings import ProofFlaw

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from app.actor import ANONYMOUS, Actor, Origin, command_line
-from app.audit import events
+from app.audit import device_events, events, possession_events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
 from app.audit.states import Json, Target
@@ -87,9 +87,9 @@ LATER: dict[str, tuple[Event, Actor]] = {
         events.DeveloperCertificateCreated(certificate(1, possession="PROVEN", is_developer=True)),
         KEY,
     ),
-    "device.connect": (events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
+    "device.connect": (device_events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
     "device.connect otherwise": (
-        events.DeviceConnected(
+        device_events.DeviceConnected(
             device(1),
             device(2, lwm2m_fingerprint="44" * 32, lwm2m_certificate="f" * 32, lwm2m_accepted_at=to_text(START)),
             "LWM2M",
@@ -97,20 +97,20 @@ LATER: dict[str, tuple[Event, Actor]] = {
         ),
         KEY,
     ),
-    "device.suspend": (events.DeviceSuspended(device(2), device(3, **_STOLEN)), USER),
+    "device.suspend": (device_events.DeviceSuspended(device(2), device(3, **_STOLEN)), USER),
     "device.resume": (
-        events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
+        device_events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
         USER,
     ),
-    "intermediates.remember": (events.IntermediatesRemembered(ACCOUNT, ("55" * 32,)), USER),
+    "intermediates.remember": (device_events.IntermediatesRemembered(ACCOUNT, ("55" * 32,)), USER),
     "possession.challenge": (
-        events.PossessionChallenged(
+        possession_events.PossessionChallenged(
             certificate(4, possession="PENDING"), certificate(4, possession="PENDING"), challenge()
         ),
         KEY,
     ),
     "possession.prove": (
-        events.PossessionProven(
+        possession_events.PossessionProven(
             certificate(4, possession="PENDING"),
             certificate(5, possession="PROVEN"),
             challenge().id,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.actor import ANONYMOUS, Actor, command_line
-from app.audit import events
+from app.audit import events, possession_events
 from app.audit.entry import account_stream
 from app.audit.events import CERTIFICATE_MADE, CertificateDeleted, CertificateUploaded
 from app.audit.notary import Notary
@@ -295,6 +295,6 @@ async def test_the_rows_of_state_are_not_looked_at(database: Any, migrated_url: 
 
 def test_every_action_that_changes_these_objects_is_known() -> None:
     about = {event.kind for event in events.EVENTS if event.kind.startswith(("account.", "certificate."))}
-    about.add(events.PossessionProven.kind)
+    about.add(possession_events.PossessionProven.kind)
     known = {history.ACCOUNT_MADE, *history.ACCOUNT_CHANGES, *history.CERTIFICATE_CHANGES}
     assert about == known | {*CERTIFICATE_MADE, history.CERTIFICATE_ENDED}

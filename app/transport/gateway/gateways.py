@@ -53,7 +53,7 @@ class Gateways:
         )
 
     def routes(self, house: HouseGate, metrics: Metrics) -> list[Route]:
-        """/gateway/…"""
+        """All of /gateway."""
         gate = GatewayGate(house, self.keys)
         return [
             *authorize.routes(gate, self.admissions, self.reports, metrics, self.kept),

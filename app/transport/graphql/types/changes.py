@@ -5,13 +5,8 @@ from typing import Self
 import strawberry
 
 from app.audit.entry import Result
-from app.audit.events import (
-    CERTIFICATE_MADE,
-    CertificateDeleted,
-    CertificateStatusSet,
-    CertificateUpdated,
-    PossessionProven,
-)
+from app.audit.events import CERTIFICATE_MADE, CertificateDeleted, CertificateStatusSet, CertificateUpdated
+from app.audit.possession_events import PossessionProven
 from app.services.audit_search import Search
 from app.store.log_reads import EntryFilter
 from app.store.rows import EntryRow
