@@ -121,7 +121,12 @@ def create_app(
     parts = _parts(settings, clock)
     gate = HouseGate(
         services=Services(
-            parts.installation.database, parts.installation.door, clock, settings, checks=parts.readiness.checks
+            parts.installation.database,
+            parts.installation.door,
+            clock,
+            settings,
+            parts.trust,
+            checks=parts.readiness.checks,
         ),
         strangers=parts.strangers,
         key_uses=parts.key_uses,

@@ -134,6 +134,15 @@ def _attributes(der: bytes, name: Element) -> int:
     return sum(1 for rdn in children(der, name) for _ in children(der, rdn))
 
 
+def apart(joined: bytes) -> Iterator[bytes]:
+    """Values that are joined end to end, each whole. Raises ValueError where something else follows."""
+    at = 0
+    while at < len(joined):
+        value = read(joined, at).whole(joined)
+        yield value
+        at += len(value)
+
+
 def begins_with_two_sequences(data: bytes) -> bool:
     """Whether the bytes begin as a certificate does, with a sequence in a sequence."""
     try:

@@ -136,14 +136,10 @@ def _der(headers: Headers) -> tuple[bytes, ...]:
 
 def _apart(joined: bytes) -> Iterator[bytes]:
     """Certificates that are joined end to end, by the length that each begins with."""
-    at = 0
-    while at < len(joined):
-        try:
-            element = der.read(joined, at)
-        except ValueError:
-            raise _unreadable("The chain is not one certificate after another.") from None
-        yield element.whole(joined)
-        at += len(element.whole(joined))
+    try:
+        yield from der.apart(joined)
+    except ValueError:
+        raise _unreadable("The chain is not one certificate after another.") from None
 
 
 def _base64(text: str | None) -> bytes:
