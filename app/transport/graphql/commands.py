@@ -14,6 +14,7 @@ from app.services.certificates import (
     UpdateCertificate,
     UploadCertificate,
 )
+from app.services.devices import ResumeDevice, SuspendDevice
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.terms import ClientCertForm, Service, Status, Usage
 from app.transport.graphql.described import attribute, input_type
@@ -77,6 +78,14 @@ class SetCertificateStatusInput:
 
     id: strawberry.ID = attribute("Which.")
     status: Status = attribute("Blacklists it (`INACTIVE`) or enables it (`ACTIVE`).")
+    suspend_devices: bool = attribute(
+        "With `INACTIVE`: also suspend the devices that are registered through it by now, at both servers; only where"
+        " the account has `deviceSuspensionEnabled`.",
+        default=False,
+    )
+    resume_devices: bool = attribute(
+        "With `ACTIVE`: also resume the devices that `suspendDevices` suspended, and no others.", default=False
+    )
     reason: str | None = attribute(_REASON, default=UNSET)
     expected_version: int | None = attribute(_EXPECTED, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
@@ -88,6 +97,8 @@ class SetCertificateStatusInput:
             status=self.status,
             reason=given(self.reason),
             expected_version=given(self.expected_version),
+            suspend_devices=self.suspend_devices,
+            resume_devices=self.resume_devices,
         )
 
 
@@ -148,3 +159,30 @@ class RevokeApiKeyInput:
     def command(self) -> RevokeApiKey:
         """What to do."""
         return RevokeApiKey(key_id=decode(Kind.API_KEY, self.id), reason=given(self.reason))
+
+
+@input_type
+class SuspendDeviceInput:
+    """A device to suspend. One that is suspended already gets the new category and description."""
+
+    id: strawberry.ID = attribute("Which.")
+    category: str = attribute("A word for why, of your own, for example `lost`: 1 to 100 characters.")
+    description: str | None = attribute("More about why, in up to 500 characters.", default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> SuspendDevice:
+        """What to do."""
+        return SuspendDevice(decode(Kind.DEVICE, self.id), self.category, given(self.description))
+
+
+@input_type
+class ResumeDeviceInput:
+    """A suspended device to let in again, whether it was suspended by itself or with its certificate."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ResumeDevice:
+        """What to do."""
+        return ResumeDevice(decode(Kind.DEVICE, self.id), given(self.reason))
