@@ -98,6 +98,12 @@ class Application:
     last_seen: LastSeen
 
     @property
+    def services(self) -> Services:
+        """What the API works with."""
+        it = self.installation
+        return Services(it.database, it.door, it.clock, it.settings, self.trust, checks=self.readiness.checks)
+
+    @property
     def admissions(self) -> Admissions:
         """What answers gateways."""
         installation = self.installation
@@ -120,14 +126,7 @@ def create_app(
     """
     parts = _parts(settings, clock)
     gate = HouseGate(
-        services=Services(
-            parts.installation.database,
-            parts.installation.door,
-            clock,
-            settings,
-            parts.trust,
-            checks=parts.readiness.checks,
-        ),
+        services=parts.services,
         strangers=parts.strangers,
         key_uses=parts.key_uses,
         metrics=parts.metrics,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from app.services.certificates import UploadCertificate
 from app.services.door import Command, Door, Recorded, T
 from app.services.signing import WANTED, Signing
 from app.services.submission import Submission
+from app.services.trust_states import TrustStates
 from app.store import log_reads
 from app.store.database import Database
 from app.store.rows import AccountRow, CertificateRow, EntryRow
@@ -53,9 +55,11 @@ class House:
     database: Database
     clock: SteppingClock = field(default_factory=SteppingClock)
     door: Door = field(init=False)
+    trust: TrustStates = field(init=False)
 
     def __post_init__(self) -> None:
         self.door = Door(self.database, clock=self.clock, node="test", software="anchorage/test")
+        self.trust = TrustStates(self.database, monotonic, bridge_seconds=60.0)
 
     async def account(self, tier: Tier = Tier.COMMERCIAL, name: str | None = None) -> AccountRow:
         """A new account."""

@@ -88,7 +88,13 @@ class Caller:
         """The context of one operation."""
         database = self.house.database
         services = Services(
-            database, self.house.door, self.house.clock, Settings(), release="1.2.3", checks=self.checks
+            database,
+            self.house.door,
+            self.house.clock,
+            Settings(),
+            self.house.trust,
+            release="1.2.3",
+            checks=self.checks,
         )
         origin = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
         return Context(services, self.actor, origin, self.house.clock(), budget=self.budget)
