@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app.clock import to_text
-from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, instant, object_id, run
+from app.commands.running import AccountId, AsJson, Shown, answer_list, instant, object_id, run
 from app.errors import InvalidInput
 from app.installation import Installation
 from app.rules import explanation
@@ -101,7 +101,7 @@ def suspend(
         origin = installation.origin("anchorage device suspend")
         return (await installation.door.perform(operator, command, origin)).value
 
-    answer({}, as_json=False, plain=f"suspended {run(action)}")
+    typer.echo(f"suspended {run(action)}")
 
 
 @commands.command("resume")
@@ -119,7 +119,7 @@ def resume(
         origin = installation.origin("anchorage device resume")
         return (await installation.door.perform(operator, command, origin)).value
 
-    answer({}, as_json=False, plain=f"resumed {run(action)}")
+    typer.echo(f"resumed {run(action)}")
 
 
 @commands.command("list")
