@@ -147,6 +147,7 @@ def _services(parts: Application, clock: Clock) -> Services:
         installation.door,
         clock,
         installation.settings,
+        parts.gateways.trust,
         checks=parts.readiness.checks,
         servers=_from_settings(device_servers, installation.settings),
     )

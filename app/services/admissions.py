@@ -19,6 +19,7 @@ from app.rules import admission
 from app.rules.certificate import parse
 from app.rules.decision import Decision, Question
 from app.rules.trust import decide
+from app.rules.trust_store import TrustStore
 from app.services.devices import ConnectDevice, comes_as_before, device_among
 from app.services.door import Door
 from app.services.last_seen import LastSeen
@@ -127,7 +128,7 @@ class Admissions:
 
     async def _decided(self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime) -> Answer:
         state = confirmed.state
-        decision = decided(state, asked, now)
+        decision = decided(state.store, asked, now)
         if not decision.is_allowed:
             return Answer(decision, state.version)
         try:
@@ -173,7 +174,7 @@ def _holds(answer: Answer, version: int, now: datetime) -> bool:
     return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
 
 
-def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:
+def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
     """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload."""
     try:
         if asked.endpoint_name is not None:
@@ -184,7 +185,7 @@ def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:
         return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
     except DeviceRefused as refused:
         return refusal(asked, at, refused.reason, refused.message)
-    return decide(state.store, question)
+    return decide(store, question)
 
 
 def question_of(ders: Sequence[bytes], service: Service, at: datetime) -> Question:

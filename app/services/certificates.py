@@ -16,6 +16,7 @@ from app.rules.upload import require_acceptable, require_service
 from app.services import states
 from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.door import Done, Tx
+from app.services.fleet_suspension import devices_suspended_at
 from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.rows import AccountRow, CertificateRow
@@ -144,7 +145,7 @@ class UpdateCertificate:
 
 @dataclass(frozen=True, slots=True)
 class SetCertificateStatus:
-    """Blacklist a record or enable it again. The status that it has already changes nothing, and is recorded."""
+    """Blacklist a record or enable it, its devices too where that is asked. What is so already is recorded as well."""
 
     action: ClassVar[str] = CertificateStatusSet.kind
     scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
@@ -152,6 +153,8 @@ class SetCertificateStatus:
     status: Status
     reason: str | None = None
     expected_version: int | None = None
+    suspend_devices: bool = False
+    resume_devices: bool = False
 
     @property
     def target(self) -> Target:
@@ -166,15 +169,17 @@ class SetCertificateStatus:
             "status": self.status.value,
             "reason": self.reason,
             "expectedVersion": self.expected_version,
+            "suspendDevices": self.suspend_devices,
+            "resumeDevices": self.resume_devices,
         }
 
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Both statuses may follow each other for as long as the record is there."""
         record = await _require(tx, self.certificate_id, self.expected_version)
-        after = record
-        if self.status is not record.status:
-            after = replace(record, status=self.status, version=record.version + 1, updated_at=tx.now)
-            await tx.certificates.update(after)
+        suspended_at = await devices_suspended_at(
+            tx, record, self.status, suspend=self.suspend_devices, resume=self.resume_devices
+        )
+        after = await _store(tx, record, replace(record, status=self.status, devices_suspended_at=suspended_at))
         return Done(after, CertificateStatusSet(states.certificate_state(record), states.certificate_state(after)))
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:

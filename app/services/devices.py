@@ -87,8 +87,8 @@ class SuspendDevice:
         """The request."""
         return {"id": self.device_id, "category": self.category, "description": self.description}
 
-    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
-        """A device that is suspended already gets the new category and description, and keeps its instant."""
+    async def __call__(self, tx: Tx) -> Done[str]:
+        """Answer with the device's id. One that is suspended already gets the new words, and keeps its instant."""
         device = await _require(tx, self.device_id)
         after = replace(
             device,
@@ -99,7 +99,12 @@ class SuspendDevice:
             updated_at=tx.now,
         )
         await tx.devices.update(after)
-        return Done(after, DeviceSuspended(states.device_state(device), states.device_state(after)))
+        return Done(after.id, DeviceSuspended(states.device_state(device), states.device_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> str:
+        """The device's id: what it is now is more than the log says of it, and is read."""
+        del account_id
+        return states.id_of(states.after(change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,8 @@ class ResumeDevice:
         """The request."""
         return {"id": self.device_id, "reason": self.reason}
 
-    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
-        """Raises InvalidState for a device that is not suspended."""
+    async def __call__(self, tx: Tx) -> Done[str]:
+        """Answer with the device's id. Raises InvalidState for a device that is not suspended."""
         device = await _require(tx, self.device_id)
         if not device.is_suspended:
             raise InvalidState("The device is not suspended.", path=("id",))
@@ -139,7 +144,12 @@ class ResumeDevice:
             updated_at=tx.now,
         )
         await tx.devices.update(after)
-        return Done(after, DeviceResumed(states.device_state(device), states.device_state(after)))
+        return Done(after.id, DeviceResumed(states.device_state(device), states.device_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> str:
+        """The device's id: what it is now is more than the log says of it, and is read."""
+        del account_id
+        return states.id_of(states.after(change))
 
 
 def device_among(matching: list[DeviceRow], told: str | None, name: str, decision: Decision) -> DeviceRow | None:

@@ -225,6 +225,11 @@ def after(change: Json) -> Json:
     return _state(change, "after")
 
 
+def id_of(state: Json) -> str:
+    """The id of the object that a state from the log speaks of."""
+    return _text(state, "id")
+
+
 def _state(change: Json, moment: str) -> Json:
     state = change[moment]
     if not isinstance(state, dict):

@@ -16,6 +16,7 @@ from app.services.certificates import (
     UploadCertificate,
 )
 from app.services.developer_certificates import CreateDeveloperCertificate
+from app.services.devices import ResumeDevice, SuspendDevice
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.services.possession import CreatePossessionChallenge, ProvePossession, fresh_nonce
 from app.terms import ClientCertForm, Service, Status, Usage
@@ -95,6 +96,14 @@ class SetCertificateStatusInput:
 
     id: strawberry.ID = attribute("Which.")
     status: Status = attribute("Blacklists it (`INACTIVE`) or enables it (`ACTIVE`).")
+    suspend_devices: bool = attribute(
+        "With `INACTIVE`: also suspend the devices that are registered through it by now, at both servers; only where"
+        " the account has `deviceSuspensionEnabled`.",
+        default=False,
+    )
+    resume_devices: bool = attribute(
+        "With `ACTIVE`: also resume the devices that `suspendDevices` suspended, and no others.", default=False
+    )
     reason: str | None = attribute(_REASON, default=UNSET)
     expected_version: int | None = attribute(_EXPECTED, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
@@ -106,6 +115,8 @@ class SetCertificateStatusInput:
             status=self.status,
             reason=given(self.reason),
             expected_version=given(self.expected_version),
+            suspend_devices=self.suspend_devices,
+            resume_devices=self.resume_devices,
         )
 
 
@@ -191,3 +202,30 @@ class ProvePossessionInput:
     async def command(self) -> ProvePossession:
         """What to do. A certificate is read here; what is wrong with it is refused behind the door."""
         return ProvePossession(decode(Kind.CHALLENGE, self.challenge_id), await self.proof.proof())
+
+
+@input_type
+class SuspendDeviceInput:
+    """A device to suspend. One that is suspended already gets the new category and description."""
+
+    id: strawberry.ID = attribute("Which.")
+    category: str = attribute("A word for why, of your own, for example `lost`: 1 to 100 characters.")
+    description: str | None = attribute("More about why, in up to 500 characters.", default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> SuspendDevice:
+        """What to do."""
+        return SuspendDevice(decode(Kind.DEVICE, self.id), self.category, given(self.description))
+
+
+@input_type
+class ResumeDeviceInput:
+    """A suspended device to let in again, whether it was suspended by itself or with its certificate."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ResumeDevice:
+        """What to do."""
+        return ResumeDevice(decode(Kind.DEVICE, self.id), given(self.reason))

@@ -10,8 +10,11 @@ from app.actor import Scope
 from app.transport.graphql.connections import After, Before, First, Last, asked
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
+from app.transport.graphql.device_inputs import DeviceFilter, VerifyDeviceInput
+from app.transport.graphql.device_lists import devices_page
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
 from app.transport.graphql.history import past_account, past_certificates
+from app.transport.graphql.ids import Kind, decode
 from app.transport.graphql.inputs import (
     AsOf,
     AuditEventFilter,
@@ -32,10 +35,13 @@ from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.certificates import Certificate, CertificateConnection
+from app.transport.graphql.types.decisions import TrustDecision
+from app.transport.graphql.types.devices import Device, DeviceConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
+from app.transport.graphql.verifying import verified
 
 NEWEST_FIRST = CertificateOrder(field=CertificateOrderField.CREATED_AT, direction=OrderDirection.DESC)
 
@@ -52,6 +58,7 @@ Past = Annotated[
         directives=[Cost(weight="20")],
     ),
 ]
+NarrowedDevices = Annotated[DeviceFilter | None, strawberry.argument(description="Narrows the list.")]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -122,6 +129,38 @@ class Query:
     ) -> CertificatePreview | None:
         """What an upload would do, without doing it."""
         return CertificatePreview.of(await preview(info.context, given_input))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def device(
+        self, info: Info, device_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Device | None:
+        """One device; null when there is none."""
+        row = await info.context.fleet.devices.load(decode(Kind.DEVICE, device_id))
+        return None if row is None else Device.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def devices(  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedDevices = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> DeviceConnection | None:
+        """The devices that came in at least once, by endpoint name."""
+        return await devices_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ), cost=10)
+    async def verify_device(
+        self,
+        info: Info,
+        given_input: Annotated[
+            VerifyDeviceInput, strawberry.argument(name="input", description="The chain, and what to decide for.")
+        ],
+    ) -> TrustDecision | None:
+        """Whether a device that presents this chain would get in, and why. It gets in nowhere by this."""
+        return await verified(info, given_input)
 
     @field(by_the_door(Scope.AUDIT_READ))
     async def audit_events(  # the arguments of a connection

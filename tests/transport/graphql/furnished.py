@@ -6,6 +6,7 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
+from tests.connecting import Gateway, device, may_suspend
 from tests.house import House
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
@@ -60,6 +61,26 @@ mutation Delete($input: DeleteCertificateInput!) {
 """
 
 
+SUSPEND = """
+mutation Suspend($input: SuspendDeviceInput!) {
+  suspendDevice(input: $input) {
+    device { id endpointName status suspension { at category description withCertificate } }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetId targetName changes { field } }
+  }
+}
+"""
+RESUME = """
+mutation Resume($input: ResumeDeviceInput!) {
+  resumeDevice(input: $input) {
+    device { id status suspension { at } }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code reason }
+  }
+}
+"""
+
+
 @dataclass(frozen=True)
 class Furnished:
     """An account's administrator, and the ids of what is in it."""
@@ -69,6 +90,7 @@ class Furnished:
     api_key: str
     event: str
     challenge: str
+    device: str
 
     @property
     def account(self) -> str:
@@ -84,17 +106,29 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a challenge; a gateway's key, which is revoked; a refusal."""
+    """Two records of one CA, one of them blacklisted; a device, which is suspended, by itself and with the record.
+
+    And a challenge; a gateway's key, which is revoked; a refusal.
+    """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
+    gateway, pump = Gateway(house, admin.account_id), device("pump", old)
+    came_in = await gateway.let_in(pump)
+    await admin(SUSPEND, input={"id": f"dev_{came_in.id}", "category": "lost", "description": "On its way."})
     await admin.upload("new", new)
     owned = await admin.upload("owned", usage="CREDENTIALS")
     challenge = (await admin(CHALLENGE, input={"certificateId": owned["id"]}))["createPossessionChallenge"]["challenge"]
-    await admin(SET_STATUS, input={"id": first["id"], "status": "INACTIVE", "reason": "Left its place."})
+    await may_suspend(house, admin.account_id)
+    given = {"id": first["id"], "status": "INACTIVE", "suspendDevices": True, "reason": "Left its place."}
+    await admin(SET_STATUS, input=given)
+    await gateway.ask(pump)
+    await gateway.flush()
     expires = (AT + timedelta(days=90)).isoformat()
     given = {"name": "gateway", "role": Role.GATEWAY.name, "clientCert": "XFCC", "expiresAt": expires}
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
-    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], challenge["id"])
+    return Furnished(
+        admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], challenge["id"], f"dev_{came_in.id}"
+    )

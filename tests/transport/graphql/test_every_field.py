@@ -8,6 +8,7 @@ import pytest
 from graphql import get_named_type
 
 from app.transport.graphql.scalars import write_instant
+from tests.connecting import device
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
@@ -83,6 +84,9 @@ async def answers(furnished: Furnished) -> list[Data]:
         "auditInclusionProof": f'(id: "{furnished.event}")',
         "auditConsistencyProof": "(fromTreeSize: 1)",
         "apiKeys": "(first: 10)",
+        "device": f'(id: "{furnished.device}")',
+        "devices": "(first: 10)",
+        "verifyDevice": "(input: {chain: {pem: $pem}, at: $at})",
         "rateLimit": "",
         "health": "",
     }
@@ -94,6 +98,8 @@ async def answers(furnished: Furnished) -> list[Data]:
     preview = f"query($pem: PEM!) {{ {whole('Query', 'previewCertificate', queries['previewCertificate'])} }}"
     data.append(await admin(preview, pem=pem_of(new)))
     data.append(await admin(preview, pem=pem_of(old)))
+    verify = f"query($pem: PEM!, $at: DateTime) {{ {whole('Query', 'verifyDevice', queries['verifyDevice'])} }}"
+    data.append(await admin(verify, pem=pem_of(device("pump", new)), at=write_instant(admin.house.clock.now)))
     return data + await outcomes(furnished)
 
 
@@ -109,6 +115,8 @@ async def outcomes(furnished: Furnished) -> list[Data]:
         "deleteCertificate": {"id": made},
         "createApiKey": {"name": "whole", "role": "VIEWER"},
         "revokeApiKey": {"id": furnished.api_key},
+        "suspendDevice": {"id": furnished.device, "category": "stolen"},
+        "resumeDevice": {"id": furnished.device},
         "createPossessionChallenge": {"certificateId": to_challenge["id"]},
         "provePossession": {"challengeId": claim.challenge["id"], "proof": claim.signature},
     }

@@ -16,12 +16,13 @@ from tests.transport.graphql.documents import IdInput, everything, id_inputs, ro
 from tests.transport.graphql.furnished import Furnished, furnish
 
 NOTHING = "0123456789abcdef0123456789abcdef"
-KINDS = ("certificate", "api_key", "event", "account", "challenge")
+KINDS = ("certificate", "api_key", "event", "account", "challenge", "device")
 
 REST: Mapping[str, dict[str, Any]] = {
     "setCertificateStatus": {"status": "INACTIVE"},
     "updateCertificate": {"name": "mine"},
     "provePossession": {"proof": {"signature": "AAAA"}},
+    "suspendDevice": {"category": "mine"},
 }
 """What an input needs beside the id."""
 
@@ -65,6 +66,10 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "revokeApiKey.input.id",
         "createPossessionChallenge.input.certificateId",
         "provePossession.input.challengeId",
+        "device.id",
+        "devices.filterBy.trustedBy",
+        "suspendDevice.input.id",
+        "resumeDevice.input.id",
         "certificateChanged.ids",
     }
 
@@ -97,6 +102,11 @@ OWN = (
     ("setCertificateStatus.input.id", "certificate"),
     ("deleteCertificate.input.id", "certificate"),
     ("revokeApiKey.input.id", "api_key"),
+    ("node.id", "device"),
+    ("device.id", "device"),
+    ("devices.filterBy.trustedBy", "certificate"),
+    ("suspendDevice.input.id", "device"),
+    ("resumeDevice.input.id", "device"),
 )
 
 
@@ -114,7 +124,8 @@ MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.up
 
 async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
     for place in PLACES:
-        kind = {"revokeApiKey": "key", "provePossession": "chl"}.get(place.field, "crt")
+        kinds = {"revokeApiKey": "key", "provePossession": "chl", "suspendDevice": "dev", "resumeDevice": "dev"}
+        kind = kinds.get(place.field, "crt")
         expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
         for malformed in MALFORMED:
             assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
@@ -131,11 +142,12 @@ async def everything_of(furnished: Furnished) -> Data:
     """What an account holds, asked without leaving a trace in it."""
     selection = everything(root("Query")["certificates"].type, 3)
     keys = "apiKeys { edges { node { id revokedAt } } }"
-    return await furnished.admin(f"{{ certificates {selection} {keys} }}")
+    devices = "devices { edges { node { id status suspension { category } } } }"
+    return await furnished.admin(f"{{ certificates {selection} {keys} {devices} }}")
 
 
 def _without_ids(text: str) -> str:
     # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
-    for kind in ("crt", "key", "chl"):
+    for kind in ("crt", "key", "chl", "dev"):
         text = text.replace(f"{kind}_{'0' * 32}", "ID")
     return text

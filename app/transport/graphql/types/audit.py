@@ -30,6 +30,7 @@ from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readab
 
 if TYPE_CHECKING:
     from app.transport.graphql.types.certificates import Certificate
+    from app.transport.graphql.types.devices import Device
     from app.transport.graphql.types.possession import PossessionChallenge
 
 LOG_ORDER = "sequence"
@@ -37,6 +38,7 @@ LOG_ORDER = "sequence"
 
 AuditTarget: TypeAlias = Annotated[
     Annotated["Certificate", strawberry.lazy("app.transport.graphql.types.certificates")]
+    | Annotated["Device", strawberry.lazy("app.transport.graphql.types.devices")]
     | Annotated["PossessionChallenge", strawberry.lazy("app.transport.graphql.types.possession")]
     | ApiKey
     | Account,
