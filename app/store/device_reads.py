@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.clock import to_micros
+from app.impact import DeviceKind
 from app.store.connection import Connection, Row
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.paging import Page, Window, page_of
@@ -65,12 +66,15 @@ _STATUS = {
 class DeviceFilter:
     """Narrows a list of devices: everything given must hold, and a set means any of it.
 
-    `certificate_id`: the device was last let in through this record, for either service.
+    `certificate_id`: the device was last let in through this record, for either service. `kind`, with `valid_at`: it is
+    of this kind, and its certificate is valid then.
     """
 
     status: frozenset[DeviceStatus] | None = None
     endpoint_name_prefix: str | None = None
     certificate_id: str | None = None
+    kind: DeviceKind | None = None
+    valid_at: datetime | None = None
     seen_from: datetime | None = None
     seen_before: datetime | None = None
 
@@ -219,6 +223,14 @@ def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:
             "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND certificate_id = {})",
             wanted.certificate_id,
         )
+    if wanted.kind is not None and wanted.valid_at is not None:
+        kind, at = wanted.kind, to_micros(wanted.valid_at)
+        conditions.add(
+            "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND service = {}"
+            " AND certificate_id = {} AND issuer_sha256 = {} AND presented_sha256 = {}"
+            " AND valid_from <= {} AND valid_to >= {})",
+            kind.service.value, kind.certificate_id, kind.issuer_sha256, kind.presented_sha256, at, at,
+        )  # fmt: skip
     if wanted.seen_from is not None:
         conditions.add("d.last_seen_at >= {}", to_micros(wanted.seen_from))
     if wanted.seen_before is not None:

@@ -28,6 +28,7 @@ Key: TypeAlias = strawberry.ID | None
 
 _REPEAT = "Make it up per intended act, and repeat it on retry within 24 hours: the second answer is the first."
 _REASON = "Why, in up to 500 characters; it goes into the audit log."
+_IMPACT = "The `token` of a preview of this very change: refuse where it would now do something else to devices."
 _EXPECTED = "Refuse unless this is still the version."
 
 
@@ -40,6 +41,7 @@ class UploadCertificateInput:
     source: CertificateSource = attribute("The chain.")
     usage: Usage = attribute("How devices will use it.")
     service: Service = attribute("Which server accepts devices that chain to it.", default=Service.BOOTSTRAP)
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
 
     async def command(self, at: datetime) -> UploadCertificate:
@@ -50,6 +52,7 @@ class UploadCertificateInput:
             submission=await self.source.examined(at),
             usage=self.usage,
             service=self.service,
+            expected_impact=given(self.expected_impact),
         )
 
 
@@ -104,6 +107,7 @@ class SetCertificateStatusInput:
     resume_devices: bool = attribute(
         "With `ACTIVE`: also resume the devices that `suspendDevices` suspended, and no others.", default=False
     )
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     reason: str | None = attribute(_REASON, default=UNSET)
     expected_version: int | None = attribute(_EXPECTED, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
@@ -117,6 +121,7 @@ class SetCertificateStatusInput:
             expected_version=given(self.expected_version),
             suspend_devices=self.suspend_devices,
             resume_devices=self.resume_devices,
+            expected_impact=given(self.expected_impact),
         )
 
 
@@ -131,6 +136,7 @@ class DeleteCertificateInput:
         "Delete a blacklisted certificate even where another one would then admit devices that it blocks now.",
         default=False,
     )
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
 
     def command(self) -> DeleteCertificate:
@@ -140,6 +146,7 @@ class DeleteCertificateInput:
             reason=given(self.reason),
             expected_version=given(self.expected_version),
             confirm_unblock=self.confirm_unblock,
+            expected_impact=given(self.expected_impact),
         )
 
 

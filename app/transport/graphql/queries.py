@@ -15,6 +15,7 @@ from app.transport.graphql.device_lists import devices_page
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
 from app.transport.graphql.history import past_account, past_certificates
 from app.transport.graphql.ids import Kind, decode
+from app.transport.graphql.impact import PreviewCertificateChangeInput, previewed
 from app.transport.graphql.inputs import (
     AsOf,
     AuditEventFilter,
@@ -38,6 +39,7 @@ from app.transport.graphql.types.certificates import Certificate, CertificateCon
 from app.transport.graphql.types.decisions import TrustDecision
 from app.transport.graphql.types.devices import Device, DeviceConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
+from app.transport.graphql.types.impact import CertificateChangeImpact
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
@@ -150,6 +152,17 @@ class Query:
     ) -> DeviceConnection | None:
         """The devices that came in at least once, by endpoint name."""
         return await devices_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ), cost=20)
+    async def preview_certificate_change(
+        self,
+        info: Info,
+        given_input: Annotated[
+            PreviewCertificateChangeInput, strawberry.argument(name="input", description="The change.")
+        ],
+    ) -> CertificateChangeImpact | None:
+        """What a change of certificates would do to devices, without doing it; null for an unknown certificate."""
+        return await previewed(info, given_input)
 
     @field(needs(Scope.DEVICES_READ), cost=10)
     async def verify_device(

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "createApiKey": '(input: {name: "mine", role: GATEWAY})',
     "revokeApiKey": '(input: {id: "key_0"})',
     "device": '(id: "dev_0")',
+    "previewCertificateChange": '(input: {delete: "crt_0"})',
     "verifyDevice": '(input: {chain: {pem: ""}})',
     "suspendDevice": '(input: {id: "dev_0", category: "lost"})',
     "resumeDevice": '(input: {id: "dev_0"})',

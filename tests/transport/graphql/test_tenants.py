@@ -23,6 +23,7 @@ REST: Mapping[str, dict[str, Any]] = {
     "updateCertificate": {"name": "mine"},
     "provePossession": {"proof": {"signature": "AAAA"}},
     "suspendDevice": {"category": "mine"},
+    "previewCertificateChange": {"setStatus": {"status": "INACTIVE"}},
 }
 """What an input needs beside the id."""
 
@@ -38,7 +39,15 @@ def argument(place: IdInput, node_id: str) -> Any:
     value: Any = [node_id] if place.is_list else node_id
     for name in reversed(place.path[1:]):
         value = {name: value}
-    return REST.get(place.field, {}) | value if isinstance(value, dict) else value
+    return with_rest(value, REST.get(place.field, {}))
+
+
+def with_rest(value: Any, rest: Mapping[str, Any]) -> Any:
+    """What an input needs beside the id, where the id stands: one of several ways in stays the only one."""
+    if not isinstance(value, dict):
+        return value
+    inner = {name: with_rest(each, rest.get(name, {})) for name, each in value.items()}
+    return {name: each for name, each in rest.items() if not isinstance(each, dict) or "proof" in rest} | inner
 
 
 async def answer(caller: Caller, place: IdInput, node_id: str) -> Data:
@@ -67,6 +76,8 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "createPossessionChallenge.input.certificateId",
         "provePossession.input.challengeId",
         "device.id",
+        "previewCertificateChange.input.delete",
+        "previewCertificateChange.input.setStatus.id",
         "devices.filterBy.trustedBy",
         "suspendDevice.input.id",
         "resumeDevice.input.id",
@@ -104,6 +115,8 @@ OWN = (
     ("revokeApiKey.input.id", "api_key"),
     ("node.id", "device"),
     ("device.id", "device"),
+    ("previewCertificateChange.input.delete", "certificate"),
+    ("previewCertificateChange.input.setStatus.id", "certificate"),
     ("devices.filterBy.trustedBy", "certificate"),
     ("suspendDevice.input.id", "device"),
     ("resumeDevice.input.id", "device"),

@@ -6,6 +6,7 @@ from app.findings import ProofFlaw
 from app.transport.graphql.described import attribute, enumeration, interface, object_type
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, CertificateFinding
+from app.transport.graphql.types.impact import CertificateChangeImpact
 
 
 @unique
@@ -97,6 +98,10 @@ class VersionConflictError(UserError):
     """The object changed since it was read: show the caller `current` and ask again."""
 
     current: Certificate | None = attribute("The certificate as it is now; null when it was deleted in this instant.")
+    impact: CertificateChangeImpact | None = attribute(
+        "What the change would do now, where `expectedImpact` was given and says something else; else null.",
+        default=None,
+    )
 
 
 @object_type
