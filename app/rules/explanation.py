@@ -75,15 +75,10 @@ def _step(tried: TriedPath, height: int, decision: Decision, store: TrustStore) 
 
 
 def _checks(tried: TriedPath, at: Standing, flaw: Flaw | None, decision: Decision) -> Iterator[Check]:
-    """Every check of one certificate, in the order of the decision's steps; what comes after a failure is not made."""
-    ended = tried.flaw.reason if tried.flaw is not None else None
-    is_leaf_alone = (
-        ended is not None and len(tried.certificates) == 1 and ended not in {*_NO_ANCHOR, Reason.BLACKLISTED}
-    )
+    """The checks of one certificate, in the order of the decision's steps; whoever asks stops at the first failure."""
+    ended = None if tried.flaw is None else tried.flaw.reason
     if not at.below:
-        yield from _made(OF_DEVICE, at, flaw if is_leaf_alone else None)
-    if is_leaf_alone:
-        return
+        yield from _made(OF_DEVICE, at, flaw)
     yield from _links(tried, at)
     if flaw is not None and flaw.reason is Reason.BLACKLISTED:
         yield _failed(Kind.BLACKLIST, flaw)

@@ -6,7 +6,6 @@ are suspended: however many they are, it is one row in one transaction. What reg
 
 from datetime import datetime
 
-from app.clock import from_micros
 from app.errors import InvalidInput, InvalidState
 from app.services.door import Tx
 from app.store import device_reads
@@ -41,5 +40,5 @@ async def _require_feature(tx: Tx) -> None:
 
 async def _instant(tx: Tx, record: CertificateRow) -> datetime:
     # Never before a registration that another gateway's clock dated ahead of this one.
-    _, newest = await device_reads.registered_through(tx.transaction, tx.account_id, record.id)
-    return tx.now if newest is None else max(tx.now, from_micros(newest))
+    newest = await device_reads.last_registration(tx.transaction, tx.account_id, record.id)
+    return tx.now if newest is None else max(tx.now, newest)

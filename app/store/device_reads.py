@@ -10,6 +10,7 @@ from app.store.connection import Connection, Row
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.paging import Page, Window, page_of
 from app.store.reads import COUNT_LIMIT
+from app.store.rows import instant_of
 from app.terms import DeviceStatus, Service
 
 # A suspension of a record holds for whoever was registered through it by then and was not released since.
@@ -29,10 +30,8 @@ _MATCHING = (
 )
 _CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_id, accepted_at"
 _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
-_REGISTERED_THROUGH = (
-    "SELECT count(*) AS devices, max(accepted_at) AS newest FROM device_credential"
-    " WHERE account_id = $1 AND certificate_id = $2"
-)
+# One look at the end of an index: however many devices there are, the writer that asks must not count them.
+_LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
 
 
@@ -177,10 +176,10 @@ async def suspended_keys(connection: Connection, account_id: str, keys: Iterable
     return {bytes(row["key_sha256"]) for row in await connection.fetch(query, account_id, *wanted)}
 
 
-async def registered_through(connection: Connection, account_id: str, certificate_id: str) -> tuple[int, int | None]:
-    """How many registrations there are through a record, and when the newest was made, in microseconds."""
-    row = await connection.fetch_one(_REGISTERED_THROUGH, account_id, certificate_id)
-    return (0, None) if row is None else (int(row["devices"]), row["newest"])
+async def last_registration(connection: Connection, account_id: str, certificate_id: str) -> datetime | None:
+    """When the newest registration through a record was made; None where there is none."""
+    row = await connection.fetch_one(_LAST_THROUGH, account_id, certificate_id)
+    return None if row is None else instant_of(row["newest"])
 
 
 async def presented(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.actor import Role
+from app.reasons import Reason
 from app.terms import Service
 from tests.connecting import Gateway, device, may_suspend
 from tests.house import House
@@ -101,6 +102,17 @@ async def test_the_decision_of_a_device_is_made_now_from_what_it_presented_last(
     assert shown["acceptedAt"] is not None
 
 
+async def test_a_certificate_that_a_suspended_device_used_is_refused_under_another_name(fleet: Fleet) -> None:
+    made = device("pump", fleet.ca)
+    one, two = [await fleet.gateway.let_in(made, name=name) for name in ("one", "two")]
+    await fleet.admin(SUSPEND, input={"id": f"dev_{one.id}", "category": "lost"})
+
+    shown = (await fleet.admin(DEVICE, id=f"dev_{two.id}"))["device"]
+
+    assert (shown["status"], shown["trustDecision"]["reason"]) == ("BOOTSTRAPPED", "DEVICE_SUSPENDED")
+    assert (await fleet.gateway.ask(made, endpoint_name="two")).decision.reason is Reason.DEVICE_SUSPENDED
+
+
 async def test_devices_are_listed_by_name_page_by_page_in_both_directions(fleet: Fleet) -> None:
     for name in ("c", "a", "e", "b", "d"):
         await fleet.gateway.let_in(device(name, fleet.ca))
@@ -191,16 +203,14 @@ async def test_a_repetition_suspends_once_and_answers_with_the_device_as_it_is(f
     assert error["code"] == "IDEMPOTENCY_KEY_REUSED"
 
 
-@pytest.mark.parametrize(
-    ("given", "path"),
-    [({"category": ""}, ["category"]), ({"category": "x" * 101}, ["category"]), ({"category": "a\nb"}, ["category"])],
-)
-async def test_a_category_is_a_word(fleet: Fleet, given: Data, path: list[str]) -> None:
+@pytest.mark.parametrize("category", ["", "x" * 101, "a\nb"])
+async def test_a_category_is_a_word(fleet: Fleet, category: str) -> None:
     row = await fleet.gateway.let_in(device("pump", fleet.ca))
 
-    (error,) = (await fleet.admin(SUSPEND, input={"id": f"dev_{row.id}", **given}))["suspendDevice"]["errors"]
+    given = {"id": f"dev_{row.id}", "category": category}
+    (error,) = (await fleet.admin(SUSPEND, input=given))["suspendDevice"]["errors"]
 
-    assert (error["__typename"], error["path"]) == ("InvalidInputError", path)
+    assert (error["__typename"], error["path"]) == ("InvalidInputError", ["category"])
 
 
 async def test_a_blacklisting_suspends_devices_where_the_account_may(fleet: Fleet) -> None:
@@ -244,6 +254,26 @@ async def test_denials_say_who_was_refused_and_how_often(fleet: Fleet) -> None:
     assert [(each["endpointName"], each["attempts"]) for each in told] == [("often", 3), ("first", 1)]
     assert (told[0]["service"], told[0]["fingerprint"]) == ("BOOTSTRAP", often.parsed.fingerprint.hex())
     assert told[0]["firstAt"] <= told[0]["lastAt"]
+
+
+async def test_each_certificate_of_a_list_has_its_own_denials(fleet: Fleet) -> None:
+    other_ca = make("J")
+    other = await fleet.admin.upload("J", other_ca)
+    for certificate in (fleet.certificate, other):
+        await fleet.admin(SET_STATUS, input={"id": certificate["id"], "status": "INACTIVE"})
+    for made in (device("of I", fleet.ca), device("of J", other_ca), device("also of J", other_ca)):
+        await fleet.gateway.ask(made)
+    await fleet.gateway.flush()
+    document = """{ certificates(orderBy: {field: NAME}) { edges { node {
+      deniedAttempts denials { totalCount edges { node { endpointName } } }
+    } } } }"""
+
+    listed = [edge["node"] for edge in (await fleet.admin(document))["certificates"]["edges"]]
+
+    assert [(each["deniedAttempts"], names(each["denials"])) for each in listed] == [
+        (1, ["of I"]),
+        (2, ["also of J", "of J"]),
+    ]
 
 
 async def test_a_viewer_sees_devices_and_suspends_none(house: House) -> None:
