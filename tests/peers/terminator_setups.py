@@ -1,0 +1,91 @@
+"""How each of the examples is started, as whoever copies it would."""
+
+import getpass
+import os
+import re
+import sys
+
+from app.terms import ClientCertForm
+from tests.peers.device_side import MqttVisit
+from tests.peers.entrances import Change, Entrance, Example, Values
+from tests.peers.terminators import Workshop, free_port, is_listening
+
+
+def _haproxy_http(workshop: Workshop, values: Values, change: Change) -> int:
+    return _haproxy(workshop, "haproxy-http", values, change)
+
+
+def _haproxy_tcp(workshop: Workshop, values: Values, change: Change) -> int:
+    mqtt = free_port()
+    port = _haproxy(workshop, "haproxy-tcp", values | {"mqtt_port": mqtt}, change)
+    mosquitto = workshop.start("mosquitto", "-c", workshop.folder / "mosquitto.conf")
+    mosquitto.until(lambda: is_listening(mqtt), "Mosquitto listens")
+    return port
+
+
+def _haproxy(workshop: Workshop, example: str, values: Values, change: Change) -> int:
+    port = free_port()
+    workshop.render(example, values | {"listen": f"127.0.0.1:{port}"}, change)
+    process = workshop.start("haproxy", "-db", "-f", workshop.folder / "haproxy.cfg")
+    process.until(lambda: is_listening(port), "HAProxy listens")
+    return port
+
+
+def _nginx(workshop: Workshop, values: Values, change: Change) -> int:
+    port = free_port()
+    workshop.render("nginx", values | {"listen": f"127.0.0.1:{port}"}, change)
+    return start_nginx(workshop, port)
+
+
+def start_nginx(workshop: Workshop, port: int) -> int:
+    """What Debian's own nginx.conf does around conf.d, with its files in the workshop."""
+    folder = workshop.folder
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in _NGINX_TEMPORARY)
+    user = f"user {getpass.getuser()};\n" if os.geteuid() == 0 else ""
+    workshop.write(
+        "nginx.conf",
+        f"{user}pid {folder}/nginx.pid;\ndaemon off;\nerror_log stderr info;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{temporary}include {folder}/anchorage.conf;\n}}\n",
+    )
+    process = workshop.start("nginx", "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf")
+    process.until(lambda: is_listening(port), "nginx listens")
+    return port
+
+
+def _cut_connections(entrance: Entrance) -> None:
+    done = entrance.workshop.run(sys.executable, entrance.workshop.folder / "cut-connections")
+    assert done.returncode == 0, done.stderr
+
+
+def _without(*lines: str) -> Change:
+    """Without what stands against resumption."""
+
+    def change(text: str) -> str:
+        for line in lines:
+            text = re.sub(line, "", text)
+        return text
+
+    return change
+
+
+_NGINX_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+_HAPROXY_RESUMES = _without(r"tune\.ssl\.cachesize 0", r" no-tls-tickets")
+
+HAPROXY_HTTP = Example("haproxy-http", ClientCertForm.DER, ("haproxy",), _haproxy_http, resumes_where=_HAPROXY_RESUMES)
+HAPROXY_TCP = Example(
+    "haproxy-tcp",
+    ClientCertForm.DER,
+    ("haproxy", "mosquitto"),
+    _haproxy_tcp,
+    resumes_where=_HAPROXY_RESUMES,
+    visit=MqttVisit,
+    cut=_cut_connections,
+)
+NGINX = Example(
+    "nginx",
+    ClientCertForm.PEM,
+    ("nginx",),
+    _nginx,
+    resumes_where=_without(r"ssl_session_cache off;", r"ssl_session_tickets off;"),
+    passes_chain=False,
+)
