@@ -27,8 +27,8 @@ class Example:
     form: ClientCertForm
     programs: tuple[str, ...]
     start: Start
-    resumes_where: Change
-    """Takes away what stands against resumption."""
+    resumes_where: Change | None
+    """Takes away what stands against resumption. None where nothing does."""
     visit: Callable[[int, Credentials, ssl.SSLSession | None], Visit] = HttpVisit
     passes_chain: bool = True
     cut: "Callable[[Entrance], None] | None" = None

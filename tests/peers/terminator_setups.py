@@ -52,6 +52,27 @@ def start_nginx(workshop: Workshop, port: int) -> int:
     return port
 
 
+def _caddy(workshop: Workshop, values: Values, change: Change) -> int:
+    port = free_port()
+    workshop.render("caddy", values | {"host": f"localhost:{port}"}, change)
+    return start_caddy(workshop, port)
+
+
+def start_caddy(workshop: Workshop, port: int) -> int:
+    """With what it writes in the workshop."""
+    process = workshop.start(
+        "caddy",
+        "run",
+        "--config",
+        workshop.folder / "Caddyfile",
+        XDG_DATA_HOME=str(workshop.folder),
+        XDG_CONFIG_HOME=str(workshop.folder),
+        HOME=str(workshop.folder),
+    )
+    process.until(lambda: is_listening(port), "Caddy listens")
+    return port
+
+
 def _cut_connections(entrance: Entrance) -> None:
     done = entrance.workshop.run(sys.executable, entrance.workshop.folder / "cut-connections")
     assert done.returncode == 0, done.stderr
@@ -89,3 +110,4 @@ NGINX = Example(
     resumes_where=_without(r"ssl_session_cache off;", r"ssl_session_tickets off;"),
     passes_chain=False,
 )
+CADDY = Example("caddy", ClientCertForm.DER, ("caddy",), _caddy, resumes_where=None, passes_chain=False)
