@@ -77,9 +77,7 @@ class ForwardAuthPromises:
             assert not await asyncio.to_thread(connection.is_served)
 
     @pytest.mark.parametrize("version", BOTH_VERSIONS)
-    async def test_a_session_that_is_offered_is_not_resumed_where_the_terminator_can_help_it(
-        self, version: ssl.TLSVersion
-    ) -> None:
+    async def test_no_session_is_resumed_where_that_can_be_helped(self, version: ssl.TLSVersion) -> None:
         change = self.example.resumes_where
         assert await self._is_resumed(version, str) == (change is None)
         # Or else nothing was offered.

@@ -73,6 +73,24 @@ def start_caddy(workshop: Workshop, port: int) -> int:
     return port
 
 
+def _envoy(workshop: Workshop, values: Values, change: Change) -> int:
+    port = free_port()
+    apart = {"address": "127.0.0.1", "port": port}
+    for name in ("anchorage", "application"):
+        apart |= dict(zip((f"{name}_address", f"{name}_port"), str(values[name]).split(":"), strict=True))
+    workshop.render("envoy", values | apart, change)
+    return start_envoy(workshop, port)
+
+
+def start_envoy(workshop: Workshop, port: int) -> int:
+    """One worker, and without what lets two of them share a port, for others run beside it."""
+    process = workshop.start(
+        "envoy", "-c", workshop.folder / "envoy.yaml", "--concurrency", 1, "--disable-hot-restart", "-l", "warning"
+    )
+    process.until(lambda: is_listening(port), "Envoy listens")
+    return port
+
+
 def _cut_connections(entrance: Entrance) -> None:
     done = entrance.workshop.run(sys.executable, entrance.workshop.folder / "cut-connections")
     assert done.returncode == 0, done.stderr
@@ -111,3 +129,10 @@ NGINX = Example(
     passes_chain=False,
 )
 CADDY = Example("caddy", ClientCertForm.DER, ("caddy",), _caddy, resumes_where=None, passes_chain=False)
+ENVOY = Example(
+    "envoy",
+    ClientCertForm.XFCC,
+    ("envoy",),
+    _envoy,
+    resumes_where=_without(r"disable_stateless_session_resumption: true", r"disable_stateful_session_resumption: true"),
+)
