@@ -14,6 +14,7 @@ from app.commands import (
     audit_erasure,
     audit_recover,
     demo,
+    gateway,
     keys,
     serving,
     signing,
@@ -37,6 +38,7 @@ audit.commands.command("erase")(audit_erasure.erase)
 audit.commands.command("archive")(audit_archive.archive)
 audit.commands.command("recover")(audit_recover.recover)
 cli.add_typer(audit.commands, name="audit")
+cli.add_typer(gateway.commands, name="gateway")
 cli.command("demo")(demo.demo)
 
 

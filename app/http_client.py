@@ -9,6 +9,7 @@ import re
 import ssl
 import zlib
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from app import __version__
 CHUNK = 65_536
 HEAD_BYTES = 32_768
 _SECONDS = re.compile(r"[0-9]{1,6}")
+_NONE: Mapping[str, str] = {}
 PORTS = {"http": 80, "https": 443}
 
 
@@ -72,7 +74,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered. `media_type` is without parameters, in lower case.
+    """What a server answered. `media_type` is without parameters, in lower case, as the names of the headers are.
 
     `retry_after_seconds` is when to come back, where the server says so in seconds.
     """
@@ -81,6 +83,7 @@ class Answer:
     media_type: str
     body: bytes
     retry_after_seconds: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -157,9 +160,9 @@ class HttpClient:
             self._connection[1].transport.abort()
             self._connection = None
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Answer:
+    async def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = _NONE) -> Answer:
         """The answer to one request; `path` is added to the address's prefix. Raises NoAnswer."""
-        request = self._head(method, path, len(body)) + body
+        request = self._head(method, path, len(body), headers) + body
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._asked(request)
@@ -216,15 +219,17 @@ class HttpClient:
             media_type,
             _unpacked(incoming, self._max_bytes),
             int(later) if _SECONDS.fullmatch(later) else None,
+            incoming.headers,
         )
 
-    def _head(self, method: str, path: str, length: int) -> bytes:
+    def _head(self, method: str, path: str, length: int, headers: Mapping[str, str]) -> bytes:
         lines = [
             f"{method} {self._address.prefix}{path} HTTP/1.1",
             f"Host: {self._address.shown_host}",
             f"User-Agent: anchorage/{__version__}",
             "Accept-Encoding: gzip, identity",
             f"Content-Length: {length}",
+            *(f"{name}: {value}" for name, value in headers.items()),
         ]
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 

@@ -20,6 +20,7 @@ from app.ids import new_id
 from app.installation import Installation, assemble
 from app.services.admissions import Admissions
 from app.services.gateway_keys import GatewayKeys
+from app.services.gateway_reports import GatewayReports
 from app.services.key_uses import KeyUses
 from app.services.last_seen import LastSeen
 from app.services.migrations import RecordMigration
@@ -34,7 +35,7 @@ from app.store.database import Role
 from app.store.migrate import migrate
 from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
-from app.transport.gateway import authorize
+from app.transport.gateway import authorize, bundle
 from app.transport.gateway.gate import GatewayGate
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
@@ -96,6 +97,7 @@ class Application:
     trust: TrustStates
     refused_devices: RefusedDevices
     last_seen: LastSeen
+    gateway_reports: GatewayReports
 
     @property
     def admissions(self) -> Admissions:
@@ -143,7 +145,8 @@ def create_app(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
-            *authorize.routes(gateways, parts.admissions),
+            *authorize.routes(gateways, parts.admissions, parts.gateway_reports),
+            *bundle.routes(gateways, parts.trust, parts.gateway_reports, clock),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
@@ -182,6 +185,7 @@ def _parts(settings: Settings, clock: Clock) -> Application:
         trust=trust,
         refused_devices=RefusedDevices(database, installation.door, clock),
         last_seen=LastSeen(database),
+        gateway_reports=GatewayReports(database),
         witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
 
@@ -231,6 +235,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             await parts.key_uses.flush()
             await parts.refused_devices.flush(everything=True)
             await parts.last_seen.flush()
+            await parts.gateway_reports.flush()
     finally:
         await installation.database.close()
 
@@ -254,6 +259,7 @@ async def _flush_now_and_then(parts: Application) -> None:
         await parts.key_uses.flush()
         await parts.refused_devices.flush()
         await parts.last_seen.flush()
+        await parts.gateway_reports.flush()
 
 
 async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:

@@ -25,21 +25,21 @@ def kept(path: Path, fresh: str) -> str:
     return fresh
 
 
-def replace(path: Path, text: str, mode: int) -> None:
-    """Let the file hold this text instead of what it held, and do not return before it lasts. Raises OSError."""
+def replace(path: Path, content: str | bytes, mode: int) -> None:
+    """Let the file hold this instead of what it held, and do not return before it lasts. Raises OSError."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        _write(unfinished, text, mode)
+        _write(unfinished, content, mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def _write(path: Path, content: str | bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
 

@@ -123,14 +123,14 @@ def from_file(data: bytes) -> tuple[bytes, ...]:
     return tokenise(text)
 
 
-def encode(ders: Sequence[bytes]) -> str:
-    """PEM as RFC 7468 3 wants it written: `CERTIFICATE`, lines of 64, LF; the certificates in the given order."""
+def encode(ders: Sequence[bytes], label: str = "CERTIFICATE") -> str:
+    """PEM as RFC 7468 3 wants it written: lines of 64, LF; the certificates in the given order."""
     lines: list[str] = []
     for der in ders:
         body = base64.b64encode(der).decode("ascii")
-        lines.append("-----BEGIN CERTIFICATE-----")
+        lines.append(f"-----BEGIN {label}-----")
         lines.extend(body[start : start + _COLUMNS] for start in range(0, len(body), _COLUMNS))
-        lines.append("-----END CERTIFICATE-----")
+        lines.append(f"-----END {label}-----")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -12,6 +12,7 @@ The trusted CA of a record is the anchor, never its root: the root would admit t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.reasons import Reason
 from app.rules import leaf, path, profile
@@ -132,15 +133,7 @@ class _Deciding:
         return None
 
     def _flaws(self, issuer: ParsedCertificate, below: tuple[ParsedCertificate, ...]) -> Iterator[Flaw]:
-        if not issuer.is_ca:
-            message = f"{quote(issuer.subject_text)} is no CA: its basic constraints do not say so."
-            yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
-        place = Place.ROOT if issuer.is_self_signed else Place.BELOW_ROOT
-        yield from leaf.refusing(profile.lasting_of_any_ca(issuer, place))
-        if not profile.may_issue_for(issuer, place, self._question.purpose):
-            message = f"The extended key usage of {quote(issuer.subject_text)} does not allow certificates for this."
-            yield Flaw(Reason.CA_EKU, message, "RFC 5280 4.2.1.12")
-        yield from leaf.refusing(profile.dated(issuer, at=self._question.at))
+        yield from ca_flaws(issuer, self._question.purpose, at=self._question.at)
         if len(below) > self._limits.cas:
             yield Flaw(Reason.PATH_TOO_COMPLEX, f"The path has more than {self._limits.cas} CAs.", None)
         breach = path.breach(issuer, below)
@@ -158,6 +151,19 @@ class _Deciding:
     ) -> Decision:
         until = next_change(self._closure.issuers, self._question.at)
         return Decision(self._question, reason, message, records, tuple(tried), until)
+
+
+def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> Iterator[Flaw]:
+    """What keeps a certificate from being a CA on a path at an instant, whatever stands below it; an anchor too."""
+    if not certificate.is_ca:
+        message = f"{quote(certificate.subject_text)} is no CA: its basic constraints do not say so."
+        yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
+    place = Place.ROOT if certificate.is_self_signed else Place.BELOW_ROOT
+    yield from leaf.refusing(profile.lasting_of_any_ca(certificate, place))
+    if not profile.may_issue_for(certificate, place, purpose):
+        message = f"The extended key usage of {quote(certificate.subject_text)} does not allow certificates for this."
+        yield Flaw(Reason.CA_EKU, message, "RFC 5280 4.2.1.12")
+    yield from leaf.refusing(profile.dated(certificate, at=at))
 
 
 def _leads_nowhere(end: ParsedCertificate) -> str:

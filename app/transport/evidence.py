@@ -23,6 +23,7 @@ from app.errors import RateLimited, StoreUnavailable
 from app.store import tree as trees
 from app.store.database import Database
 from app.transport.arrival import arrival_of
+from app.transport.conditional import names_tag
 from app.transport.rates import Rates, network_of
 from app.transport.static import FOR_EVER, accepted_encodings
 
@@ -63,7 +64,7 @@ def routes(database: Database, rates: Rates) -> list[Route]:
             raise await _absence(database, _asked(request))
         tag = f'"{hashlib.sha256(newest.note.encode()).hexdigest()[:32]}"'
         headers = {**OPEN_TO_PAGES, "cache-control": "no-cache", "etag": tag}
-        if _names(request.headers.get("if-none-match", ""), tag):
+        if names_tag(request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
         return PlainTextResponse(newest.note, headers=headers)
 
@@ -154,8 +155,3 @@ def _refused(status: int, sentence: str, *, retry_after_seconds: int | None = No
     if retry_after_seconds is not None:
         headers["retry-after"] = str(retry_after_seconds)
     return PlainTextResponse(f"{sentence}\n", status, headers=headers)
-
-
-def _names(if_none_match: str, tag: str) -> bool:
-    """RFC 9110 13.1.2: a list of tags, weak ones among them, or an asterisk."""
-    return any(one.strip().removeprefix("W/") in (tag, "*") for one in if_none_match.split(","))

@@ -1,4 +1,4 @@
-"""The program calls nobody but whom its operator named: one HTTP client, and two places that use it."""
+"""The program calls nobody but whom its operator named: one HTTP client, and the few places that use it."""
 
 import ast
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ CLIENTS = {"http.client", "urllib.request", "urllib3", "httpx", "aiohttp", "requ
 CALLS = {"open_connection", "create_connection", "open_unix_connection", "urlopen"}
 OURS = "app.http_client"
 ALLOWED = {
+    "app/commands/gateway.py": "fetches bundles from the address that was typed, beside a terminator",
     "app/commands/audit_log.py": "names what is wrong with an address that was typed",
     "app/commands/log_files.py": "reads the log at the address that was typed, to verify or to watch it",
     "app/services/witnesses.py": "shows checkpoints to the witnesses of ANCHORAGE_WITNESSES",

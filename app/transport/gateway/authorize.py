@@ -9,35 +9,36 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.errors import CertificateRejected, Forbidden, RateLimited, Refusal, StoreUnavailable, Unauthenticated
+from app.errors import CertificateRejected, StoreUnavailable
 from app.services.admissions import Admissions, Answer, Asked
+from app.services.gateway_reports import GatewayReports
+from app.store.gateways import Gateway
 from app.terms import Service
+from app.transport.gateway.answers import STATUS, answering, wants_json
 from app.transport.gateway.forms import NotAsked, presented
 from app.transport.gateway.gate import GatewayCaller, GatewayGate
 from app.transport.graphql.ids import Kind, encode
 
-REFUSED: dict[type[Refusal], int] = {Unauthenticated: 401, RateLimited: 401, Forbidden: 403, StoreUnavailable: 403}
-"""The status of what keeps a gateway itself out."""
+REFUSED = {**STATUS, StoreUnavailable: 403}
+"""Whoever cannot be told that a device may come in is told that it may not."""
 # A terminator asks with the method of the request that it has.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
 ENDPOINT_NAME = "x-endpoint-name"
 
 
-def routes(gate: GatewayGate, admissions: Admissions) -> list[Route]:
+def routes(gate: GatewayGate, admissions: Admissions, reports: GatewayReports) -> list[Route]:
     """/gateway/authorize."""
 
     async def authorize(request: Request) -> Response:
-        try:
-            caller = await gate.admit(request)
-            answer = await _asked(request, caller, admissions)
-        except NotAsked as wrong:
-            return said(request, 400, wrong.code, str(wrong))
-        except tuple(REFUSED) as refusal:
-            return said(request, REFUSED[type(refusal)], refusal.code, refusal.message)
+        caller = await gate.admit(request)
+        answer = await _asked(request, caller, admissions)
+        if answer.trust_version is not None:
+            gateway = Gateway(caller.actor.account_id or "", caller.actor.id or "", service_of(request))
+            reports.enforces(gateway, answer.trust_version, admissions.clock())
         return _answered(request, answer, caller.actor.account_id)
 
-    return [Route("/gateway/authorize", authorize, methods=METHODS)]
+    return [Route("/gateway/authorize", answering(authorize, REFUSED), methods=METHODS)]
 
 
 async def _asked(request: Request, caller: GatewayCaller, admissions: Admissions) -> Answer:
@@ -87,18 +88,3 @@ def _answered(request: Request, answer: Answer, account_id: str | None) -> Respo
         ],
     }
     return JSONResponse(told, status, headers)
-
-
-def said(request: Request, status: int, code: str, message: str) -> Response:
-    """An answer to what was not decided."""
-    headers = {"x-trust-reason": code}
-    if status == 401:
-        headers["www-authenticate"] = "Bearer"
-    if not wants_json(request):
-        return Response(status_code=status, headers=headers)
-    return JSONResponse({"reason": code, "explanation": message}, status, headers)
-
-
-def wants_json(request: Request) -> bool:
-    """Whether the answer may have a body."""
-    return "application/json" in request.headers.get("accept", "")
