@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Protocol
 PATIENCE_SECONDS = 20.0
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 BOTH_VERSIONS = (TLS_1_2, TLS_1_3)
+
+
+Session = ssl.SSLSession | Path
+"""What a device keeps to resume; of DTLS a file of OpenSSL's."""
 
 
 class Refused(Exception):
@@ -27,7 +32,7 @@ class Visit(Protocol):
         ...
 
     @property
-    def session(self) -> ssl.SSLSession | None:
+    def session(self) -> Session | None:
         """What it can offer the next time."""
         ...
 
@@ -43,6 +48,11 @@ class Credentials:
     file: Path
     version: ssl.TLSVersion | None = None
     _context: ssl.SSLContext | None = None
+
+    @property
+    def others(self) -> Path:
+        """The file of what the device presents above its certificate, where there is anything."""
+        return self.file.with_suffix(".others")
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -62,7 +72,7 @@ class TlsConnection:
     """A connection whose handshake is done, as far as the device can tell. Raises Refused where it fails."""
 
     def __init__(self, port: int, credentials: Credentials, session: ssl.SSLSession | None = None) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+        plain = _connected(port)
         try:
             self._socket = credentials.context.wrap_socket(plain, server_hostname="localhost", session=session)
         except OSError as wrong:
@@ -109,6 +119,17 @@ class TlsConnection:
         """Leave."""
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+def _connected(port: int) -> socket.socket:
+    """A connection to who listens there, or will in a moment, for terminators are begun anew."""
+    until = time.perf_counter() + PATIENCE_SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+        except ConnectionRefusedError:
+            assert time.perf_counter() < until, f"Nobody listens at {port}."
+            time.sleep(0.005)
 
 
 @dataclass(frozen=True, slots=True)

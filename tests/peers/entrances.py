@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from app.terms import ClientCertForm
 from tests.fleet import Device
 from tests.peers.behind import Application, application
-from tests.peers.device_side import Answer, Credentials, HttpVisit, Refused, Visit
-from tests.peers.terminators import Workshop, require
+from tests.peers.device_side import Answer, Credentials, HttpVisit, Refused, Session, Visit
+from tests.peers.dtls_device import DtlsVisit
+from tests.peers.terminators import ROOT, Workshop, is_listening, require
 
 Values = dict[str, object]
 Change = Callable[[str], str]
@@ -24,13 +28,20 @@ class Example:
     """One of the examples, and how it is run."""
 
     name: str
-    form: ClientCertForm
+    form: ClientCertForm | None
+    """In which it asks; None where it verifies by itself, with a bundle."""
     programs: tuple[str, ...]
     start: Start
     resumes_where: Change | None
     """Takes away what stands against resumption. None where nothing does."""
-    visit: Callable[[int, Credentials, ssl.SSLSession | None], Visit] = HttpVisit
+    visit: Callable[[int, Credentials, Any], Visit] = HttpVisit
     passes_chain: bool = True
+    wrongly_lets_in: tuple[str, ...] = ()
+    """Devices of the fleet that the terminator lets in against its bundle."""
+    rejects: bool = True
+    """Whether a blacklisted CA below an anchor can be kept out."""
+    hurried: Change = str
+    """So that tests need not wait."""
     cut: "Callable[[Entrance], None] | None" = None
     """Ends open connections, where nothing asks again while they last."""
 
@@ -44,15 +55,20 @@ class Entrance:
     port: int
     application: Application
 
+    @property
+    def tls_port(self) -> int:
+        """Where devices come in truth: CoAP has its own port for DTLS, one above the given one."""
+        return self.port + 1 if self.example.visit is DtlsVisit else self.port
+
     def credentials(self, device: Device, version: ssl.TLSVersion | None = None) -> Credentials:
         """What a device connects with."""
         return Credentials(self.workshop.credentials(device), version)
 
-    async def visit(self, credentials: Credentials, session: ssl.SSLSession | None = None) -> Visit:
+    async def visit(self, credentials: Credentials, session: Session | None = None) -> Visit:
         """A device's connection. Raises Refused."""
         return await asyncio.to_thread(self.example.visit, self.port, credentials, session)
 
-    async def lets_in(self, credentials: Credentials | Device, session: ssl.SSLSession | None = None) -> bool:
+    async def lets_in(self, credentials: Credentials | Device, session: Session | None = None) -> bool:
         """Whether a device that connects anew gets what it comes for."""
         if isinstance(credentials, Device):
             credentials = self.credentials(credentials)
@@ -91,3 +107,38 @@ def entrance(example: Example, *, anchorage: str, key: str, change: Change = str
             "gateway_key": key,
         }
         yield Entrance(example, workshop, example.start(workshop, values, change), behind)
+
+
+@contextlib.contextmanager
+def bundled(example: Example, *, anchorage: str, key: str, change: Change = str) -> Iterator[Entrance]:
+    """The example at work with the bundle of an Anchorage (an address without a scheme), kept current by its script.
+
+    Blocks until the terminator has read the newest bundle: not for the thread in which that Anchorage runs.
+    """
+    with entrance(example, anchorage=f"http://{anchorage}", key=key, change=change) as made:
+        keeping = made.workshop.processes[0]
+        keeping.until(lambda: _is_applied(made.workshop) and is_listening(made.tls_port), "the bundle is applied")
+        yield made
+
+
+def keep_bundle(workshop: Workshop, key: str) -> None:
+    """Start what keeps the bundle, before the terminator, and wait until the bundle is there."""
+    command = f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m app "$@"\n'
+    workshop.write("anchorage", command).chmod(0o755)
+    workshop.write("gateway-key", key).chmod(0o600)
+    keeping = workshop.start(workshop.folder / "keep-bundle", "--interval", "0.1")
+    keeping.until((workshop.folder / "bundle.pem.json").exists, "the bundle is there")
+
+
+def _is_applied(workshop: Workshop) -> bool:
+    return bool(json.loads((workshop.folder / "bundle.pem.json").read_text())["is_applied"])
+
+
+@contextlib.asynccontextmanager
+async def opened(making: contextlib.AbstractContextManager[Entrance]) -> AsyncIterator[Entrance]:
+    """Made and ended in another thread, for what is made may ask a server in this one."""
+    made = await asyncio.to_thread(making.__enter__)
+    try:
+        yield made
+    finally:
+        await asyncio.to_thread(making.__exit__, None, None, None)

@@ -45,6 +45,7 @@ class ForwardAuthPromises:
     def entrance(self, site: Site, record: CertificateRow) -> Iterator[Entrance]:
         """The terminator at work."""
         del record
+        assert self.example.form is not None
         key, anchorage = site.keys[self.example.form], f"127.0.0.1:{site.server.port}"
         with entrance(self.example, anchorage=anchorage, key=key) as made:
             yield made

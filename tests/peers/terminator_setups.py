@@ -108,15 +108,17 @@ def _without(*lines: str) -> Change:
 
 
 _NGINX_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-_HAPROXY_RESUMES = _without(r"tune\.ssl\.cachesize 0", r" no-tls-tickets")
+HAPROXY_RESUMES = _without(r"tune\.ssl\.cachesize 0", r" no-tls-tickets")
+NGINX_RESUMES = _without(r"ssl_session_cache off;", r"ssl_session_tickets off;")
+ENVOY_RESUMES = _without(r"disable_state\w+_session_resumption: true")
 
-HAPROXY_HTTP = Example("haproxy-http", ClientCertForm.DER, ("haproxy",), _haproxy_http, resumes_where=_HAPROXY_RESUMES)
+HAPROXY_HTTP = Example("haproxy-http", ClientCertForm.DER, ("haproxy",), _haproxy_http, resumes_where=HAPROXY_RESUMES)
 HAPROXY_TCP = Example(
     "haproxy-tcp",
     ClientCertForm.DER,
     ("haproxy", "mosquitto"),
     _haproxy_tcp,
-    resumes_where=_HAPROXY_RESUMES,
+    resumes_where=HAPROXY_RESUMES,
     visit=MqttVisit,
     cut=_cut_connections,
 )
@@ -125,7 +127,7 @@ NGINX = Example(
     ClientCertForm.PEM,
     ("nginx",),
     _nginx,
-    resumes_where=_without(r"ssl_session_cache off;", r"ssl_session_tickets off;"),
+    resumes_where=NGINX_RESUMES,
     passes_chain=False,
 )
 CADDY = Example("caddy", ClientCertForm.DER, ("caddy",), _caddy, resumes_where=None, passes_chain=False)
@@ -134,5 +136,5 @@ ENVOY = Example(
     ClientCertForm.XFCC,
     ("envoy",),
     _envoy,
-    resumes_where=_without(r"disable_stateless_session_resumption: true", r"disable_stateful_session_resumption: true"),
+    resumes_where=ENVOY_RESUMES,
 )

@@ -1,6 +1,7 @@
 """Other people's TLS terminators at work with the configurations of `docs/examples`, placeholders replaced."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -181,7 +182,10 @@ class Workshop:
 
     def credentials(self, device: Device) -> Path:
         """A device's certificate, what it presents above it, and its key, in one file."""
-        return self.write(f"{id(device):x}.pem", _as_pem(device.made, *device.others))
+        name = f"{hashlib.sha256(device.made.der).hexdigest()[:16]}"
+        if device.others:
+            self.write(f"{name}.others", pem.encode(device.chain[1:]))
+        return self.write(f"{name}.pem", _as_pem(device.made, *device.others))
 
     def render(self, example: str, values: Mapping[str, object], change: Callable[[str], str] = str) -> None:
         """Copy an example here as a user would: with the placeholders replaced, and `change` on top of that."""
@@ -189,9 +193,14 @@ class Workshop:
             text = source.read_text(encoding="utf-8")
             for name, value in values.items():
                 text = text.replace(f"__{name.upper()}__", str(value))
-            self.write(source.name, change(_runnable(text)))
+            self.write(source.name, change(_runnable(text))).chmod(source.stat().st_mode)
         left = {found for path in self.folder.iterdir() for found in _PLACEHOLDER.findall(path.read_text("latin-1"))}
         assert not left, f"{example} has placeholders that nobody replaces: {left}"
+
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        """The workshop's own programs first, and none of the settings of a server of ours."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANCHORAGE_")}
+        return {**inherited, "PATH": f"{self.folder}{os.pathsep}{_PROGRAMS}", **more}
 
     def start(self, *command: object, **environment: str) -> Process:
         """Start a program, in the folder; it ends with the workshop."""
@@ -201,7 +210,7 @@ class Workshop:
             popen = subprocess.Popen(
                 words,
                 cwd=self.folder,
-                env={**os.environ, **environment},
+                env=self._environment(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -215,7 +224,7 @@ class Workshop:
         return subprocess.run(
             words,
             cwd=self.folder,
-            env={**os.environ, **environment},
+            env=self._environment(environment),
             input=given,
             capture_output=True,
             timeout=60,

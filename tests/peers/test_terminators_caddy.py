@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_setups import CADDY_BUNDLE
 from tests.peers.terminator_promises import HttpPromises
 from tests.peers.terminator_setups import CADDY
 
@@ -12,3 +14,9 @@ class TestCaddy(HttpPromises):
     """Each request is asked about."""
 
     example = CADDY
+
+
+class TestCaddyBundle(BundlePromises):
+    """The handshake is judged by itself."""
+
+    example = CADDY_BUNDLE

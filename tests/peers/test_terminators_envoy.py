@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_setups import ENVOY_BUNDLE
 from tests.peers.terminator_promises import HttpPromises
 from tests.peers.terminator_setups import ENVOY
 
@@ -12,3 +14,9 @@ class TestEnvoy(HttpPromises):
     """Each request is asked about."""
 
     example = ENVOY
+
+
+class TestEnvoyBundle(BundlePromises):
+    """The handshake is judged by itself."""
+
+    example = ENVOY_BUNDLE

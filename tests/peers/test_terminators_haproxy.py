@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from tests.fleet import Device, fleet
+from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_setups import HAPROXY_BUNDLE
 from tests.peers.entrances import Entrance
 from tests.peers.terminator_promises import ForwardAuthPromises, HttpPromises
 from tests.peers.terminator_setups import HAPROXY_HTTP, HAPROXY_TCP
@@ -42,3 +44,9 @@ def test_both_examples_ask_with_the_same_script() -> None:
     one, other = ((EXAMPLES / name / "anchorage.lua").read_text() for name in ("haproxy-http", "haproxy-tcp"))
 
     assert one == other
+
+
+class TestHaproxyBundle(BundlePromises):
+    """The handshake is judged by itself."""
+
+    example = HAPROXY_BUNDLE
