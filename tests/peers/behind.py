@@ -44,7 +44,11 @@ def application(status: int = 200) -> Iterator[Application]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Terminators reset connections when they end."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads, server.block_on_close = True, False
         made = Application(server.server_port)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

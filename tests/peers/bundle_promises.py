@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import ClassVar
 
@@ -13,28 +13,8 @@ from app.store.rows import CertificateRow
 from app.terms import Service, Status
 from tests.fleet import fleet
 from tests.peers.device_side import Session
-from tests.peers.entrances import Entrance, Example, bundled, opened
-from tests.peers.terminators import EFFECT_SECONDS
+from tests.peers.entrances import Entrance, Example, bundled, eventually, for_good, opened
 from tests.transport.gateway.conftest import Site
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait until something holds. Raises AssertionError, with `what`, where it never does."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(EFFECT_SECONDS):
-            while not await holds():  # noqa: ASYNC110  # programs do it
-                await asyncio.sleep(0.01)
-            return
-    raise AssertionError(f"After {EFFECT_SECONDS:.0f} s: {what}")
-
-
-async def for_good(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait until something holds several times in a row: a terminator that begins anew may do both for a moment."""
-
-    async def holds_again_and_again() -> bool:
-        return all([await holds() for _ in range(5)])
-
-    await eventually(holds_again_and_again, what)
 
 
 class BundlePromises:

@@ -93,7 +93,8 @@ def _with_short_connections(text: str) -> str:
 
 def _prepare(workshop: Workshop, example: str, values: Values, change: Change) -> None:
     workshop.render(example, values, change)
-    keep_bundle(workshop, str(values["gateway_key"]))
+    keeping = keep_bundle(workshop, values)
+    keeping.until((workshop.folder / "bundle.pem.json").exists, "the bundle is there")
 
 
 def _supervised(workshop: Workshop, port: int, tls_port: int, *command: object) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,17 @@ Session = ssl.SSLSession | Path
 
 class Refused(Exception):
     """The terminator ended the connection."""
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """Raises Refused for what goes wrong with a connection, and AssertionError where nothing happens at all."""
+    try:
+        yield
+    except TimeoutError:
+        raise AssertionError(f"The terminator said nothing for {PATIENCE_SECONDS:.0f} s.") from None
+    except OSError as wrong:
+        raise Refused(str(wrong)) from None
 
 
 class Visit(Protocol):
@@ -74,10 +85,11 @@ class TlsConnection:
     def __init__(self, port: int, credentials: Credentials, session: ssl.SSLSession | None = None) -> None:
         plain = _connected(port)
         try:
-            self._socket = credentials.context.wrap_socket(plain, server_hostname="localhost", session=session)
-        except OSError as wrong:
+            with _refused():
+                self._socket = credentials.context.wrap_socket(plain, server_hostname="localhost", session=session)
+        except (Refused, AssertionError):
             plain.close()
-            raise Refused(str(wrong)) from None
+            raise
         self.was_resumed = bool(self._socket.session_reused)
         self._received = b""
 
@@ -88,10 +100,8 @@ class TlsConnection:
 
     def send(self, data: bytes) -> None:
         """Raises Refused."""
-        try:
+        with _refused():
             self._socket.sendall(data)
-        except OSError as wrong:
-            raise Refused(str(wrong)) from None
 
     def receive(self, size: int) -> bytes:
         """Exactly so many bytes. Raises Refused where fewer come."""
@@ -107,10 +117,8 @@ class TlsConnection:
         return self.receive(self._received.index(mark) + len(mark))
 
     def _more(self) -> None:
-        try:
+        with _refused():
             came = self._socket.recv(65536)
-        except OSError as wrong:
-            raise Refused(str(wrong)) from None
         if not came:
             raise Refused("The terminator closed the connection.")
         self._received += came

@@ -5,7 +5,7 @@ import contextlib
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.fleet import Device
 from tests.peers.behind import Application, application
 from tests.peers.device_side import Answer, Credentials, HttpVisit, Refused, Session, Visit
 from tests.peers.dtls_device import DtlsVisit
-from tests.peers.terminators import ROOT, Workshop, is_listening, require
+from tests.peers.terminators import EFFECT_SECONDS, ROOT, Process, Workshop, is_listening, require
 
 Values = dict[str, object]
 Change = Callable[[str], str]
@@ -42,8 +42,8 @@ class Example:
     """Whether a blacklisted CA below an anchor can be kept out."""
     hurried: Change = str
     """So that tests need not wait."""
-    cut: "Callable[[Entrance], None] | None" = None
-    """Ends open connections, where nothing asks again while they last."""
+    watch: str | None = None
+    """What cuts open connections, where Anchorage is not asked again while they last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Entrance:
     workshop: Workshop
     port: int
     application: Application
+    values: Values
 
     @property
     def tls_port(self) -> int:
@@ -94,8 +95,13 @@ class Entrance:
 
 
 @contextlib.contextmanager
-def entrance(example: Example, *, anchorage: str, key: str, change: Change = str) -> Iterator[Entrance]:
-    """The example at work, asking at an address (without a scheme) with a gateway's key; `change` spoils its files."""
+def entrance(
+    example: Example, *, anchorage: str, key: str, change: Change = str, interval: str = "0.1"
+) -> Iterator[Entrance]:
+    """The example at work, asking at an address (without a scheme) with a gateway's key; `change` spoils its files.
+
+    What keeps a bundle looks once in so many seconds.
+    """
     require(*example.programs)
     with application() as behind, Workshop.made() as workshop:
         values: Values = {
@@ -105,33 +111,47 @@ def entrance(example: Example, *, anchorage: str, key: str, change: Change = str
             "anchorage": anchorage,
             "service": "lwm2m",
             "gateway_key": key,
+            "interval": interval,
         }
-        yield Entrance(example, workshop, example.start(workshop, values, change), behind)
+        yield Entrance(example, workshop, example.start(workshop, values, change), behind, values)
 
 
 @contextlib.contextmanager
-def bundled(example: Example, *, anchorage: str, key: str, change: Change = str) -> Iterator[Entrance]:
+def bundled(
+    example: Example, *, anchorage: str, key: str, change: Change = str, interval: str = "0.1"
+) -> Iterator[Entrance]:
     """The example at work with the bundle of an Anchorage (an address without a scheme), kept current by its script.
 
     Blocks until the terminator has read the newest bundle: not for the thread in which that Anchorage runs.
     """
-    with entrance(example, anchorage=f"http://{anchorage}", key=key, change=change) as made:
+    url = f"http://{anchorage}"
+    with entrance(example, anchorage=url, key=key, change=change, interval=interval) as made:
         keeping = made.workshop.processes[0]
-        keeping.until(lambda: _is_applied(made.workshop) and is_listening(made.tls_port), "the bundle is applied")
+        keeping.until(
+            lambda: is_applied(made.workshop, "bundle.pem") and is_listening(made.tls_port), "the bundle is applied"
+        )
         yield made
 
 
-def keep_bundle(workshop: Workshop, key: str) -> None:
-    """Start what keeps the bundle, before the terminator, and wait until the bundle is there."""
+def keep_bundle(workshop: Workshop, values: Values, script: str = "keep-bundle") -> Process:
+    """Start what keeps the bundle. Not for the thread of the Anchorage that it asks, where it is waited for."""
     command = f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m app "$@"\n'
     workshop.write("anchorage", command).chmod(0o755)
-    workshop.write("gateway-key", key).chmod(0o600)
-    keeping = workshop.start(workshop.folder / "keep-bundle", "--interval", "0.1")
-    keeping.until((workshop.folder / "bundle.pem.json").exists, "the bundle is there")
+    workshop.write("gateway-key", str(values["gateway_key"])).chmod(0o600)
+    return workshop.start(workshop.folder / script, "--interval", values["interval"])
 
 
-def _is_applied(workshop: Workshop) -> bool:
-    return bool(json.loads((workshop.folder / "bundle.pem.json").read_text())["is_applied"])
+def watch(made: Entrance) -> None:
+    """Start what cuts open connections, and wait until it has looked for the first time, which cuts too."""
+    if made.example.watch is not None:
+        keeping = keep_bundle(made.workshop, made.values, made.example.watch)
+        keeping.until(lambda: is_applied(made.workshop, "watched.pem"), "the watch has looked")
+
+
+def is_applied(workshop: Workshop, bundle: str) -> bool:
+    """Whether the command that stands beside a bundle has succeeded."""
+    notes = workshop.folder / f"{bundle}.json"
+    return notes.exists() and bool(json.loads(notes.read_text())["is_applied"])
 
 
 @contextlib.asynccontextmanager
@@ -142,3 +162,22 @@ async def opened(making: contextlib.AbstractContextManager[Entrance]) -> AsyncIt
         yield made
     finally:
         await asyncio.to_thread(making.__exit__, None, None, None)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until something holds. Raises AssertionError, with `what`, where it never does."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(EFFECT_SECONDS):
+            while not await holds():  # noqa: ASYNC110  # programs do it
+                await asyncio.sleep(0.01)
+            return
+    raise AssertionError(f"After {EFFECT_SECONDS:.0f} s: {what}")
+
+
+async def for_good(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until something holds several times in a row: a terminator that begins anew may do both for a moment."""
+
+    async def holds_again_and_again() -> bool:
+        return all([await holds() for _ in range(5)])
+
+    await eventually(holds_again_and_again, what)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from app.terms import ClientCertForm, Service, Status
 from tests.fleet import fleet, handed_on
 from tests.peers.behind import Application, application, nobody, silence
 from tests.peers.device_side import BOTH_VERSIONS
-from tests.peers.entrances import Change, Entrance, Example, entrance
+from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
 from tests.transport.gateway.conftest import Site
 
 FORGED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
@@ -42,12 +42,12 @@ class ForwardAuthPromises:
         return await site.upload(fleet().upload, service=Service.LWM2M)
 
     @pytest.fixture
-    def entrance(self, site: Site, record: CertificateRow) -> Iterator[Entrance]:
+    async def entrance(self, site: Site, record: CertificateRow) -> AsyncIterator[Entrance]:
         """The terminator at work."""
         del record
         assert self.example.form is not None
         key, anchorage = site.keys[self.example.form], f"127.0.0.1:{site.server.port}"
-        with entrance(self.example, anchorage=anchorage, key=key) as made:
+        async with opened(entrance(self.example, anchorage=anchorage, key=key)) as made:
             yield made
 
     async def test_the_fleet_comes_in_and_strangers_do_not(self, entrance: Entrance, site: Site) -> None:
@@ -64,18 +64,24 @@ class ForwardAuthPromises:
         self, entrance: Entrance, site: Site, record: CertificateRow, version: ssl.TLSVersion
     ) -> None:
         device = entrance.credentials(fleet().d1, version)
+        await asyncio.to_thread(watch, entrance)
         with contextlib.closing(await entrance.visit(device)) as connection:
             assert await asyncio.to_thread(connection.is_served)
             session = connection.session
             assert session is not None
 
             await site.set_status(record, Status.INACTIVE)
-            if entrance.example.cut is not None:
-                await asyncio.to_thread(entrance.example.cut, entrance)
 
             assert not await entrance.lets_in(device)
             assert not await entrance.lets_in(device, session)
-            assert not await asyncio.to_thread(connection.is_served)
+
+            async def is_refused() -> bool:
+                return not await asyncio.to_thread(connection.is_served)
+
+            if entrance.example.watch is None:
+                assert await is_refused()
+            else:
+                await eventually(is_refused, "the open connection is cut")
 
     @pytest.mark.parametrize("version", BOTH_VERSIONS)
     async def test_no_session_is_resumed_where_that_can_be_helped(self, version: ssl.TLSVersion) -> None:

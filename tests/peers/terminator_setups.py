@@ -3,11 +3,10 @@
 import getpass
 import os
 import re
-import sys
 
 from app.terms import ClientCertForm
 from tests.peers.device_side import MqttVisit
-from tests.peers.entrances import Change, Entrance, Example, Values
+from tests.peers.entrances import Change, Example, Values
 from tests.peers.terminators import Workshop, free_port, is_listening
 
 
@@ -91,11 +90,6 @@ def start_envoy(workshop: Workshop, port: int) -> int:
     return port
 
 
-def _cut_connections(entrance: Entrance) -> None:
-    done = entrance.workshop.run(sys.executable, entrance.workshop.folder / "cut-connections")
-    assert done.returncode == 0, done.stderr
-
-
 def _without(*lines: str) -> Change:
     """Without what stands against resumption."""
 
@@ -120,7 +114,7 @@ HAPROXY_TCP = Example(
     _haproxy_tcp,
     resumes_where=HAPROXY_RESUMES,
     visit=MqttVisit,
-    cut=_cut_connections,
+    watch="keep-watch",
 )
 NGINX = Example(
     "nginx",
