@@ -5,7 +5,7 @@ A refusal is raised by a rule, recorded by the door, and translated to the calle
 
 from typing import ClassVar
 
-from app.findings import Finding, Severity
+from app.findings import Finding, ProofFlaw, Severity
 from app.reasons import Reason
 
 
@@ -113,6 +113,31 @@ class DeleteWouldUnblock(InvalidState):
     code = "DELETE_WOULD_UNBLOCK"
 
 
+class ChallengeUsed(InvalidState):
+    """The challenge was answered, or a newer one took its place: each is good for one proof."""
+
+    code = "POP_CHALLENGE_USED"
+
+
+class ProofRejected(Refusal):
+    """What was given as a proof of possession proves nothing; `flaw` says why.
+
+    `attempts_left` is how many more proofs the challenge accepts, once whoever keeps count has said so.
+    """
+
+    code = "PROOF_REJECTED"
+    attempts_left: int = 0
+
+    def __init__(self, flaw: ProofFlaw, message: str, *, path: tuple[str, ...]) -> None:
+        super().__init__(message, path=path)
+        self.flaw = flaw
+
+    @property
+    def recorded_code(self) -> str:
+        """The flaw's own code, for example `POP_CODE_MISMATCH`."""
+        return self.flaw.value
+
+
 class DeviceRefused(Refusal):
     """A device is not let in; `reason` says why."""
 
@@ -181,6 +206,12 @@ class StoreUnavailable(Refusal):
     """The database cannot be read now; nothing is wrong with the request."""
 
     code = "STORE_UNAVAILABLE"
+
+
+class SecretsUnavailable(Refusal):
+    """The key under which the installation's secrets are encrypted is not there, or is another one."""
+
+    code = "SECRETS_UNAVAILABLE"
 
 
 class HistoryUnavailable(Refusal):

@@ -82,3 +82,18 @@ class Finding:
     message: str
     index: int | None = None
     reference: str | None = None
+
+
+@unique
+class ProofFlaw(StrEnum):
+    """What can be wrong with a proof of possession: stable names, in the order in which they are looked for."""
+
+    POP_CHALLENGE_EXPIRED = "POP_CHALLENGE_EXPIRED"
+    POP_SIGNATURE_MALFORMED = "POP_SIGNATURE_MALFORMED"
+    POP_SIGNATURE_INVALID = "POP_SIGNATURE_INVALID"
+    POP_CERT_COUNT = "POP_CERT_COUNT"
+    POP_CERT_WRONG_ISSUER = "POP_CERT_WRONG_ISSUER"
+    POP_CERT_SIGNATURE_INVALID = "POP_CERT_SIGNATURE_INVALID"
+    POP_CERT_IS_CA = "POP_CERT_IS_CA"
+    POP_CODE_MISMATCH = "POP_CODE_MISMATCH"
+    POP_CERT_EXPIRED = "POP_CERT_EXPIRED"

@@ -6,28 +6,21 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from app.actor import Actor, ActorType, Origin, Scope
-from app.audit.witness import Witness
 from app.clock import Clock, system_clock
 from app.ids import new_id
 from app.installation import Installation, assemble
-from app.services.admissions import Admissions
-from app.services.gateway_keys import GatewayKeys
-from app.services.gateway_reports import GatewayReports
+from app.services.device_servers import device_servers
 from app.services.key_uses import KeyUses
-from app.services.last_seen import LastSeen
 from app.services.migrations import RecordMigration
-from app.services.refused_devices import RefusedDevices
 from app.services.signing import SigningCheck
 from app.services.strangers import Strangers
-from app.services.trust_states import TrustStates
 from app.services.witnesses import Witnesses, named_witnesses
 from app.settings import BadSetting, Settings
 from app.store.connection import CannotOpen
@@ -35,8 +28,7 @@ from app.store.database import Role
 from app.store.migrate import migrate
 from app.transport import evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
-from app.transport.gateway import authorize, bundle
-from app.transport.gateway.gate import GatewayGate
+from app.transport.gateway.gateways import Gateways
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
 from app.transport.graphql.limits import Limits
@@ -54,6 +46,8 @@ EXPLORER = "explorer.html"
 FLUSH_SECONDS = 20.0
 SERVER = Actor(ActorType.SYSTEM, "server", None, None, frozenset({Scope.OPERATE}))
 
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -94,23 +88,7 @@ class Application:
     readiness: Readiness
     metrics: Metrics
     witnesses: Witnesses
-    trust: TrustStates
-    refused_devices: RefusedDevices
-    last_seen: LastSeen
-    gateway_reports: GatewayReports
-
-    @property
-    def admissions(self) -> Admissions:
-        """What answers gateways."""
-        installation = self.installation
-        return Admissions(
-            installation.database,
-            installation.door,
-            installation.clock,
-            self.trust,
-            self.refused_devices,
-            self.last_seen,
-        )
+    gateways: Gateways
 
 
 def create_app(
@@ -122,16 +100,13 @@ def create_app(
     """
     parts = _parts(settings, clock)
     gate = HouseGate(
-        services=Services(
-            parts.installation.database, parts.installation.door, clock, settings, checks=parts.readiness.checks
-        ),
+        services=_services(parts, clock),
         strangers=parts.strangers,
         key_uses=parts.key_uses,
         metrics=parts.metrics,
         rates=Rates(clock, settings.rate_per_minute),
         wrong_keys=Rates(clock, WRONG_KEYS_PER_MINUTE),
     )
-    gateways = GatewayGate(gate, GatewayKeys(parts.installation.database, monotonic, settings.bridge_seconds))
     reception = Middleware(
         Reception,
         metrics=parts.metrics,
@@ -145,12 +120,11 @@ def create_app(
         routes=[
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
-            *authorize.routes(gateways, parts.admissions, parts.gateway_reports),
-            *bundle.routes(gateways, parts.trust, parts.gateway_reports, clock),
+            *parts.gateways.routes(gate, parts.metrics),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
-        middleware=[reception],
+        middleware=[parts.gateways.remembered(parts.metrics), reception],
         lifespan=lambda _: _lifespan(parts, endpoint),
     )
     # It would send a client to whatever host its request named.
@@ -166,33 +140,44 @@ def parts_of(application: Starlette) -> Application:
     return parts
 
 
+def _services(parts: Application, clock: Clock) -> Services:
+    installation = parts.installation
+    return Services(
+        installation.database,
+        installation.door,
+        clock,
+        installation.settings,
+        checks=parts.readiness.checks,
+        servers=_from_settings(device_servers, installation.settings),
+    )
+
+
 def _parts(settings: Settings, clock: Clock) -> Application:
     metrics = Metrics(node=settings.node, region=settings.region)
     installation = assemble(settings, role=Role.SERVE, clock=clock, on_recorded=metrics.recorded)
     database = installation.database
     metrics.watch_units(database.oldest_wait_seconds)
-    asked = _named_witnesses(settings)
+    asked = _from_settings(named_witnesses, settings)
     metrics.watch_witnesses([witness.name for witness in asked])
     metrics.watch_signing(lambda: installation.signing.state)
     is_signed = SigningCheck(database, clock, installation.signing)
-    trust = TrustStates(database, monotonic, bridge_seconds=settings.bridge_seconds)
+    gateways = Gateways.of(database, installation.door, clock, bridge_seconds=settings.bridge_seconds)
+    metrics.watch_trust(lambda: gateways.trust.unread_seconds)
     return Application(
         installation=installation,
         strangers=Strangers(installation.door, clock),
         key_uses=KeyUses(database, clock),
-        readiness=Readiness(health.checks_of(database, settings.store_url, is_signed)),
+        readiness=Readiness(health.checks_of(database, settings.store_url, is_signed, gateways.trust)),
         metrics=metrics,
-        trust=trust,
-        refused_devices=RefusedDevices(database, installation.door, clock),
-        last_seen=LastSeen(database),
-        gateway_reports=GatewayReports(database),
+        gateways=gateways,
         witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
 
 
-def _named_witnesses(settings: Settings) -> list[Witness]:
+def _from_settings(read: Callable[[Settings], T], settings: Settings) -> T:
+    """What the settings name and only reading can show to be good."""
     try:
-        return named_witnesses(settings)
+        return read(settings)
     except BadSetting as bad:
         raise CannotOpen(str(bad)) from bad
 
@@ -233,9 +218,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             await asyncio.gather(*beside, return_exceptions=True)
             await parts.strangers.flush(everything=True)
             await parts.key_uses.flush()
-            await parts.refused_devices.flush(everything=True)
-            await parts.last_seen.flush()
-            await parts.gateway_reports.flush()
+            await parts.gateways.flush(everything=True)
     finally:
         await installation.database.close()
 
@@ -257,9 +240,7 @@ async def _flush_now_and_then(parts: Application) -> None:
         await asyncio.sleep(FLUSH_SECONDS)
         await parts.strangers.flush()
         await parts.key_uses.flush()
-        await parts.refused_devices.flush()
-        await parts.last_seen.flush()
-        await parts.gateway_reports.flush()
+        await parts.gateways.flush()
 
 
 async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"
 
 _STORE_URL = re.compile(r"(sqlite|postgres|postgresql)://.+")
 _VKEY = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
+_DEVICE_URI = re.compile(r"coaps://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _STORE_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
 
 
@@ -40,7 +41,7 @@ class Introspection(StrEnum):
 
 
 class Metrics(StrEnum):
-    """Who may read /metrics. With a token, only who sends it, whatever else is set; see ADR 20."""
+    """Who may read /metrics. With a token, only who sends it, whatever else is set; see ADR 11."""
 
     LOOPBACK = "loopback"
     ON = "on"
@@ -110,6 +111,16 @@ def _has_well_formed_hosts(url: str) -> bool:
     return scheme == "sqlite" or all(_STORE_HOST.fullmatch(host) for host in hosts)
 
 
+def _device_uri(value: object) -> object:
+    if isinstance(value, str) and not _DEVICE_URI.fullmatch(value):
+        raise PydanticCustomError("device_uri", "coaps://bootstrap.example:5684 is allowed, without a path or a query")
+    return value
+
+
+DeviceUri = Annotated[str, BeforeValidator(_device_uri)]
+"""An address that stands in C source as it is: nothing in it needs escaping there."""
+
+
 class Settings(BaseSettings):
     """Every setting, with its default."""
 
@@ -147,6 +158,16 @@ class Settings(BaseSettings):
     """What the log is called in its checkpoints, from its first one on: an address without its scheme."""
     log_key_file: Path | None = None
     """The log's signing key; `log-key` in the data directory unless named."""
+    secrets_key_file: Path | None = None
+    """The key that private keys are encrypted under; `secrets-key` in the data directory unless named."""
+    bootstrap_uri: DeviceUri | None = None
+    """Where devices bootstrap, as the file says that a developer compiles into one."""
+    lwm2m_uri: DeviceUri | None = None
+    """Where devices connect with LwM2M credentials."""
+    bootstrap_server_ca: Path | None = None
+    """The certificate, in PEM, by which a device knows the bootstrap server."""
+    lwm2m_server_ca: Path | None = None
+    """The certificate, in PEM, by which a device knows the LwM2M server."""
     checkpoint_file: Path | None = None
     """A second place, on another disk or host, for the newest checkpoint."""
     witnesses: Annotated[tuple[WitnessAddress, ...], NoDecode, BeforeValidator(_witnesses)] = ()
@@ -164,7 +185,9 @@ class Settings(BaseSettings):
             raise PydanticCustomError("data_dir", "a directory is allowed")
         return value
 
-    @field_validator("log_key_file", "checkpoint_file", mode="before")
+    @field_validator(
+        "log_key_file", "checkpoint_file", "secrets_key_file", "bootstrap_server_ca", "lwm2m_server_ca", mode="before"
+    )
     @classmethod
     def _is_a_file(cls, value: object) -> object:
         if value == "":
@@ -199,6 +222,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the log's signing key is."""
         return self.log_key_file or self.data_dir / "log-key"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Where the key is that private keys are encrypted under."""
+        return self.secrets_key_file or self.data_dir / "secrets-key"
 
     @property
     def checkpoint_files(self) -> tuple[Path, ...]:

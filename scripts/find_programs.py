@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds on this machine what the tests need beyond Python: PostgreSQL's programs, a Chromium and Go.
+"""Finds on this machine what the tests need beyond Python: PostgreSQL's programs, a Chromium, Go and a C compiler.
 
 Run by itself it says what it finds.
 """
@@ -26,6 +26,10 @@ WITHOUT_CHROMIUM = (
 WITHOUT_GO = (
     "the log by Go's verifiers. No go on PATH with golang.org/x/mod was found. "
     "They come with:  apt-get install golang-go golang-golang-x-mod-dev"
+)
+
+WITHOUT_GCC = (
+    "the C files of developers by a compiler. No gcc was found on PATH. It comes with:  apt-get install gcc libc6-dev"
 )
 
 # Where Debian's packages put the sources of Go's libraries.
@@ -105,7 +109,20 @@ def go() -> dict[str, str] | None:
     return {**os.environ, **settings}
 
 
+def gcc() -> str | None:
+    """The path of a compiler that can link a program, too; None without one."""
+    found = shutil.which("gcc")
+    if found is None:
+        return None
+    command = [found, "-x", "c", "-", "-o", os.devnull]
+    linked = subprocess.run(
+        command, input=b"#include <stdio.h>\nint main(void) { return 0; }", capture_output=True, check=False
+    )
+    return found if linked.returncode == 0 else None
+
+
 if __name__ == "__main__":
     print(f"PostgreSQL: {postgres() or WITHOUT_POSTGRES}")
     print(f"Chromium: {chromium() or WITHOUT_CHROMIUM}")
     print(f"Go: {'ready' if go() else WITHOUT_GO}")
+    print(f"gcc: {gcc() or WITHOUT_GCC}")

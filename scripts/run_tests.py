@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ONCE = ("tests/architecture", "tests/rules", "tests/scripts")
 BROWSER_TESTS = "tests/browser"
 GO_TESTS = "tests/peers/test_log_go.py"
+GCC_TESTS = "tests/peers/test_credentials_file.py"
 
 # pytest's exit codes: all passed, some failed, none was selected. Any other means that it could not go on.
 PASSED, FAILED, NONE_SELECTED = 0, 1, 5
@@ -87,6 +88,9 @@ def runs(lacks: list[str]) -> list[Planned]:
     if (ROOT / GO_TESTS).exists() and find_programs.go() is None:
         leave_out.append(f"--ignore={GO_TESTS}")
         lacks.append(find_programs.WITHOUT_GO)
+    if (ROOT / GCC_TESTS).exists() and find_programs.gcc() is None:
+        leave_out.append(f"--ignore={GCC_TESTS}")
+        lacks.append(find_programs.WITHOUT_GCC)
     planned = [("sqlite", leave_out, environment)]
     if postgres := find_programs.postgres():
         once = [*(f"--ignore={folder}" for folder in ONCE), "-m", "not once"]

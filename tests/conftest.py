@@ -123,9 +123,9 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def house(database: Database) -> AsyncIterator[House]:
+async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     """A door on a database of this test's own. Whatever the test did, the log must tell the state at its end."""
-    yield House(database)
+    yield House(database, secrets_file=tmp_path / "secrets-key")
     await check_log(database)
 
 

@@ -17,6 +17,8 @@ from app.audit.notary import Notary
 from app.rules import pem
 from app.services.accounts import CreateAccount
 from app.services.certificates import UploadCertificate
+from app.services.developer_certificates import CreateDeveloperCertificate
+from app.services.developer_certificates import NewDeveloperCertificate as Developed
 from app.services.door import Command, Door, Recorded, T
 from app.services.signing import WANTED, Signing
 from app.services.submission import Submission
@@ -52,6 +54,8 @@ class House:
 
     database: Database
     clock: SteppingClock = field(default_factory=SteppingClock)
+    secrets_file: Path = Path("/nowhere/secrets-key")
+    """Where the key is that private keys are encrypted under; a test that makes such keys names a folder of its own."""
     door: Door = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +77,14 @@ class House:
     async def upload(self, actor: Actor, made: Made | None = None, **words: Any) -> CertificateRow:
         """A record of a fresh CA, or of the one given."""
         return await self.perform(actor, upload_of(made or fresh_ca(), **words))
+
+    def developing(self, name: str, description: str | None = None) -> CreateDeveloperCertificate:
+        """The command that makes a developer certificate."""
+        return CreateDeveloperCertificate(name, description, self.secrets_file)
+
+    async def develop(self, actor: Actor, name: str = "developer") -> Developed:
+        """A developer certificate, with what its device needs."""
+        return await self.perform(actor, self.developing(name))
 
     def signing(self, folder: Path) -> Signing:
         """What signs the log, with a key of its own, and keeps its checkpoint in this folder."""

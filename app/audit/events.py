@@ -7,12 +7,13 @@ that every kind leaves in the log are pinned by a vector test.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.audit.device_events import DeviceConnected, DeviceResumed, DeviceSuspended, IntermediatesRemembered
 from app.audit.event import Changed, Created, Deleted, Event, Noted
+from app.audit.possession_events import PossessionChallenged, PossessionProven
 from app.audit.states import (
     AccountState,
     ApiKeyState,
     CertificateState,
-    DeviceState,
     Json,
     JsonValue,
     Target,
@@ -215,41 +216,10 @@ class LogRecovered(Noted):
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceConnected:
-    """A device was let in: for the first time (then there is no `before`), or otherwise than the last time.
+class DeveloperCertificateCreated(Created[CertificateState]):
+    """The service made a certificate, and its key, for a developer's devices."""
 
-    `trust_version` says which version of the account's trust was decided with.
-    """
-
-    kind: ClassVar[str] = "device.connect"
-    before: DeviceState | None
-    after: DeviceState
-    service: str
-    trust_version: int
-
-    @property
-    def target(self) -> Target:
-        """The device as it is now."""
-        return self.after.target
-
-    @property
-    def extra(self) -> Json:
-        """For what it was let in, and as of when."""
-        return {"service": self.service, "trust_version": self.trust_version}
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSuspended(Changed[DeviceState]):
-    """Somebody suspended a device."""
-
-    kind: ClassVar[str] = "device.suspend"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceResumed(Changed[DeviceState]):
-    """Somebody let a suspended device in again."""
-
-    kind: ClassVar[str] = "device.resume"
+    kind: ClassVar[str] = "certificate.create"
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -271,11 +241,18 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    PossessionChallenged,
+    PossessionProven,
+    DeveloperCertificateCreated,
     DeviceConnected,
     DeviceSuspended,
     DeviceResumed,
+    IntermediatesRemembered,
 )
 """Every kind of event, in the order in which they were added."""
+
+CERTIFICATE_MADE = (CertificateUploaded.kind, DeveloperCertificateCreated.kind)
+"""The actions by which a record comes to be there."""
 
 REQUEST_REFUSED = "request.refused"
 """The action of a request that was refused before anything of it ran. It is no event: nothing happened."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from app.audit.events import CERTIFICATE_MADE
 from app.audit.states import Json, JsonValue
 from app.audit.stored import Code, Finding, StoredEntry, StoredState
 
@@ -34,9 +35,8 @@ class Known(NamedTuple):
     """What the log says last of an object, in the entry at this place.
 
     `changed_by` is the entry that made the state what it is; None where a stretch does not tell, because all its
-    entries leave the object as the first of them left it. `state` is None once the object is deleted.
-
-    `earlier` is what the log told last, where the entry at this place is archived.
+    entries leave the object as the first of them left it. `state` is None once the object is deleted. `earlier` is
+    what the log told last, where the entry at this place is archived.
     """
 
     place: Place
@@ -98,7 +98,7 @@ class Stretched:
         if entry.result != "success" or entry.code is not None or entry.target_type not in _TYPES:
             return
         is_deleted = entry.action == f"{entry.target_type}.delete"
-        if is_deleted or entry.action == "certificate.upload":
+        if is_deleted or entry.action in CERTIFICATE_MADE:
             self.counted.append(Counted(-1 if is_deleted else 1, is_deleted))
         self._step(entry, _ARCHIVED, None if is_deleted else _ARCHIVED, _NOTHING)
 

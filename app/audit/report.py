@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from app.audit.checkpoint import Checkpoint
 from app.audit.entry import entry_hash
+from app.audit.possession_events import PossessionProven
 from app.audit.records import Record
 
 OUTCOMES = ("success", "refused", "failed")
@@ -110,7 +111,8 @@ class Summary:
         if record.outcome != "success":
             self.refusals[record.code or "none"] += 1
         self.actors[record.actor, record.actor_kind] += 1
-        if record.outcome == "success" and record.code is None and record.action.startswith("certificate."):
+        is_change = record.action.startswith("certificate.") or record.action == PossessionProven.kind
+        if record.outcome == "success" and record.code is None and is_change:
             self.changes_in_all += 1
             self.changes.append(record)
 

@@ -107,7 +107,8 @@ class CertificateState(_Named):
 
     A CA's name is published in every certificate that it signs.
 
-    `created_by_entry` is the entry of the upload, which discloses the name of whoever uploaded it.
+    `created_by_entry` is the entry that made the record, which discloses the name of whoever did. `is_developer` says
+    that the service made the certificate and its key.
     `devices_suspended_at`: every device that was registered through the record before is suspended.
     """
 
@@ -125,6 +126,7 @@ class CertificateState(_Named):
     created_by_type: str
     created_by_id: str | None
     created_by_entry: str
+    is_developer: bool = False
     devices_suspended_at: str | None = None
 
 
@@ -167,6 +169,25 @@ class UserState:
     def personal(self) -> dict[str, str]:
         """The name."""
         return {"name": self.name}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeState:
+    """A challenge as it was made. It is told with the record that it is about, and is no object of its own in the log.
+
+    `nonce` is URL-safe Base64 without padding.
+    """
+
+    id: str
+    nonce: str
+    created_at: str
+    signature_expires_at: str
+    certificate_expires_at: str
+    attempts: int
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

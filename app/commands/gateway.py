@@ -13,9 +13,11 @@ from urllib.parse import urlencode
 import typer
 
 from app.commands.bundle_file import BundleFile, Held
-from app.commands.running import REFUSED, UNUSABLE, say, stop
+from app.commands.running import REFUSED, UNUSABLE, AccountId, AsJson, answer, object_id, run, say, stop
 from app.http_client import Address, Answer, BadAddress, HttpClient, NoAnswer
+from app.installation import Installation
 from app.rules.bundle_formats import Format
+from app.services.intermediates import RememberIntermediates
 
 commands = typer.Typer(help="What runs beside a terminator that verifies devices by itself.", no_args_is_help=True)
 
@@ -65,6 +67,25 @@ def sync(
         raise typer.Exit(REFUSED)
 
 
+@commands.command()
+def remember(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Intermediates as PEM.")],
+    account_id: AccountId,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Bring intermediates ahead of the first device, for terminators that hand on the device's certificate alone."""
+    source = file.read_bytes().decode("utf-8", "replace")
+
+    async def act(installation: Installation) -> tuple[str, ...]:
+        actor = installation.operator(object_id(account_id))
+        origin = installation.origin("anchorage gateway remember")
+        return (await installation.door.perform(actor, RememberIntermediates(source), origin)).value
+
+    fingerprints = run(act)
+    answer({"remembered": len(fingerprints)}, as_json=as_json, plain="\n".join(fingerprints))
+
+
 @dataclass(slots=True)
 class Syncing:
     """One bundle that is kept current."""
@@ -110,14 +131,14 @@ class Syncing:
     async def _newest(self, held: Held | None) -> Held | None:
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
         headers |= {} if held is None else {"If-None-Match": held.tag}
-        answer = await self.client.ask("GET", f"/gateway/bundle?{urlencode(self.asked)}", headers=headers)
-        if answer.status == 304 and held is not None:
+        told = await self.client.ask("GET", f"/gateway/bundle?{urlencode(self.asked)}", headers=headers)
+        if told.status == 304 and held is not None:
             self.file.confirm(time.time())
             return held
-        if answer.status != 200:
-            self._say(f"Anchorage answers {answer.status}: {_reason(answer)}. {self._age()}")
+        if told.status != 200:
+            self._say(f"Anchorage answers {told.status}: {_reason(told)}. {self._age()}")
             return None
-        version, sequence = int(answer.headers["x-trust-version"]), int(answer.headers["x-trust-sequence"])
+        version, sequence = int(told.headers["x-trust-version"]), int(told.headers["x-trust-sequence"])
         if held is not None and sequence < held.sequence:
             # Another server that is behind, or a restored database: to go back would let blacklisted devices in.
             self._say(
@@ -125,7 +146,7 @@ class Syncing:
                 f" was restored, delete {self.file.notes}."
             )
             return None
-        return self.file.write(answer.body, tag=answer.headers["etag"], version=version, sequence=sequence)
+        return self.file.write(told.body, tag=told.headers["etag"], version=version, sequence=sequence)
 
     async def _apply(self, held: Held) -> bool:
         if self.on_change:

@@ -26,7 +26,8 @@ class Closure:
         self.device = presented[0]
         self.issuers: dict[ParsedCertificate, tuple[ParsedCertificate, ...]] = {}
         self._store = store
-        self._brought = presented[1:]
+        # Whoever presents them chooses their order, and the answer must not follow it.
+        self._brought = sorted(presented[1:], key=lambda certificate: certificate.der)
         self._checks_left = checks
         waiting = deque([self.device])
         while waiting:
@@ -66,13 +67,12 @@ class Closure:
         known = self._store.named(certificate.issuer)
         brought = (one for one in self._brought if one.subject == certificate.issuer)
         for issuer in dict.fromkeys((*known, *brought)):
-            if issuer == certificate:
-                continue
             # Counted also where the answer is remembered: the same chain must get the same answer from every gateway.
             self._checks_left -= 1
             if self._checks_left < 0:
                 raise TooComplex
-            if check_signature(certificate, issuer) is Answer.VALID:
+            # Its signature on itself leads nowhere; a search that asks for a root looks at it, and is paid for here.
+            if issuer != certificate and check_signature(certificate, issuer) is Answer.VALID:
                 yield issuer
 
 
@@ -80,10 +80,8 @@ def next_change(certificates: Iterable[ParsedCertificate], at: datetime) -> date
     """The first instant at which the validity of one of them may be another than at `at`; None if there is none."""
     changes = list[datetime]()
     for certificate in certificates:
-        if certificate.not_before > at:
-            changes.append(certificate.not_before)
-        elif certificate.not_after > at:
-            changes.append(certificate.not_after)
-        elif at - certificate.not_after < _SECOND:
+        if timedelta(0) <= at - certificate.not_after < _SECOND:
             return at  # its last second (profile.VALIDITY): nothing that is decided in it is kept
+        # Both: a certificate may end before it begins.
+        changes.extend(change for change in (certificate.not_before, certificate.not_after) if change > at)
     return min(changes, default=None)

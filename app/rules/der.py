@@ -59,6 +59,17 @@ def read(data: bytes, offset: int) -> Element:
     return Element(tag, offset, content, content + int.from_bytes(data[offset + 2 : content], "big"))
 
 
+def apart(joined: bytes) -> Iterator[bytes]:
+    """Elements that are joined end to end, each whole. Raises ValueError as `read` does, and where one is cut off."""
+    at = 0
+    while at < len(joined):
+        element = read(joined, at)
+        if element.end > len(joined):
+            raise ValueError("the input ends within an element")
+        yield element.whole(joined)
+        at = element.end
+
+
 def children(data: bytes, parent: Element) -> Iterator[Element]:
     """The elements inside `parent`, in order.
 

@@ -13,9 +13,7 @@ from app.findings import Finding, FindingCode
 from app.reasons import Reason
 from app.rules import profile
 from app.rules.certificate import ParsedCertificate
-
-VERIFICATION_CODE_PREFIX = "tcpop1-"
-"""How the common name of a verification certificate begins."""
+from app.rules.possession import VERIFICATION_CODE_PREFIX
 
 _NAME_CONSTRAINTS = "2.5.29.30"
 _EMPTY_SEQUENCE = b"\x30\x00"
@@ -85,13 +83,24 @@ LEAF: tuple[LeafRule, ...] = (
 )
 
 
+DEVELOPER_LEAF: tuple[LeafRule, ...] = tuple(
+    rule for rule in LEAF if rule.reason not in (Reason.LEAF_IS_CA, Reason.LEAF_KEY_USAGE)
+)
+"""Of a certificate that the service made for a developer: the device presents the CA itself as its own."""
+
+
+def developer_flaw(leaf: ParsedCertificate, purpose: str, *, at: datetime) -> Flaw | None:
+    """The first flaw of a developer's certificate that a device presents as its own; None if there is none."""
+    return next(_flaws(leaf, purpose, at, DEVELOPER_LEAF), None)
+
+
 def flaw(leaf: ParsedCertificate, purpose: str, *, at: datetime) -> Flaw | None:
     """The first flaw of a device's certificate at an instant, for this purpose (an OID); None if there is none."""
-    return next(_flaws(leaf, purpose, at), None)
+    return next(_flaws(leaf, purpose, at, LEAF), None)
 
 
-def _flaws(leaf: ParsedCertificate, purpose: str, at: datetime) -> Iterator[Flaw]:
-    for rule in LEAF:
+def _flaws(leaf: ParsedCertificate, purpose: str, at: datetime, rules: tuple[LeafRule, ...]) -> Iterator[Flaw]:
+    for rule in rules:
         for message in rule.check(leaf):
             yield Flaw(rule.reason, message, rule.reference)
     if not profile.may_be_used_for(leaf, purpose):

@@ -92,8 +92,7 @@ def from_der(data: bytes) -> tuple[bytes, ...]:
     Raises CertificateRejected: PRIVATE_KEY_PRESENT (a PKCS#12 file counts as one), INPUT_EMPTY, CERT_TOO_LARGE,
     and CERT_UNPARSEABLE for PEM text, PKCS#7 and whatever else does not begin as a certificate does.
     """
-    # The words alone prove nothing here: a certificate's own names and notices may hold them.
-    if _is_key(data) or looks_like_private_key(data[:MAX_TEXT_BYTES].decode("latin-1")):
+    if holds_private_key(data):
         _refuse_private_key()
     if not data:
         _refuse(FindingCode.INPUT_EMPTY, "There are no bytes.")
@@ -145,6 +144,14 @@ def looks_like_private_key(text: str) -> bool:
     if '"kty"' in visible and _JWK_PRIVATE_PART.search(visible):
         return True
     return any(_region_holds_key(region) for region in _DASHES.split(visible))
+
+
+def holds_private_key(data: bytes) -> bool:
+    """Whether bytes that are no PEM file (one certificate, a signature) are, or hold, what looks like a private key.
+
+    The words alone prove nothing here: a certificate's own names and notices may hold them.
+    """
+    return _is_key(data) or looks_like_private_key(data[:MAX_TEXT_BYTES].decode("latin-1"))
 
 
 def _refuse_private_keys(text: str) -> None:

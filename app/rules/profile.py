@@ -238,11 +238,12 @@ def _date(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d}"
 
 
+# In this order: what ends before it begins is, at any instant, also expired or not valid yet.
 VALIDITY: tuple[DateRule, ...] = (
+    DateRule((FindingCode.VALIDITY_INVERTED,), "RFC 5280 4.1.2.5", _dates_in_order),
     DateRule(
         (FindingCode.CERT_EXPIRED, FindingCode.NOT_YET_VALID, FindingCode.EXPIRES_SOON), "RFC 5280 4.1.2.5", _dates
     ),
-    DateRule((FindingCode.VALIDITY_INVERTED,), "RFC 5280 4.1.2.5", _dates_in_order),
 )
 
 

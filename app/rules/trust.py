@@ -41,7 +41,8 @@ PRODUCTION = Limits()
 
 def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -> Decision:
     """Answer a question from what the store holds. Raises nothing: what cannot be decided is refused."""
-    flaw = leaf.flaw(question.device, question.purpose, at=question.at)
+    asked = leaf.developer_flaw if store.is_developers(question.device) else leaf.flaw
+    flaw = asked(question.device, question.purpose, at=question.at)
     if flaw is not None:
         tried = (TriedPath((question.device,), flaw),)
         until = next_change([question.device], question.at)
@@ -49,7 +50,8 @@ def decide(store: TrustStore, question: Question, limits: Limits = PRODUCTION) -
     try:
         closure = Closure(store, question.presented, checks=limits.signatures)
     except TooComplex:
-        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX)
+        until = next_change([question.device], question.at)
+        return Decision(question, Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, holds_until=until)
     return _Deciding(store, question, limits, closure).decision()
 
 
@@ -90,13 +92,15 @@ class _Deciding:
         if unproven:
             message = f"“{unproven[0].name}” would let the device in, and possession of its key is not proven yet."
             return self._ends_at(unproven[0].trusted_ca, Reason.POSSESSION_PENDING, message, unproven)
-        end = next((found for found, issuers in self._closure.issuers.items() if not issuers), self._question.device)
-        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end))
+        issuers = self._closure.issuers
+        # Where nothing is an end it leads round, as between the old and the new certificate of one root.
+        end = next((found for found in issuers if not issuers[found]), next(reversed(issuers)))
+        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end, issuers[end]))
 
     def _searched(self) -> Decision:
         leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
         try:
-            found = self._search((self._question.device,), leading)
+            found = self._itself() or self._search((self._question.device,), leading)
         except TooComplex:
             return self._decided(Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, self._tried)
         if found is None:
@@ -107,6 +111,11 @@ class _Deciding:
         record = self._admitting(found[-1])[0]
         message = f"A valid path leads to “{record.name}”, which the account trusts for {record.service.value}."
         return self._decided(Reason.TRUSTED, message, [TriedPath(found, None), *self._tried], (record,))
+
+    def _itself(self) -> tuple[ParsedCertificate, ...] | None:
+        """The path of a device that presents a developer's certificate: it is its own anchor."""
+        device = self._question.device
+        return (device,) if any(record.is_developer for record in self._admitting(device)) else None
 
     def _admitting(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         records = self._store.with_trusted_ca(certificate)
@@ -155,7 +164,8 @@ class _Deciding:
 
 def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> Iterator[Flaw]:
     """What keeps a certificate from being a CA on a path at an instant, whatever stands below it; an anchor too."""
-    if not certificate.is_ca:
+    # Version 1 has no basic constraints, and a rule of its own among those of any CA.
+    if not certificate.is_ca and certificate.version == 3:
         message = f"{quote(certificate.subject_text)} is no CA: its basic constraints do not say so."
         yield Flaw(Reason.NOT_A_CA, message, "RFC 5280 4.2.1.9")
     place = Place.ROOT if certificate.is_self_signed else Place.BELOW_ROOT
@@ -166,8 +176,8 @@ def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> I
     yield from leaf.refusing(profile.dated(certificate, at=at))
 
 
-def _leads_nowhere(end: ParsedCertificate) -> str:
-    if end.is_self_issued:
+def _leads_nowhere(end: ParsedCertificate, issuers: Sequence[ParsedCertificate]) -> str:
+    if end.is_self_issued or issuers:
         return f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
     return (
         f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"

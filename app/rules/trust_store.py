@@ -19,6 +19,7 @@ class Record:
     usage: Usage
     possession: Possession
     chain: Chain
+    is_developer: bool = False
 
     @property
     def trusted_ca(self) -> ParsedCertificate:
@@ -71,6 +72,10 @@ class TrustStore:
     def with_trusted_ca(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         """The records whose trusted CA is this certificate."""
         return self._of_ca.get(certificate, ())
+
+    def is_developers(self, certificate: ParsedCertificate) -> bool:
+        """Whether the service made this certificate for a developer, whose devices present it as their own."""
+        return any(record.is_developer for record in self.with_trusted_ca(certificate))
 
     def blocking(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         """The blacklisted records of this CA, whichever of its certificates they hold."""

@@ -19,7 +19,7 @@ from app.rules import admission
 from app.rules.certificate import parse
 from app.rules.decision import Decision, Question
 from app.rules.trust import decide
-from app.services.devices import ConnectDevice, device_among
+from app.services.devices import ConnectDevice, comes_as_before, device_among
 from app.services.door import Door
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
@@ -27,7 +27,6 @@ from app.services.submission import authority
 from app.services.trust_states import Confirmed, TrustState, TrustStates
 from app.store import device_reads, reads
 from app.store.database import Database
-from app.store.device_rows import DeviceRow
 from app.terms import Service
 
 SETTLED_LIMIT = 20_000
@@ -48,7 +47,7 @@ class Answer:
 
     `device_id` is None where the device was not let in. `trust_version` is None where nothing could be read.
     `stale_seconds` says for how long the database could not be read; 0 while it can. `is_recorded` says that the door
-    has recorded the refusal already.
+    has recorded the refusal already, `is_repeatable` that the same question gets it again until something changes.
     """
 
     decision: Decision
@@ -56,6 +55,7 @@ class Answer:
     device_id: str | None = None
     stale_seconds: float = 0.0
     is_recorded: bool = False
+    is_repeatable: bool = True
 
 
 class _Place(NamedTuple):
@@ -96,6 +96,11 @@ class Admissions:
             await self.refused.note(_refused(actor, asked, answer, origin))
         return answer if not confirmed.stale_seconds else replace(answer, stale_seconds=confirmed.stale_seconds)
 
+    def still_holds(self, account_id: str, answer: Answer, now: datetime) -> bool:
+        """Whether an answer would be given again, where nothing has to be read to know that."""
+        confirmed = self.states.confirmed(account_id)
+        return confirmed is not None and _holds(answer, confirmed.state.version, now)
+
     async def refuse_unread(
         self, actor: Actor, service: Service, rejected: CertificateRejected, origin: Origin
     ) -> Answer:
@@ -107,16 +112,13 @@ class Admissions:
 
     def _remembered(self, place: _Place, confirmed: Confirmed, now: datetime) -> Answer | None:
         answer = self._settled.get(place)
-        if answer is None or answer.trust_version != confirmed.state.version:
-            return None
-        until = answer.decision.holds_until
-        if until is not None and not answer.decision.question.at <= now < until:
+        if answer is None or not _holds(answer, confirmed.state.version, now):
             return None
         self._settled.move_to_end(place)
         return answer
 
     def _remember(self, place: _Place, answer: Answer) -> None:
-        if answer.decision.reason is Reason.STATE_UNKNOWN:
+        if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
             return
         self._settled[place] = replace(answer, is_recorded=False) if answer.is_recorded else answer
         self._settled.move_to_end(place)
@@ -143,7 +145,9 @@ class Admissions:
         if any(device.is_suspended for device in matching):
             return Answer(admission.suspended(decision), state.version)
         device = device_among(matching, asked.endpoint_name, name, decision)
-        if device is not None and await self._is_as_before(device, decision):
+        account = await reads.account(self.database.reads, state.account_id)
+        audits_all = account is None or account.audit_all_decisions
+        if device is not None and not audits_all and comes_as_before(device, decision):
             return Answer(decision, state.version, device.id)
         try:
             recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
@@ -152,20 +156,7 @@ class Admissions:
             found = replace(decision, reason=refused.reason, explanation=refused.message)
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
-        return Answer(connected.decision, connected.state.version, connected.device.id)
-
-    async def _is_as_before(self, device: DeviceRow, decision: Decision) -> bool:
-        """Whether the device comes as it came the last time, so that there is nothing to record."""
-        credential = device.credential(decision.question.service)
-        if credential is None or device.refused_at is not None:
-            return False
-        if (credential.fingerprint, credential.certificate_id) != (
-            decision.question.device.fingerprint,
-            decision.records[0].id,
-        ):
-            return False
-        account = await reads.account(self.database.reads, device.account_id)
-        return account is not None and not account.audit_all_decisions
+        return Answer(connected.decision, connected.state.version, connected.device.id, is_repeatable=not audits_all)
 
     def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
         unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")
@@ -175,6 +166,11 @@ class Admissions:
 
     def _note_later(self, actor: Actor, asked: Asked, answer: Answer, origin: Origin) -> None:
         self.refused.note_later(_refused(actor, asked, answer, origin))
+
+
+def _holds(answer: Answer, version: int, now: datetime) -> bool:
+    until = answer.decision.holds_until
+    return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
 
 
 def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:

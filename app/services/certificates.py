@@ -6,15 +6,15 @@ from typing import ClassVar
 from app.actor import Scope
 from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
 from app.audit.states import Json, Target
-from app.errors import DuplicateCertificate, NameTaken, NotFound
+from app.errors import DuplicateCertificate, NotFound
 from app.ids import new_id
 from app.rules import chain as chains
-from app.rules import lifecycle, quota, text
-from app.rules.certificate import ParsedCertificate
+from app.rules import lifecycle, text
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
 from app.rules.upload import require_acceptable, require_service
 from app.services import states
+from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.door import Done, Tx
 from app.services.submission import Submission, authority
 from app.store import reads
@@ -79,31 +79,17 @@ class UploadCertificate:
         chain = require_acceptable(self.submission.examination)
         require_service(self.usage, self.service)
         await _require_new(tx, chain, self.service)
-        await _require_free_name(tx, name)
-        account = await _own_account(tx)
-        quota.require_room(used=account.certificate_used, limit=account.certificate_limit)
-        record = CertificateRow(
-            id=new_id(tx.now),
-            account_id=tx.account_id,
-            version=1,
+        account = await require_place(tx, name)
+        record = await add(
+            tx,
+            certificate_id=new_id(tx.now),
             name=name,
             description=description,
-            status=Status.ACTIVE,
+            chain=chain,
             service=self.service,
             usage=self.usage,
             possession=initial_possession(self.usage, require_possession=account.require_possession),
-            fingerprint=chain.trusted_ca.fingerprint,
-            subject_key_sha256=authority(chain.trusted_ca),
-            chain=tuple(certificate.fingerprint for certificate in chain.certificates),
-            search_text=search_text(name, description, chain.trusted_ca),
-            expires_at=chain.trusted_ca.not_after,
-            created_at=tx.now,
-            updated_at=tx.now,
-            created_by_type=tx.actor.type.value,
-            created_by_id=tx.actor.id,
-            created_audit_id=tx.entry_id,
         )
-        await tx.certificates.insert(record, [certificate.der for certificate in chain.certificates])
         return Done(record, CertificateUploaded(states.certificate_state(record)))
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
@@ -143,7 +129,7 @@ class UpdateCertificate:
         if self.description is None or isinstance(self.description, str):
             description = text.require_description(self.description)
         if name != record.name:
-            await _require_free_name(tx, name)
+            await require_free_name(tx, name)
         trusted_ca = (await _chain(tx, record)).trusted_ca
         changed = replace(
             record, name=name, description=description, search_text=search_text(name, description, trusted_ca)
@@ -255,18 +241,6 @@ async def _require_new(tx: Tx, chain: Chain, service: Service) -> None:
         )
 
 
-async def _require_free_name(tx: Tx, name: str) -> None:
-    if await tx.certificates.with_name(name) is not None:
-        raise NameTaken(f"The account already has a certificate named “{name}”: names are unique.", path=("name",))
-
-
-async def _own_account(tx: Tx) -> AccountRow:
-    account = await tx.accounts.with_id(tx.account_id)
-    if account is None:
-        raise NotFound("There is no such account.")
-    return account
-
-
 async def _store(tx: Tx, before: CertificateRow, after: CertificateRow) -> CertificateRow:
     if after == before:
         return before
@@ -285,8 +259,3 @@ async def _standing(tx: Tx, record: CertificateRow) -> lifecycle.Standing:
     return lifecycle.Standing(
         record.id, record.name, record.status, tuple(authority(each) for each in chain.certificates)
     )
-
-
-def search_text(name: str, description: str | None, trusted_ca: ParsedCertificate) -> str:
-    """What a search for a text looks through, its case folded."""
-    return "\n".join((name, description or "", trusted_ca.subject_text)).casefold()

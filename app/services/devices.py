@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.events import DeviceConnected, DeviceResumed, DeviceSuspended
+from app.audit.device_events import DeviceConnected, DeviceResumed, DeviceSuspended
 from app.audit.states import Json, Target
 from app.errors import InvalidState, NotFound
 from app.ids import new_id
@@ -16,6 +16,7 @@ from app.services.door import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.device_writes import Came
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,15 @@ def device_among(matching: list[DeviceRow], told: str | None, name: str, decisio
     return next(by_name, None) if told is not None else next(by_key, None) or next(by_name, None)
 
 
+def comes_as_before(device: DeviceRow, decision: Decision) -> bool:
+    """Whether the device comes as it came the last time, so that there is nothing to record."""
+    credential = device.credential(decision.question.service)
+    if credential is None or device.refused_at is not None:
+        return False
+    presented, record = decision.question.device, decision.records[0]
+    return (credential.fingerprint, credential.certificate_id) == (presented.fingerprint, record.id)
+
+
 def _new_device(tx: Tx, name: str) -> DeviceRow:
     """A device that is not stored yet: its version says so."""
     return DeviceRow(
@@ -187,7 +197,9 @@ async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustSta
         credentials=(*others_kept, credential),
     )
     await (tx.devices.update(after) if device.version else tx.devices.insert(after))
-    await tx.devices.put_credential(device.id, credential, leaf.der, b"".join(other.der for other in others))
+    joined = b"".join(other.der for other in others)
+    came = Came(leaf.der, joined, decision.path[:2][-1].fingerprint, leaf.not_before, leaf.not_after)
+    await tx.devices.put_credential(device.id, credential, came)
     await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
     return after
 

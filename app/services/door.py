@@ -1,8 +1,8 @@
 """The one door: every act goes through `Door.perform`, and leaves an entry in the transaction of its effect.
 
 A use case is a frozen command. It gets a `Tx`, which only the door makes, and returns `Done(value, event)`: code that
-forgets the audit entry does not type-check. A refusal rolls back what the command did and is recorded in its place; if
-the entry cannot be written, nothing was done.
+forgets the audit entry does not type-check. A refusal rolls back what the command did and is recorded in its place,
+together with what the command says a refusal costs (`Tx.if_refused`); if the entry cannot be written, nothing was done.
 """
 
 import hashlib
@@ -23,8 +23,10 @@ from app.clock import Clock
 from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal
 from app.ids import new_id
 from app.rules import access, text
+from app.store.challenges import Challenges
 from app.store.connection import Transaction
 from app.store.database import Database
+from app.store.developer_keys import DeveloperKeys
 from app.store.device_writes import Devices
 from app.store.idempotency_keys import IdempotencyKeys
 from app.store.writes import Accounts, ApiKeys, Certificates, Users
@@ -52,7 +54,9 @@ class Tx:
     """What a command may use: one account's rows in the door's transaction, and the instant of the act.
 
     `entry_id` is the id that the entry of this act will have. `target` is what a refusal's entry will name: a command
-    sets it once it has found the object.
+    sets it once it has found the object. `if_refused` is what a refusal does all the same, None for most: it runs once
+    what the command did is rolled back, and commits with the refusal's entry, so that neither is there without the
+    other. A wrong proof of possession takes an attempt that way.
     """
 
     transaction: Transaction
@@ -60,11 +64,14 @@ class Tx:
     now: datetime
     entry_id: str
     target: Target
+    if_refused: Callable[[], Awaitable[None]] | None = None
     account_id: str = field(init=False)
     accounts: Accounts = field(init=False)
     certificates: Certificates = field(init=False)
     api_keys: ApiKeys = field(init=False)
     users: Users = field(init=False)
+    challenges: Challenges = field(init=False)
+    developer_keys: DeveloperKeys = field(init=False)
     devices: Devices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +81,8 @@ class Tx:
         self.certificates = Certificates(self.transaction, self.account_id, self.entry_id)
         self.api_keys = ApiKeys(self.transaction, self.account_id, self.entry_id)
         self.users = Users(self.transaction, self.account_id, self.entry_id)
+        self.challenges = Challenges(self.transaction, self.account_id, self.entry_id)
+        self.developer_keys = DeveloperKeys(self.transaction, self.account_id)
         self.devices = Devices(self.transaction, self.account_id, self.entry_id)
 
 
@@ -260,6 +269,8 @@ class Door:
         self, tx: Tx, head: log.Head, command: Command[object], origin: Origin, result: Result, code: str
     ) -> None:
         async with tx.transaction.savepoint():
+            if result is Result.REFUSED and tx.if_refused is not None:
+                await tx.if_refused()
             await self._append(tx.transaction, head, self._ended(tx, command, origin, result, code))
 
     def _ended(self, tx: Tx, command: Command[object], origin: Origin, result: Result, code: str) -> Act:

@@ -36,6 +36,11 @@ class GatewayKeys:
     bridge_seconds: float
     _right: OrderedDict[str, tuple[GatewayKey, float]] = field(default_factory=OrderedDict)
 
+    def is_confirmed(self, presented: str) -> bool:
+        """Whether the key was read, and found right, within the last second."""
+        known = self._right.get(presented)
+        return known is not None and self.monotonic() - known[1] < CONFIRMED_SECONDS
+
     async def authenticate(self, presented: str, at: datetime) -> GatewayKey:
         """Raises Unauthenticated for a key that is not valid, Forbidden for one that is no gateway's."""
         now = self.monotonic()

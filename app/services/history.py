@@ -14,6 +14,7 @@ import orjson
 from app.audit.checkpoint import VerifierKey
 from app.audit.entry import account_stream
 from app.audit.events import (
+    CERTIFICATE_MADE,
     AccountCreated,
     AccountFeatureSet,
     AccountLimitSet,
@@ -21,8 +22,8 @@ from app.audit.events import (
     CertificateDeleted,
     CertificateStatusSet,
     CertificateUpdated,
-    CertificateUploaded,
 )
+from app.audit.possession_events import PossessionProven
 from app.audit.receipts import Published, cosigned_note
 from app.audit.states import Json
 from app.clock import from_micros
@@ -30,7 +31,7 @@ from app.errors import HistoryUnavailable
 from app.rules import chain as chains
 from app.rules.chain import Chain
 from app.services import states
-from app.services.certificates import search_text
+from app.services.additions import search_text
 from app.services.submission import authority
 from app.store import history, log_reads, reads
 from app.store import tree as trees
@@ -40,8 +41,7 @@ from app.store.tree import Tree
 
 ACCOUNT_MADE = AccountCreated.kind
 ACCOUNT_CHANGES = (AccountTierSet.kind, AccountLimitSet.kind, AccountFeatureSet.kind)
-CERTIFICATE_MADE = CertificateUploaded.kind
-CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind)
+CERTIFICATE_CHANGES = (CertificateUpdated.kind, CertificateStatusSet.kind, PossessionProven.kind)
 CERTIFICATE_ENDED = CertificateDeleted.kind
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.actor import Actor, Origin
+from app.audit.device_events import DeviceConnected
 from app.audit.entry import Act, Result, account_stream
-from app.audit.events import DeviceConnected
 from app.audit.states import Json, JsonValue, Target
 from app.clock import Clock, to_text
 from app.errors import AuditUnavailable, OutcomeUnknown

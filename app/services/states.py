@@ -1,5 +1,6 @@
 """Between rows and what the log says of them. A state says all that a reader of the row is ever shown."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 
 from app.actor import Role
@@ -7,6 +8,7 @@ from app.audit.states import (
     AccountState,
     ApiKeyState,
     CertificateState,
+    ChallengeState,
     DeviceState,
     Json,
     UnnamedUserState,
@@ -14,7 +16,7 @@ from app.audit.states import (
 )
 from app.clock import from_text, to_text
 from app.store.device_rows import DeviceRow
-from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow
 from app.terms import Possession, Service, Status, Tier, Usage
 
 
@@ -72,6 +74,7 @@ def certificate_state(row: CertificateRow) -> CertificateState:
         created_by_type=row.created_by_type,
         created_by_id=row.created_by_id,
         created_by_entry=row.created_audit_id,
+        is_developer=row.is_developer,
         devices_suspended_at=_optional_instant_text(row.devices_suspended_at),
     )
 
@@ -98,6 +101,7 @@ def certificate_row(state: Json, account_id: str) -> CertificateRow:
         created_by_type=_text(state, "created_by_type"),
         created_by_id=_optional_text(state, "created_by_id"),
         created_audit_id=_text(state, "created_by_entry"),
+        is_developer=bool(state.get("is_developer")),
         devices_suspended_at=_later_instant(state, "devices_suspended_at"),
     )
 
@@ -132,6 +136,36 @@ def api_key_row(state: Json, account_id: str) -> ApiKeyRow:
         expires_at=_optional_instant(state, "expires_at"),
         revoked_at=_optional_instant(state, "revoked_at"),
         last_used_at=None,
+    )
+
+
+def challenge_state(row: ChallengeRow) -> ChallengeState:
+    """What the log says of a challenge when it is made."""
+    return ChallengeState(
+        id=row.id,
+        nonce=urlsafe_b64encode(row.nonce).rstrip(b"=").decode("ascii"),
+        created_at=to_text(row.created_at),
+        signature_expires_at=to_text(row.signature_expires_at),
+        certificate_expires_at=to_text(row.certificate_expires_at),
+        attempts=row.attempts_left,
+    )
+
+
+def challenge_row(change: Json, record: CertificateRow) -> ChallengeRow:
+    """The challenge as it was made, of the `change` of the entry that says so, and its record as it was then."""
+    state = _state(change, "challenge")
+    return ChallengeRow(
+        id=_text(state, "id"),
+        account_id=record.account_id,
+        certificate_id=record.id,
+        fingerprint=record.fingerprint,
+        nonce=urlsafe_b64decode(f"{_text(state, 'nonce')}="),
+        created_at=_instant(state, "created_at"),
+        signature_expires_at=_instant(state, "signature_expires_at"),
+        certificate_expires_at=_instant(state, "certificate_expires_at"),
+        attempts_left=_number(state, "attempts"),
+        used_at=None,
+        voided_at=None,
     )
 
 
@@ -194,7 +228,7 @@ def after(change: Json) -> Json:
 def _state(change: Json, moment: str) -> Json:
     state = change[moment]
     if not isinstance(state, dict):
-        raise TypeError(f"the entry has no state {moment} its act")
+        raise TypeError(f"the entry's change has no {moment}")
     return state
 
 

@@ -101,6 +101,10 @@ class TrustStates:
         """For how long no state could be read though one was asked for; 0 while they can."""
         return 0.0 if self._unread_since is None else self._monotonic() - self._unread_since
 
+    def readable(self) -> None:
+        """Somebody else has seen that the database can be read again."""
+        self._unread_since = None
+
     async def _read(self, account_id: str, kept: _Kept) -> Confirmed:
         # Before it reads: what is announced while it reads is read again next time.
         begun, kept.suspect = self._monotonic(), False
@@ -168,7 +172,7 @@ async def _version(connection: Connection, account_id: str) -> int:
 
 def record_of(row: CertificateRow, chain: Chain) -> Record:
     """A row as the decision sees it."""
-    return Record(row.id, row.name, row.status, row.service, row.usage, row.possession, chain)
+    return Record(row.id, row.name, row.status, row.service, row.usage, row.possession, chain, row.is_developer)
 
 
 def _parsed_of(store: TrustStore) -> dict[bytes, ParsedCertificate]:

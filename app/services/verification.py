@@ -39,7 +39,7 @@ WORTH_SHARING = 100_000
 _SHA256_BYTES = 32
 _STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState, DeviceState)}
 _PERSONAL = {"user": ("name",)}
-_BOOLEANS = frozenset({"require_possession", "suspend_devices", "audit_all_decisions"})
+_BOOLEANS = frozenset({"require_possession", "suspend_devices", "audit_all_decisions", "is_developer"})
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
 

@@ -32,11 +32,22 @@ _REGISTERED_THROUGH = (
     " WHERE account_id = $1 AND certificate_id = $2"
 )
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
-_IS_SUSPENDED = f"(d.suspended_at IS NOT NULL OR EXISTS ({_SUSPENDED_WITH.replace('max(s.suspended_at)', '1')}))"
+
+
+def is_suspended(besides: str = "") -> str:
+    """Whether the device `d` of a statement is suspended, by itself or with a record.
+
+    `besides` is a placeholder for the id of a record whose suspension is left out of account.
+    """
+    others = f" AND s.certificate_id <> {besides}" if besides else ""
+    return f"(d.suspended_at IS NOT NULL OR EXISTS ({_SUSPENDED_WITH.replace('max(s.suspended_at)', '1')}{others}))"
+
+
+IS_SUSPENDED = is_suspended()
 _STATUS = {
-    DeviceStatus.BOOTSTRAPPED: f"(NOT {_IS_SUSPENDED} AND NOT {_IS_REGISTERED})",
-    DeviceStatus.REGISTERED: f"(NOT {_IS_SUSPENDED} AND {_IS_REGISTERED})",
-    DeviceStatus.SUSPENDED: _IS_SUSPENDED,
+    DeviceStatus.BOOTSTRAPPED: f"(NOT {IS_SUSPENDED} AND NOT {_IS_REGISTERED})",
+    DeviceStatus.REGISTERED: f"(NOT {IS_SUSPENDED} AND {_IS_REGISTERED})",
+    DeviceStatus.SUSPENDED: IS_SUSPENDED,
 }
 
 

@@ -21,11 +21,13 @@ _UPDATE = (
 )
 _INSERT_CREDENTIAL = insert_into(
     "device_credential",
-    "device_id, service, account_id, key_sha256, fingerprint, leaf, presented, certificate_id, accepted_at, audit_id",
+    "device_id, service, account_id, key_sha256, fingerprint, leaf, presented, issuer_sha256, presented_sha256,"
+    " valid_from, valid_to, certificate_id, accepted_at, audit_id",
 )
 _UPDATE_CREDENTIAL = (
-    "UPDATE device_credential SET key_sha256 = $4, fingerprint = $5, leaf = $6, presented = $7, certificate_id = $8,"
-    " accepted_at = $9, audit_id = $10 WHERE device_id = $1 AND service = $2 AND account_id = $3"
+    "UPDATE device_credential SET key_sha256 = $4, fingerprint = $5, leaf = $6, presented = $7, issuer_sha256 = $8,"
+    " presented_sha256 = $9, valid_from = $10, valid_to = $11, certificate_id = $12, accepted_at = $13, audit_id = $14"
+    " WHERE device_id = $1 AND service = $2 AND account_id = $3"
 )
 # What stands in a chain of the account's own is known in any case.
 _REMEMBER = (
@@ -42,6 +44,17 @@ _NOTE_REFUSED = (
     " AND id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND key_sha256 = $2)"
 )
 _READMIT = "UPDATE device SET refused_at = NULL WHERE account_id = $1 AND id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How a device came: its certificate with its dates, the others joined, and the SHA-256 of the one that signed."""
+
+    leaf: bytes
+    presented: bytes
+    issuer_sha256: bytes
+    valid_from: datetime
+    valid_to: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +102,20 @@ class Devices:
             self.audit_id,
         )
 
-    async def put_credential(self, device_id: str, row: CredentialRow, leaf: bytes, presented: bytes) -> None:
-        """Replace what the device is let in with for a service; `presented` is the rest of the chain, joined."""
+    async def put_credential(self, device_id: str, row: CredentialRow, came: Came) -> None:
+        """Replace what the device is let in with for a service."""
         values = (
             device_id,
             row.service.value,
             self.account_id,
             row.key_sha256,
             row.fingerprint,
-            leaf,
-            presented,
+            came.leaf,
+            came.presented,
+            came.issuer_sha256,
+            hashlib.sha256(came.presented).digest(),
+            to_micros(came.valid_from),
+            to_micros(came.valid_to),
             row.certificate_id,
             to_micros(row.accepted_at),
             self.audit_id,

@@ -113,13 +113,13 @@ async def last_of_actions(connection: Connection, account_id: str, actions: Sequ
 
 
 async def last_of_objects(
-    connection: Connection, account_id: str, seq: int, *, made: str, changed: Sequence[str], ended: str
+    connection: Connection, account_id: str, seq: int, *, made: Sequence[str], changed: Sequence[str], ended: str
 ) -> Rows:
-    """Of every object that the action `made` made, up to `seq`, and `ended` has not ended: its last change.
+    """Of every object that one of the actions `made` made, up to `seq`, and `ended` has not ended: its last change.
 
     One walk over what was made and a look at the end of each object's own log: how often it changed costs nothing.
     """
-    actions = ", ".join(f"${at}" for at in range(3, 5 + len(changed)))
+    actions = ", ".join(f"${at}" for at in range(3, 4 + len(made) + len(changed)))
     last = (
         "SELECT seq FROM audit_entry AS act WHERE act.account_id = $1 AND act.target_id = target.id"
         f" AND act.seq <= $2 AND act.action IN ({actions}) AND {_DONE} ORDER BY act.seq DESC LIMIT 1"
@@ -128,7 +128,7 @@ async def last_of_objects(
         f"{_TARGETS} SELECT {_ENTRY} FROM audit_entry WHERE action <> $3"
         f" AND seq IN (SELECT ({last}) FROM target WHERE target.id <> $1)"
     )
-    return await connection.fetch(query, account_id, seq, ended, made, *changed)
+    return await connection.fetch(query, account_id, seq, ended, *made, *changed)
 
 
 async def checkpoint_covering(connection: Connection, tree: Tree, size: int) -> SignedTree | None:

@@ -30,7 +30,7 @@ class Account(Model):
 
 
 class Certificate(Model):
-    """A record: one uploaded chain in one account."""
+    """A record: one chain in one account."""
 
     id = fields.CharField(max_length=32, primary_key=True)
     account_id = fields.CharField(max_length=32)
@@ -51,6 +51,7 @@ class Certificate(Model):
     created_by_type = fields.CharField(max_length=16)
     created_by_id = fields.CharField(max_length=32, null=True)
     created_audit_id = fields.CharField(max_length=32)
+    is_developer = fields.BooleanField()
     devices_suspended_at = fields.BigIntField(null=True)
 
     class Meta:

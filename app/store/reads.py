@@ -10,7 +10,7 @@ from app.clock import to_micros
 from app.store import models
 from app.store.connection import Connection, Row
 from app.store.paging import Order, Page, Window, page_of, where
-from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow, columns
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow, columns
 from app.terms import Possession, Service, Status, Usage
 
 COUNT_LIMIT = 10_000
@@ -26,6 +26,7 @@ _API_KEY = f"SELECT {columns(ApiKeyRow)} FROM api_key WHERE id = $1"
 _USERS = f"SELECT {columns(UserRow)} FROM portal_user WHERE account_id = $1 ORDER BY id LIMIT {USERS_LIMIT}"
 _CERTIFICATE_COLUMNS = columns(CertificateRow)
 _CERTIFICATE = f"SELECT {_CERTIFICATE_COLUMNS} FROM certificate WHERE account_id = $1"
+_CHALLENGE = f"SELECT {columns(ChallengeRow)} FROM possession_challenge WHERE account_id = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class CertificateFilter:
     service: frozenset[Service] | None = None
     usage: frozenset[Usage] | None = None
     possession: frozenset[Possession] | None = None
+    is_developer: bool | None = None
     text: str | None = None
     expires_from: datetime | None = None
     expires_before: datetime | None = None
@@ -47,6 +49,8 @@ class CertificateFilter:
             among = getattr(self, column)
             if among is not None:
                 conditions &= where(f"{column}__in", sorted(each.value for each in among))
+        if self.is_developer is not None:
+            conditions &= Q(is_developer=self.is_developer)
         if self.text:
             conditions &= Q(search_text__contains=self.text.casefold())
         if self.expires_from is not None:
@@ -65,6 +69,7 @@ class CertificateFilter:
         )
         return (
             all(wanted is None or value in wanted for wanted, value in among)
+            and self.is_developer in (None, record.is_developer)
             and (not self.text or self.text.casefold() in record.search_text)
             and (self.expires_from is None or record.expires_at >= self.expires_from)
             and (self.expires_before is None or record.expires_at < self.expires_before)
@@ -159,6 +164,21 @@ async def certificate_with_fingerprint(
         f"{_CERTIFICATE} AND fingerprint = $2 ORDER BY id LIMIT 1", account_id, fingerprint
     )
     return None if row is None else CertificateRow.of(row)
+
+
+async def challenges(connection: Connection, account_id: str, challenge_ids: Iterable[str]) -> dict[str, ChallengeRow]:
+    """Challenges of the account by their ids; what is not there, or another account's, is absent."""
+    found = await _among(connection, f"{_CHALLENGE} AND id", account_id, challenge_ids)
+    return {row["id"]: ChallengeRow.of(row) for row in found}
+
+
+async def open_challenges(
+    connection: Connection, account_id: str, certificate_ids: Iterable[str]
+) -> dict[str, ChallengeRow]:
+    """By the ids of records, their challenges that were neither used nor voided: each has one at most."""
+    query = f"{_CHALLENGE} AND used_at IS NULL AND voided_at IS NULL AND certificate_id"
+    found = await _among(connection, query, account_id, certificate_ids)
+    return {row["certificate_id"]: ChallengeRow.of(row) for row in found}
 
 
 async def ders(connection: Connection, account_id: str, fingerprints: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -56,7 +56,7 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRow:
-    """A record: one uploaded chain in one account.
+    """A record: one chain in one account, uploaded or, with `is_developer`, made by the service with its key.
 
     `fingerprint` is the SHA-256 of the trusted CA's DER; `chain` holds the SHA-256 of each certificate from the trusted
     CA to the root, whose bytes `reads.ders` knows; `subject_key_sha256` identifies the CA across its certificates.
@@ -81,6 +81,7 @@ class CertificateRow:
     created_by_type: str
     created_by_id: str | None
     created_audit_id: str
+    is_developer: bool
     devices_suspended_at: datetime | None = None
 
     @classmethod
@@ -107,6 +108,7 @@ class CertificateRow:
             created_by_type=row["created_by_type"],
             created_by_id=row["created_by_id"],
             created_audit_id=row["created_audit_id"],
+            is_developer=bool(row["is_developer"]),
             devices_suspended_at=instant_of(row["devices_suspended_at"]),
         )
 
@@ -172,6 +174,40 @@ class UserRow:
             password_hash=row["password_hash"],
             created_at=from_micros(row["created_at"]),
             updated_at=from_micros(row["updated_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeRow:
+    """A challenge to prove possession of a record's key, of which `fingerprint` is the record's."""
+
+    id: str
+    account_id: str
+    certificate_id: str
+    fingerprint: bytes
+    nonce: bytes
+    created_at: datetime
+    signature_expires_at: datetime
+    certificate_expires_at: datetime
+    attempts_left: int
+    used_at: datetime | None
+    voided_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Read from a row with these columns."""
+        return cls(
+            id=row["id"],
+            account_id=row["account_id"],
+            certificate_id=row["certificate_id"],
+            fingerprint=bytes(row["fingerprint"]),
+            nonce=bytes(row["nonce"]),
+            created_at=from_micros(row["created_at"]),
+            signature_expires_at=from_micros(row["signature_expires_at"]),
+            certificate_expires_at=from_micros(row["certificate_expires_at"]),
+            attempts_left=row["attempts_left"],
+            used_at=instant_of(row["used_at"]),
+            voided_at=instant_of(row["voided_at"]),
         )
 
 

@@ -27,11 +27,12 @@ _INSERT_ACCOUNT = insert_into(
     "account",
     "id, version, name, tier, limit_override, certificate_limit, require_possession, created_at, updated_at, audit_id",
 )
+# An account's features are part of what decisions depend on.
 _UPDATE_ACCOUNT = (
     "UPDATE account SET version = $2, tier = $3, limit_override = $4, certificate_limit = $5,"
     " certificate_kept = CASE WHEN certificate_used > $5 THEN certificate_used ELSE 0 END,"
-    " require_possession = $6, updated_at = $7, audit_id = $8, suspend_devices = $9, audit_all_decisions = $10"
-    " WHERE id = $1"
+    " trust_version = trust_version + 1, require_possession = $6, updated_at = $7, audit_id = $8,"
+    " suspend_devices = $9, audit_all_decisions = $10 WHERE id = $1"
 )
 _INSERT_CERTIFICATE = insert_into("certificate", f"{columns(CertificateRow)}, audit_id")
 _UPDATE_CERTIFICATE = (
@@ -152,6 +153,7 @@ class Certificates:
             row.created_by_type,
             row.created_by_id,
             row.created_audit_id,
+            row.is_developer,
             None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
             self.audit_id,
         )

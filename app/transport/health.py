@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.errors import StoreUnavailable
+from app.services.trust_states import TrustStates
 from app.settings import Metrics as MetricsSetting
 from app.settings import Settings
 from app.store.connection import CannotOpen
@@ -65,7 +66,7 @@ async def _passes(check: Check) -> bool:
         return False
 
 
-def checks_of(database: Database, store_url: str, is_signed: Check) -> dict[str, Check]:
+def checks_of(database: Database, store_url: str, is_signed: Check, trust: TrustStates) -> dict[str, Check]:
     """What must hold before a request is sent here."""
     path = sqlite_path(store_url)
 
@@ -83,6 +84,13 @@ def checks_of(database: Database, store_url: str, is_signed: Check) -> dict[str,
     async def writes_go_on() -> bool:
         return database.oldest_wait_seconds() < STALLED_SECONDS and not database.refuses_writes(REFUSED_SECONDS)
 
+    async def decides_on_what_is() -> bool:
+        # While it cannot, devices are decided about from what was last read, and soon not at all.
+        if trust.unread_seconds:
+            await database.probe()
+            trust.readable()
+        return True
+
     async def has_room() -> bool:
         return path is None or _free_bytes(path) >= FREE_BYTES
 
@@ -91,6 +99,7 @@ def checks_of(database: Database, store_url: str, is_signed: Check) -> dict[str,
         "schema": is_current,
         "guards": is_guarded,
         "writing": writes_go_on,
+        "decisions": decides_on_what_is,
         "disk": has_room,
         "notary": is_signed,
     }
@@ -128,7 +137,7 @@ def routes(settings: Settings, readiness: Readiness, metrics: Metrics) -> list[R
 
 
 def may_read_metrics(request: Request, settings: Settings) -> bool:
-    """Whoever has the token where there is one; else whom the setting allows. See ADR 20."""
+    """Whoever has the token where there is one; else whom the setting allows. See ADR 11."""
     if settings.metrics is MetricsSetting.OFF:
         return False
     if settings.metrics_token is not None:

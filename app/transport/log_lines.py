@@ -12,7 +12,8 @@ import traceback
 from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TextIO
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 import structlog
@@ -66,6 +67,9 @@ def configure(log_format: LogFormat, stream: TextIO | None = None) -> None:
             "loggers": {"uvicorn.access": {"handlers": [], "propagate": False}},
         }
     )
+    _fast.clear()
+    if log_format is LogFormat.JSON:
+        _fast["stream"] = _Lines(stream or sys.stderr)
     # Our own lines do not pass through `logging`, which takes three times as long for each request.
     structlog.configure(
         processors=[*shared, _renderer(log_format)],
@@ -93,6 +97,41 @@ class _Lines:
             self.stream.flush()
 
     debug = info = warning = error = critical = msg
+
+
+class RequestLine(NamedTuple):
+    """What the line of a request says that an API key sent and nothing was done for."""
+
+    request_id: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    key_id: str
+
+
+def write_request(line: RequestLine) -> None:
+    """Write the line of a request, as the reception would, in a tenth of its time where it is JSON."""
+    said = {
+        "request_id": line.request_id,
+        "method": line.method,
+        "path": line.path,
+        "status": line.status,
+        "milliseconds": round(line.seconds * 1000, 1),
+        "actor_type": "api_key",
+        "actor_id": line.key_id,
+        "operation": None,
+    }
+    written = _fast.get("stream")
+    if written is None:
+        structlog.get_logger(REQUESTS).info("request", **said)
+        return
+    said |= {"event": "request", "level": "info", "timestamp": datetime.now(UTC)}
+    written.msg(orjson.dumps(said, option=orjson.OPT_UTC_Z).decode())
+
+
+_fast: dict[str, _Lines] = {}
+"""Where lines go as JSON."""
 
 
 def safe_traceback(error: BaseException) -> list[str]:

@@ -29,6 +29,7 @@ class Metrics:
         self._actions = self._counter("actions", "Entries written to the audit log.", "action", "result")
         self._refusals = self._counter("refusals", "Requests refused before anything of them ran.", "code")
         self._malformed = self._counter("http_malformed", "Requests refused as HTTP, unread.", "reason")
+        self._decisions = self._counter("decisions", "Answers to gateways about devices.", "service", "reason")
         self._running = self._gauge("http_requests_running", "Requests being answered now.")
         self._streams = self._gauge("open_streams", "WebSockets and event streams open now.", "transport")
         self._oldest_wait = self._gauge(
@@ -46,6 +47,7 @@ class Metrics:
             "witness",
         )
         self._witness_current: dict[str, float] = {}
+        self._remembered: dict[tuple[str, str], tuple[Counter, Counter, Histogram]] = {}
         self._gauge("build_info", "The release and where it runs.", "version", "node", "region").labels(
             __version__, node, region
         ).set(1)
@@ -75,6 +77,31 @@ class Metrics:
     def refused(self, code: str) -> None:
         """A request was refused before anything of it ran."""
         self._refusals.labels(code).inc()
+
+    def decided(self, service: str, reason: str) -> None:
+        """A gateway was told whether a device may come in."""
+        self._decisions.labels(service, reason).inc()
+
+    def remembered(self, service: str, method: str, seconds: float) -> None:
+        """A gateway was told again that a device may come in: a request that was answered, and a decision."""
+        decisions, requests, durations = self._remembered.get((service, method)) or self._remember(service, method)
+        decisions.inc()
+        requests.inc()
+        durations.observe(seconds)
+
+    def _remember(self, service: str, method: str) -> tuple[Counter, Counter, Histogram]:
+        found = (
+            self._decisions.labels(service, "TRUSTED"),
+            self._requests.labels("/gateway/authorize", method, "200"),
+            self._durations.labels("/gateway/authorize"),
+        )
+        self._remembered[service, method] = found
+        return found
+
+    def watch_trust(self, unread_seconds: Callable[[], float]) -> None:
+        """Ask this at every reading."""
+        bridged = self._gauge("trust_unread_seconds", "For how long no account's trust could be read; 0 while it can.")
+        bridged.set_function(unread_seconds)
 
     def malformed(self, reason: str) -> None:
         """A request was refused as HTTP."""

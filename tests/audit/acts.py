@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from app.actor import ANONYMOUS, Actor, Origin, command_line
-from app.audit import events
+from app.audit import device_events, events, possession_events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
 from app.audit.states import Json, Target
@@ -27,6 +27,7 @@ from tests.audit.pinned_states import (
     account,
     api_key,
     certificate,
+    challenge,
     device,
     unnamed,
     user,
@@ -82,9 +83,13 @@ LATER: dict[str, tuple[Event, Actor]] = {
     "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
     "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
     "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
-    "device.connect": (events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
+    "certificate.create": (
+        events.DeveloperCertificateCreated(certificate(1, possession="PROVEN", is_developer=True)),
+        KEY,
+    ),
+    "device.connect": (device_events.DeviceConnected(None, device(1), "BOOTSTRAP", 7), KEY),
     "device.connect otherwise": (
-        events.DeviceConnected(
+        device_events.DeviceConnected(
             device(1),
             device(2, lwm2m_fingerprint="44" * 32, lwm2m_certificate="f" * 32, lwm2m_accepted_at=to_text(START)),
             "LWM2M",
@@ -92,10 +97,27 @@ LATER: dict[str, tuple[Event, Actor]] = {
         ),
         KEY,
     ),
-    "device.suspend": (events.DeviceSuspended(device(2), device(3, **_STOLEN)), USER),
+    "device.suspend": (device_events.DeviceSuspended(device(2), device(3, **_STOLEN)), USER),
     "device.resume": (
-        events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
+        device_events.DeviceResumed(device(3, **_STOLEN), device(4, released_at=to_text(START))),
         USER,
+    ),
+    "intermediates.remember": (device_events.IntermediatesRemembered(ACCOUNT, ("55" * 32,)), USER),
+    "possession.challenge": (
+        possession_events.PossessionChallenged(
+            certificate(4, possession="PENDING"), certificate(4, possession="PENDING"), challenge()
+        ),
+        KEY,
+    ),
+    "possession.prove": (
+        possession_events.PossessionProven(
+            certificate(4, possession="PENDING"),
+            certificate(5, possession="PROVEN"),
+            challenge().id,
+            "signature",
+            "33" * 32,
+        ),
+        KEY,
     ),
     "account.set_feature that came later": (
         events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),

@@ -10,25 +10,28 @@ import pytest
 from app.actor import ANONYMOUS, Actor, ActorType, Origin, Role, Scope, command_line
 from app.errors import Refusal
 from app.rules.credential import Credential
+from app.rules.possession import Signature
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate, UploadCertificate
 from app.services.door import Command, Door, Repeatable, T
 from app.services.keys import CreateApiKey, RevokeApiKey
+from app.services.possession import CreatePossessionChallenge, ProvePossession, asked
 from app.services.strangers import SINGLY, Strangers
 from app.services.submission import Submission
 from app.services.users import CreateUser, SetUserPassword
 from app.store.database import Database
 from app.store.rows import AccountRow, CertificateRow
 from app.terms import Service, Status, Tier, Usage
-from tests.rules.authority import make
+from tests.rules.authority import Made, make
+from tests.rules.challenging import signature_of
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 @cache
-def _der(name: str) -> bytes:
+def _ca(name: str) -> Made:
     # The same bytes for the same name: a repeated request is the same only then.
-    return make(name).der
+    return make(name)
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class World:
 
     def uploading(self, name: str, service: Service = Service.BOOTSTRAP) -> UploadCertificate:
         """The command that trusts a CA of this name."""
-        submission = Submission.of(_der(name), at=START)
+        submission = Submission.of(_ca(name).der, at=START)
         return UploadCertificate(name, f"The CA {name}", submission, Usage.CREDENTIALS, service)
 
 
@@ -110,6 +113,7 @@ async def live(world: World) -> None:
     await world.act(UpdateCertificate(first.id, description=None))
     await world.act(SetCertificateStatus(first.id, Status.INACTIVE, "Leaked"))
     await world.act(SetCertificateStatus(first.id, Status.INACTIVE, "Leaked, said again"))
+    await world.act(CreatePossessionChallenge(second.id, bytes(32)))
     await world.act(DeleteCertificate(second.id))
     await world.act(SetAccountLimit(world.account.id, 1, "Less"), world.operator)
     with pytest.raises(Refusal):
@@ -126,7 +130,17 @@ async def live(world: World) -> None:
     await world.act(SetUserPassword("ada", "another hash"), world.operator)
     with pytest.raises(Refusal):
         await world.act(DeleteCertificate("f" * 32))
+    await prove(world, first, "Plant A")
     strangers = Strangers(world.door, world.clock)
     for _ in range(SINGLY + 3):
         await strangers.refused("UNAUTHENTICATED", ANONYMOUS, world.origin())
     await strangers.flush(everything=True)
+
+
+async def prove(world: World, record: CertificateRow, name: str) -> None:
+    """Prove possession of the key of the CA of this name, by the second challenge and at the second try."""
+    for nonce in (bytes(32), bytes([1] * 32)):
+        challenge = (await world.act(CreatePossessionChallenge(record.id, nonce))).challenge
+    with pytest.raises(Refusal):
+        await world.act(ProvePossession(challenge.id, Signature(b"x")))
+    await world.act(ProvePossession(challenge.id, signature_of(_ca(name), asked(challenge))))

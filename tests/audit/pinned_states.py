@@ -3,7 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 from app.actor import Actor, ActorType
-from app.audit.states import AccountState, ApiKeyState, CertificateState, DeviceState, UnnamedUserState, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    ChallengeState,
+    DeviceState,
+    UnnamedUserState,
+    UserState,
+)
 from app.clock import to_text
 
 ACCOUNT = "0190a0000000700080000000000000aa"
@@ -112,3 +120,15 @@ def device(version: int, **changed: object) -> DeviceState:
         "updated_at": to_text(START + timedelta(hours=version)),
     }
     return DeviceState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
+
+
+def challenge() -> ChallengeState:
+    """A challenge as it was made."""
+    return ChallengeState(
+        id="0190a00000007000800000000000c4a1",
+        nonce="AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA",
+        created_at=to_text(START),
+        signature_expires_at=to_text(START + timedelta(hours=24)),
+        certificate_expires_at=to_text(START + timedelta(hours=72)),
+        attempts=5,
+    )

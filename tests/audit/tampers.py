@@ -281,6 +281,7 @@ CASES: dict[str, tuple[Tamper, set[Code]]] = {
     "record proven": (written("UPDATE certificate SET possession = 'PROVEN'"), {Code.STATE_DIFFERS}),
     "record given away": (written("UPDATE certificate SET created_by_id = 'x'"), {Code.STATE_DIFFERS}),
     "entry of a record edited": (written("UPDATE certificate SET audit_id = 'x'"), {Code.STATE_ENTRY_DIFFERS}),
+    "record made a developer's": (written("UPDATE certificate SET is_developer = true"), {Code.STATE_DIFFERS}),
     "record deleted": (record_deleted, {Code.STATE_MISSING}),
     "record made up": (record_made_up, {Code.STATE_UNRECORDED}),
     "limit raised": (written("UPDATE account SET certificate_limit = 99"), {Code.STATE_DIFFERS}),

@@ -21,7 +21,7 @@ from tests.conftest import ENGINE
 
 LOG_TABLES = ("audit_entry", "audit_body", "audit_disclosure", "audit_stream")
 KEPT_TABLES = (*LOG_TABLES, "x509_certificate", "certificate_tombstone")
-STATE_TABLES = ("account", "certificate", "api_key", "portal_user")
+STATE_TABLES = ("account", "certificate", "api_key", "portal_user", "possession_challenge")
 
 EVERYWHERE = [
     *(f"DELETE FROM {table}" for table in (*KEPT_TABLES, *STATE_TABLES)),
@@ -55,6 +55,8 @@ EVERYWHERE = [
     "UPDATE portal_user SET role = 'viewer'",
     "UPDATE portal_user SET password_hash = 'x'",
     "UPDATE portal_user SET password_hash = 'x', audit_id = (SELECT min(id) FROM audit_entry)",
+    "UPDATE possession_challenge SET attempts_left = 4",
+    "UPDATE possession_challenge SET attempts_left = 4, audit_id = (SELECT min(id) FROM audit_entry)",
 ]
 """What ordinary statements may not do. Those that touch no row would prove nothing: the past has rows in each table."""
 
@@ -155,7 +157,8 @@ UNRECORDED = {
     "a record added": [
         (
             "INSERT INTO certificate SELECT 'x', account_id, 1, 'x', NULL, status, 'LWM2M', usage, possession,"
-            " fingerprint, subject_key_sha256, chain, '', 1, 1, 1, 'user', NULL, 'new', 'new' FROM certificate LIMIT 1"
+            " fingerprint, subject_key_sha256, chain, '', 1, 1, 1, 'user', NULL, 'new', 'new', false"
+            " FROM certificate LIMIT 1"
         )
     ],
     "a record changed": ["UPDATE certificate SET status = 'ACTIVE', version = version + 1, audit_id = 'new'"],
@@ -177,6 +180,18 @@ UNRECORDED = {
         )
     ],
     "a password replaced": ["UPDATE portal_user SET password_hash = 'x', audit_id = 'new'"],
+    "a challenge made": [
+        (
+            "INSERT INTO possession_challenge SELECT 'x', account_id, 'x', fingerprint, nonce, 1, 1, 1, 5, NULL, NULL,"
+            " 'new' FROM possession_challenge LIMIT 1"
+        )
+    ],
+    "an attempt taken": [
+        (
+            "UPDATE possession_challenge SET attempts_left = attempts_left - 1, audit_id = 'new'"
+            " WHERE used_at IS NULL AND voided_at IS NULL"
+        )
+    ],
     "an idempotency key made": [
         "INSERT INTO idempotency_key SELECT account_id, 'x', action, input_sha256, 'new', 1 FROM idempotency_key"
     ],

@@ -8,6 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.services.certificates import DeleteCertificate
+from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.retention import DropArchived, Month
 from app.store import leftovers
 from app.store.database import Database, open_database
@@ -63,6 +65,15 @@ async def test_it_can_do_everything_that_a_server_does(modest: Database) -> None
     await live(await World.open(modest))
 
     await require_guards(modest.reads)
+    await check_log(modest)
+
+
+async def test_it_makes_and_deletes_developer_certificates(modest: Database, tmp_path: Path) -> None:
+    world = await World.open(modest)
+    made = await world.act(CreateDeveloperCertificate("Bench 1", None, tmp_path / "secrets-key"))
+    await world.act(DeleteCertificate(made.row.id))
+
+    assert await modest.reads.fetch("SELECT 1 AS one FROM developer_key") == []
     await check_log(modest)
 
 

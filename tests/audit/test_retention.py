@@ -5,6 +5,7 @@ certificates.
 """
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from app.audit.verify import verify
 from app.errors import InvalidInput, InvalidState, NotFound
 from app.services.accounts import SetAccountLimit
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
+from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.retention import DropArchived, Month
 from app.services.verification import Evidence, Sharing, verify_database, verify_url
 from app.store.database import Database
@@ -48,6 +50,23 @@ async def in_august(database: Database) -> World:
 async def drop(world: World, month: Month) -> Dropped:
     dropping = DropArchived(month, SHA256, 0, 1_000_000)
     return (await world.door.perform(world.operator_of_all, dropping, world.origin())).value
+
+
+async def test_developer_certificates_of_an_archived_month_are_still_counted(
+    database: Database, tmp_path: Path
+) -> None:
+    world = await World.open(database)
+    kept, deleted = [
+        await world.act(CreateDeveloperCertificate(name, None, tmp_path / "secrets-key")) for name in ("one", "two")
+    ]
+    await world.act(UpdateCertificate(kept.row.id, name="still one"))
+    await world.act(DeleteCertificate(deleted.row.id))
+    world.clock.now = datetime.fromisoformat("2026-08-20T00:00:00Z")
+
+    dropped = await drop(world, JUNE)
+
+    assert dropped.bodies > 0
+    await check_log(database)
 
 
 async def found_after(database: Database, url: str, statement: str) -> Verification:

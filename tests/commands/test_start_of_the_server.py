@@ -40,8 +40,14 @@ BAD = {
     "notary": "perhaps",
     "log_origin": "a log",
     "log_key_file": "",
+    "secrets_key_file": "",
+    "bootstrap_uri": "https://bootstrap.example",
+    "lwm2m_uri": "coaps://lwm2m.example/path",
+    "bootstrap_server_ca": "",
+    "lwm2m_server_ca": "",
     "checkpoint_file": "",
     "witnesses": "https://witness.example",
+    "bridge_seconds": "3601",
     "metrics": "public",
     "metrics_token": "hunter2",
 }
@@ -69,7 +75,13 @@ async def test_every_bad_setting_is_named_on_a_line_of_its_own(environment: dict
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("PORT", "70000"), ("HOST", "256.256.256.256"), ("HOST", "192.0.2.1"), ("DATA_DIR", "/dev/null/data")],
+    [
+        ("PORT", "70000"),
+        ("HOST", "256.256.256.256"),
+        ("HOST", "192.0.2.1"),
+        ("DATA_DIR", "/dev/null/data"),
+        ("LWM2M_SERVER_CA", "/dev/null"),
+    ],
 )
 async def test_one_bad_setting_stops_the_start(environment: dict[str, str], setting: str, value: str) -> None:
     said = await anchorage(environment | {f"{PREFIX}{setting}": value}, "serve")

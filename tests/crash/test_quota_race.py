@@ -1,4 +1,6 @@
-"""T3: fifty writers at quota minus one. Exactly one is let in, and everybody has an entry.
+"""T3: fifty writers at quota minus one, half of them uploads and half developer certificates.
+
+Exactly one is let in, and everybody has an entry.
 
 Seen to fail without `require_room` (the table's CHECK stops the writers instead, as a fault of ours), and on PostgreSQL
 with four processes where the stream's head is read without its lock (entries no longer follow the head, and writers end
@@ -8,12 +10,14 @@ in AUDIT_UNAVAILABLE).
 import asyncio
 import sys
 from collections import Counter
+from pathlib import Path
 
 import orjson
 import pytest
 
 from app.actor import command_line
 from app.services.accounts import SetAccountLimit
+from app.services.developer_certificates import developer_key
 from app.store import reads
 from tests.house import House
 
@@ -30,16 +34,21 @@ async def test_the_last_place_is_given_once(
         await house.perform(command_line(account.id, "root"), SetAccountLimit(account.id, number + 1))
         before = len(await house.log_of(account.id))
 
-        ended = await _round(migrated_url, account.id, number, processes)
+        ended = await _round(migrated_url, account.id, house.secrets_file, number, processes)
 
         assert ended == {"accepted": 1, "QUOTA_EXCEEDED": WRITERS - 1}
         assert len(await house.log_of(account.id)) == before + WRITERS
         after = await reads.account(house.database.reads, account.id)
         assert after is not None
         assert after.certificate_used == number + 1
+    kept = await house.database.reads.fetch("SELECT 1 AS one FROM developer_key")
+    made = await house.database.reads.fetch("SELECT id FROM certificate WHERE is_developer")
+    assert len(kept) == len(made)
+    for row in made:
+        await developer_key(house.database.reads, house.secrets_file, account.id, row["id"])
 
 
-async def _round(url: str, account_id: str, number: int, processes: int) -> Counter[str]:
+async def _round(url: str, account_id: str, secrets_file: Path, number: int, processes: int) -> Counter[str]:
     racers = [
         await asyncio.create_subprocess_exec(
             sys.executable,
@@ -47,6 +56,7 @@ async def _round(url: str, account_id: str, number: int, processes: int) -> Coun
             "tests.crash.racing",
             url,
             account_id,
+            str(secrets_file),
             str(number * WRITERS + WRITERS * place // processes),
             str(WRITERS * (place + 1) // processes - WRITERS * place // processes),
             stdin=asyncio.subprocess.PIPE,

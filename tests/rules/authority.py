@@ -4,6 +4,7 @@
 exchanges single fields of its DER and signs again.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,8 +62,9 @@ class Made:
 
     @property
     def certificate(self) -> x509.Certificate:
-        """As the library sees it."""
-        return x509.load_der_x509_certificate(self.der)
+        """As the library sees it, which warns about serial numbers that are not positive."""
+        with warnings.catch_warnings(action="ignore"):
+            return x509.load_der_x509_certificate(self.der)
 
 
 def name(text: str, *more: x509.NameAttribute[str]) -> x509.Name:
@@ -168,7 +170,7 @@ def rebuild(
     """
     tbs, outer, _ = children(good.der, read(good.der, 0))
     parts = [part.whole(good.der) for part in children(good.der, tbs)]
-    values = dict(zip(FIELDS, parts[1:], strict=True)) | fields
+    values = dict(zip(FIELDS, [*parts[1:], b""], strict=False)) | fields  # one without extensions has fewer parts
     head = b"" if version == 1 else tlv(0xA0, integer(version - 1))
     body = tlv(0x30, head, *(values[field] for field in FIELDS))
     algorithm = outer_algorithm or fields.get("algorithm") or outer.whole(good.der)

@@ -4,27 +4,16 @@ BetterTLS (2,924 cases) and the `nc` and `pathlen` cases of x509-limbo, in the f
 The verdicts are those of whole chains; a case takes part when nothing but the path can decide it.
 """
 
-import gzip
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from app.errors import CertificateRejected
 from app.rules import path, pem
 from app.rules.certificate import ParsedCertificate, check_signature, parse_cached
 from app.rules.signature import Answer
+from tests.rules import published
 
-VECTORS = Path(os.environ.get("ANCHORAGE_VECTORS") or Path(__file__).parents[3] / "shared" / "vectors")
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"no test vectors in {VECTORS}")
-
-
-def cases(file: str) -> list[dict[str, Any]]:
-    content = json.loads(gzip.decompress((VECTORS / file).read_bytes()))
-    return content if isinstance(content, list) else content["testcases"]
+pytestmark = published.needed
 
 
 def read(texts: list[str]) -> list[ParsedCertificate]:
@@ -55,7 +44,7 @@ def is_allowed(case: dict[str, Any]) -> bool:
 
 
 def test_bettertls_name_constraints() -> None:
-    suite = cases("bettertls-nameconstraints.json.gz")
+    suite = published.cases(published.BETTERTLS)
 
     wrong = [case["id"] for case in suite if is_allowed(case) != (case["expected"] == "SUCCESS")]
 
@@ -71,7 +60,7 @@ ELSEWHERE = ("not-allowed-in-ee", "max-chain-depth")
 def test_limbo_name_constraints_and_path_lengths() -> None:
     suite = [
         case
-        for case in cases("limbo-core.json.gz")
+        for case in published.cases(published.LIMBO)
         if ("nc" in case["id"].split("::") or case["id"].startswith(("pathlen", "pathological::nc")))
         and not any(name in case["id"] for name in ELSEWHERE)
     ]

@@ -88,6 +88,11 @@ CREATE TABLE device_credential (
     fingerprint BYTEA NOT NULL,
     leaf BYTEA NOT NULL,
     presented BYTEA NOT NULL,
+    -- What devices of one kind have in common: who signed the certificate, and what else is presented (its SHA-256).
+    issuer_sha256 BYTEA NOT NULL,
+    presented_sha256 BYTEA NOT NULL,
+    valid_from BIGINT NOT NULL,
+    valid_to BIGINT NOT NULL,
     certificate_id TEXT NOT NULL,
     accepted_at BIGINT NOT NULL,
     audit_id TEXT NOT NULL,
@@ -95,6 +100,8 @@ CREATE TABLE device_credential (
     CONSTRAINT device_credential_service CHECK (service IN ('BOOTSTRAP', 'LWM2M')),
     CONSTRAINT device_credential_hashes CHECK (octet_length(key_sha256) = 32 AND octet_length(fingerprint) = 32)
 );
+CREATE INDEX device_credential_kind
+ON device_credential (account_id, service, certificate_id, issuer_sha256, presented_sha256, valid_to);
 CREATE INDEX device_credential_key ON device_credential (account_id, key_sha256);
 CREATE INDEX device_credential_certificate ON device_credential (account_id, certificate_id, accepted_at);
 

@@ -82,6 +82,11 @@ CREATE TABLE device_credential (
     fingerprint BLOB NOT NULL,
     leaf BLOB NOT NULL,
     presented BLOB NOT NULL,
+    -- What devices of one kind have in common: who signed the certificate, and what else is presented (its SHA-256).
+    issuer_sha256 BLOB NOT NULL,
+    presented_sha256 BLOB NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to INTEGER NOT NULL,
     certificate_id TEXT NOT NULL,
     accepted_at INTEGER NOT NULL,
     audit_id TEXT NOT NULL REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
@@ -89,6 +94,8 @@ CREATE TABLE device_credential (
     CONSTRAINT device_credential_service CHECK (service IN ('BOOTSTRAP', 'LWM2M')),
     CONSTRAINT device_credential_hashes CHECK (length(key_sha256) = 32 AND length(fingerprint) = 32)
 ) WITHOUT ROWID;
+CREATE INDEX device_credential_kind
+ON device_credential (account_id, service, certificate_id, issuer_sha256, presented_sha256, valid_to);
 CREATE INDEX device_credential_key ON device_credential (account_id, key_sha256);
 CREATE INDEX device_credential_certificate ON device_credential (account_id, certificate_id, accepted_at);
 CREATE INDEX device_credential_audit ON device_credential (audit_id);

@@ -17,7 +17,9 @@ from app.terms import Service
 from app.transport.gateway.answers import STATUS, answering, wants_json
 from app.transport.gateway.forms import NotAsked, presented
 from app.transport.gateway.gate import GatewayCaller, GatewayGate
+from app.transport.gateway.remembered import AUTHORIZE, Kept, Remembered
 from app.transport.graphql.ids import Kind, encode
+from app.transport.metrics import Metrics
 
 REFUSED = {**STATUS, StoreUnavailable: 403}
 """Whoever cannot be told that a device may come in is told that it may not."""
@@ -27,18 +29,24 @@ _SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
 ENDPOINT_NAME = "x-endpoint-name"
 
 
-def routes(gate: GatewayGate, admissions: Admissions, reports: GatewayReports) -> list[Route]:
+def routes(
+    gate: GatewayGate, admissions: Admissions, reports: GatewayReports, metrics: Metrics, kept: Kept
+) -> list[Route]:
     """/gateway/authorize."""
 
     async def authorize(request: Request) -> Response:
         caller = await gate.admit(request)
         answer = await _asked(request, caller, admissions)
+        metrics.decided(answer.decision.question.service.value, answer.decision.reason.value)
+        gateway = Gateway(caller.actor.account_id or "", caller.actor.id or "", service_of(request))
         if answer.trust_version is not None:
-            gateway = Gateway(caller.actor.account_id or "", caller.actor.id or "", service_of(request))
             reports.enforces(gateway, answer.trust_version, admissions.clock())
-        return _answered(request, answer, caller.actor.account_id)
+        answered = _answered(request, answer, caller.actor.account_id)
+        if answer.device_id is not None and answer.is_repeatable and not answer.stale_seconds:
+            kept.keep(request.scope, Remembered(gateway, caller.token, answer, answered.raw_headers))
+        return answered
 
-    return [Route("/gateway/authorize", answering(authorize, REFUSED), methods=METHODS)]
+    return [Route(AUTHORIZE, answering(authorize, REFUSED), methods=METHODS)]
 
 
 async def _asked(request: Request, caller: GatewayCaller, admissions: Admissions) -> Answer:

@@ -7,7 +7,7 @@ a request that has any of it is refused (`OtherForm`).
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
@@ -134,16 +134,11 @@ def _der(headers: Headers) -> tuple[bytes, ...]:
     return (leaf, *_apart(_base64(chains[0]))) if chains and chains[0].strip() else (leaf,)
 
 
-def _apart(joined: bytes) -> Iterator[bytes]:
-    """Certificates that are joined end to end, by the length that each begins with."""
-    at = 0
-    while at < len(joined):
-        try:
-            element = der.read(joined, at)
-        except ValueError:
-            raise _unreadable("The chain is not one certificate after another.") from None
-        yield element.whole(joined)
-        at += len(element.whole(joined))
+def _apart(joined: bytes) -> tuple[bytes, ...]:
+    try:
+        return tuple(der.apart(joined))
+    except ValueError:
+        raise _unreadable("The chain is not one certificate after another.") from None
 
 
 def _base64(text: str | None) -> bytes:

@@ -1,6 +1,6 @@
 """Which gateway asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -20,6 +20,7 @@ class GatewayCaller:
     actor: Actor
     form: ClientCertForm
     origin: Origin
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class GatewayGate:
         if key.actor.id is not None:
             self.house.key_uses.used(key.actor.id)
         arrival.actor = key.actor
-        return GatewayCaller(key.actor, key.form, arrival.origin)
+        return GatewayCaller(key.actor, key.form, arrival.origin, bearer(authorization or ""))
 
     async def _signing_in(self, authorization: str | None) -> GatewayKey:
         if authorization is None:

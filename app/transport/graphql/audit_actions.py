@@ -27,9 +27,13 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    POSSESSION_CHALLENGE = "possession.challenge"
+    POSSESSION_PROVE = "possession.prove"
+    CERTIFICATE_CREATE = "certificate.create"
     DEVICE_CONNECT = "device.connect"
     DEVICE_SUSPEND = "device.suspend"
     DEVICE_RESUME = "device.resume"
+    INTERMEDIATES_REMEMBER = "intermediates.remember"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -64,9 +68,13 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.POSSESSION_CHALLENGE: "A challenge was made to prove possession of a certificate's key.",
+        AuditAction.POSSESSION_PROVE: "Possession of a certificate's key was proven; `canonicalJson` says how.",
+        AuditAction.CERTIFICATE_CREATE: "A developer certificate was made, with its private key.",
         AuditAction.DEVICE_CONNECT: "A device was let in for the first time or otherwise than before, or was refused.",
         AuditAction.DEVICE_SUSPEND: "A device was suspended.",
         AuditAction.DEVICE_RESUME: "A suspended device was let in again.",
+        AuditAction.INTERMEDIATES_REMEMBER: "Intermediates were brought ahead of the devices that need them.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

@@ -1,6 +1,7 @@
 """The inputs of mutations, and the command that each makes."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TypeAlias
 
 import strawberry
@@ -14,11 +15,13 @@ from app.services.certificates import (
     UpdateCertificate,
     UploadCertificate,
 )
+from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
+from app.services.possession import CreatePossessionChallenge, ProvePossession, fresh_nonce
 from app.terms import ClientCertForm, Service, Status, Usage
 from app.transport.graphql.described import attribute, input_type
 from app.transport.graphql.ids import Kind, decode
-from app.transport.graphql.inputs import CertificateSource, given
+from app.transport.graphql.inputs import CertificateSource, PossessionProof, given
 
 Key: TypeAlias = strawberry.ID | None
 
@@ -46,6 +49,21 @@ class UploadCertificateInput:
             submission=await self.source.examined(at),
             usage=self.usage,
             service=self.service,
+        )
+
+
+@input_type
+class CreateDeveloperCertificateInput:
+    """A developer certificate to make."""
+
+    name: str = attribute("1 to 100 characters; unique in the account.")
+    description: str | None = attribute("Up to 500 characters.", default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self, secrets_file: Path) -> CreateDeveloperCertificate:
+        """What to do; the private key is stored encrypted under the key in this file."""
+        return CreateDeveloperCertificate(
+            name=self.name, description=given(self.description), secrets_file=secrets_file
         )
 
 
@@ -148,3 +166,28 @@ class RevokeApiKeyInput:
     def command(self) -> RevokeApiKey:
         """What to do."""
         return RevokeApiKey(key_id=decode(Kind.API_KEY, self.id), reason=given(self.reason))
+
+
+@input_type
+class CreatePossessionChallengeInput:
+    """A certificate whose key to challenge for. Its last challenge is void from then on."""
+
+    certificate_id: strawberry.ID = attribute("Which. Its possession must be pending.")
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> CreatePossessionChallenge:
+        """What to do, with a nonce that is made here."""
+        return CreatePossessionChallenge(decode(Kind.CERTIFICATE, self.certificate_id), fresh_nonce())
+
+
+@input_type
+class ProvePossessionInput:
+    """An answer to a challenge."""
+
+    challenge_id: strawberry.ID = attribute("Which challenge.")
+    proof: PossessionProof = attribute("The proof.")
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    async def command(self) -> ProvePossession:
+        """What to do. A certificate is read here; what is wrong with it is refused behind the door."""
+        return ProvePossession(decode(Kind.CHALLENGE, self.challenge_id), await self.proof.proof())

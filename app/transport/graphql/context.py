@@ -12,6 +12,7 @@ from app import __version__
 from app.actor import Actor, Origin
 from app.audit.proof import Receipt
 from app.clock import Clock
+from app.rules.credentials_file import Servers
 from app.services.audit_log import ReadAuditLog
 from app.services.door import Door, Recorded, Repeatable
 from app.services.receipts import awaited_receipts
@@ -38,6 +39,8 @@ class Services:
     clock: Clock
     settings: Settings
     release: str = __version__
+    servers: Servers = field(default_factory=Servers)
+    """What devices connect to, as far as the operator named it."""
     checks: Mapping[str, Check] = field(default_factory=dict)
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum, unique
 
 from app.actor import ActorType, Role, Scope
-from app.findings import Severity
+from app.findings import ProofFlaw, Severity
 from app.terms import ClientCertForm, Possession, Service, Status, Tier, Usage
 from app.transport.graphql.described import enumeration
 
@@ -53,7 +53,7 @@ enumeration(
     "CertificateOrderField",
     "What to order certificates by.",
     {
-        CertificateOrderField.CREATED_AT: "When it was uploaded.",
+        CertificateOrderField.CREATED_AT: "When it was uploaded, or made.",
         CertificateOrderField.UPDATED_AT: "When it last changed.",
         CertificateOrderField.NAME: "Its name, by the numbers of its characters: capitals before small letters.",
         CertificateOrderField.EXPIRES_AT: "When it expires.",
@@ -128,6 +128,23 @@ enumeration(
     },
 )
 enumeration(
+    ProofFlaw,
+    "ProofFlaw",
+    "Why a proof of possession was rejected.",
+    {
+        ProofFlaw.POP_CHALLENGE_EXPIRED: "It came too late; no attempt is taken.",
+        ProofFlaw.POP_SIGNATURE_MALFORMED: "It does not have the form of a signature of the certificate's key.",
+        ProofFlaw.POP_SIGNATURE_INVALID: "The certificate's key did not make the signature over the challenge's text.",
+        ProofFlaw.POP_CERT_COUNT: "There is not exactly one verification certificate.",
+        ProofFlaw.POP_CERT_WRONG_ISSUER: "The verification certificate names another issuer.",
+        ProofFlaw.POP_CERT_SIGNATURE_INVALID: "The certificate's key did not sign the verification certificate, or not"
+        " with SHA-2.",
+        ProofFlaw.POP_CERT_IS_CA: "The verification certificate is a CA's.",
+        ProofFlaw.POP_CODE_MISMATCH: "The verification certificate's one common name is not the challenge's code.",
+        ProofFlaw.POP_CERT_EXPIRED: "The verification certificate is not valid within 24 hours of now.",
+    },
+)
+enumeration(
     ClientCertForm,
     "ClientCertificateForm",
     "In which form a gateway hands on the chain that a device presented.",
@@ -144,7 +161,8 @@ enumeration(
     "What a key or session may do.",
     {
         Scope.CERTIFICATES_READ: "Read certificates, previews and changes to certificates.",
-        Scope.CERTIFICATES_WRITE: "Upload, rename, blacklist, enable and delete certificates.",
+        Scope.CERTIFICATES_WRITE: "Upload, make, rename, blacklist, enable and delete certificates, and prove"
+        " possession of their keys.",
         Scope.DEVICES_READ: "Read devices, and ask for trust decisions.",
         Scope.DEVICES_WRITE: "Suspend and resume devices.",
         Scope.AUDIT_READ: "Read the audit log and its live feed.",

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     API_KEY = "key"
     ACCOUNT = "acc"
     USER = "usr"
+    CHALLENGE = "chl"
     DEVICE = "dev"
 
 
@@ -27,6 +28,7 @@ TARGETS = {
     "account": Kind.ACCOUNT,
     "audit_log": Kind.ACCOUNT,
     "user": Kind.USER,
+    "possession_challenge": Kind.CHALLENGE,
     "device": Kind.DEVICE,
 }
 """What the log calls the kinds of objects. An account has one log, and the log is known by the account's id."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 import strawberry
 from strawberry import UNSET
 
+from app.rules.possession import Proof, Signature, VerificationCertificate
 from app.services.audit_search import Search
 from app.services.submission import Submission
 from app.store.log_reads import EntryFilter
@@ -93,6 +94,7 @@ class CertificateFilter:
     service: list[Service] | None = attribute("The service is one of these.", default=UNSET)
     usage: list[Usage] | None = attribute("The usage is one of these.", default=UNSET)
     possession: list[Possession] | None = attribute("The possession status is one of these.", default=UNSET)
+    is_developer: bool | None = attribute("It is, or is not, a developer certificate.", default=UNSET)
     text: str | None = attribute(
         "Name, description or subject contains this, whatever the case; at most 200 characters.", default=UNSET
     )
@@ -106,6 +108,7 @@ class CertificateFilter:
             service=_any_of(self.service),
             usage=_any_of(self.usage),
             possession=_any_of(self.possession),
+            is_developer=given(self.is_developer),
             text=search_text(given(self.text)),
             expires_from=given(expires.start),
             expires_before=given(expires.end),
@@ -178,6 +181,30 @@ class CertificateSource:
         if len(source) <= INLINE_LIMIT:
             return Submission.of(source, at=at)
         return await asyncio.to_thread(Submission.of, source, at=at)
+
+
+@one_of
+class PossessionProof:
+    """A proof of possession, as exactly one of these."""
+
+    signature: Base64 | None = attribute(
+        "A signature over the challenge's text, with the certificate's key: RSA (PKCS #1 v1.5 or PSS) with SHA-256,"
+        " ECDSA with SHA-256, SHA-384 or SHA-512, EdDSA or ML-DSA.",
+        default=UNSET,
+    )
+    verification_certificate: PEM | None = attribute(
+        "A certificate that the key issued, alone, whose subject's common name is the challenge's code.",
+        default=UNSET,
+    )
+
+    async def proof(self) -> Proof:
+        """What was given, read. What is wrong with it is refused behind the door."""
+        if self.signature is not UNSET:
+            return Signature(self.signature or b"")
+        source = given(self.verification_certificate) or ""
+        if len(source) <= INLINE_LIMIT:
+            return VerificationCertificate.of(source)
+        return await asyncio.to_thread(VerificationCertificate.of, source)
 
 
 @input_type

@@ -18,7 +18,8 @@ from app.services.submission import authority
 from app.store import log_reads, reads
 from app.store.connection import Connection
 from app.store.paging import Page, Window
-from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, EntryRow
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, EntryRow
+from app.terms import Possession
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +28,8 @@ K = TypeVar("K")
 Hashes = tuple[bytes, ...]
 """A chain by the SHA-256 of its certificates."""
 
+NEED_CHAINS = frozenset({"chain", "pem", "findings", "signatureCommands", "verificationCertificateCommands"})
+"""The fields, of a record or below it, that its certificates are decoded for."""
 
 Awaited = Callable[[Mapping[int, bytes]], Awaitable[dict[int, Receipt]]]
 """Waits for the receipts of entries, given by their numbers with their hashes."""
@@ -44,6 +47,8 @@ class Loaders:
         self.accounts: DataLoader[str, AccountRow | None] = DataLoader(self._accounts)
         self.certificates: DataLoader[str, CertificateRow | None] = DataLoader(self._certificates)
         self.api_keys: DataLoader[str, ApiKeyRow | None] = DataLoader(self._api_keys)
+        self.challenges: DataLoader[str, ChallengeRow | None] = DataLoader(self._challenges)
+        self.open_challenges: DataLoader[str, ChallengeRow | None] = DataLoader(self._open_challenges)
         self.entries: DataLoader[str, EntryRow | None] = DataLoader(self._entries)
         self.receipts: DataLoader[tuple[int, bytes], Receipt | None] = DataLoader(self._receipts)
         self.places: DataLoader[str, int | None] = DataLoader(self._places)
@@ -79,10 +84,13 @@ class Loaders:
         A list whose every item waits for itself costs more in waiting than in anything else.
         """
         wanted = set(fields)
-        if wanted & {"chain", "pem", "findings"}:
+        if wanted & NEED_CHAINS:
             await _all(self.chains, [record.chain for record in records])
         if "findings" in wanted:
             await _all(self.noticed, [record.chain for record in records])
+        if "possessionChallenge" in wanted:
+            pending = [record.id for record in records if record.possession is Possession.PENDING]
+            await _all(self.open_challenges, pending)
         if "createdBy" in wanted:
             await _all(self.entries, [record.created_audit_id for record in records])
 
@@ -98,6 +106,14 @@ class Loaders:
     async def _api_keys(self, ids: list[str]) -> list[ApiKeyRow | None]:
         found = await reads.api_keys(self.connection, self.account_id, ids)
         return [found.get(wanted) for wanted in ids]
+
+    async def _challenges(self, ids: list[str]) -> list[ChallengeRow | None]:
+        found = await reads.challenges(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _open_challenges(self, certificate_ids: list[str]) -> list[ChallengeRow | None]:
+        found = await reads.open_challenges(self.connection, self.account_id, certificate_ids)
+        return [found.get(wanted) for wanted in certificate_ids]
 
     async def _entries(self, ids: list[str]) -> list[EntryRow | None]:
         found = await log_reads.entries(self.connection, self.account_id, ids)

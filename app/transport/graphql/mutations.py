@@ -8,7 +8,10 @@ import strawberry
 from app.actor import Scope
 from app.transport.graphql.commands import (
     CreateApiKeyInput,
+    CreateDeveloperCertificateInput,
+    CreatePossessionChallengeInput,
     DeleteCertificateInput,
+    ProvePossessionInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
     UpdateCertificateInput,
@@ -21,8 +24,11 @@ from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.payloads import (
     CreateApiKeyPayload,
+    CreateDeveloperCertificatePayload,
+    CreatePossessionChallengePayload,
     DeleteCertificatePayload,
     Payload,
+    ProvePossessionPayload,
     RevokeApiKeyPayload,
     SetCertificateStatusPayload,
     UpdateCertificatePayload,
@@ -51,6 +57,18 @@ class Mutation:
         command = await given_input.command(info.context.now)
         done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
         return UploadCertificatePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, CreateDeveloperCertificatePayload, cost=20)
+    async def create_developer_certificate(
+        self, info: Info, given_input: Annotated[CreateDeveloperCertificateInput, _input("What to call it.")]
+    ) -> CreateDeveloperCertificatePayload | None:
+        """Makes a certificate with its private key, for a developer's devices, and trusts it for bootstrap.
+
+        It counts against the quota. It is a CA of its own, self-signed, valid for ten years, which a device presents.
+        """
+        command = given_input.command(info.context.services.settings.secrets_file)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return CreateDeveloperCertificatePayload.of(done, info.context.services.servers)
 
     @_changes(Scope.CERTIFICATES_WRITE, UpdateCertificatePayload, cost=10)
     async def update_certificate(
@@ -92,3 +110,20 @@ class Mutation:
         """Revokes an API key, at once and for good."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return RevokeApiKeyPayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, CreatePossessionChallengePayload, cost=10)
+    async def create_possession_challenge(
+        self, info: Info, given_input: Annotated[CreatePossessionChallengeInput, _input("For which certificate.")]
+    ) -> CreatePossessionChallengePayload | None:
+        """Makes a challenge to prove that the account holds a certificate's private key."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return CreatePossessionChallengePayload.of(done)
+
+    @_changes(Scope.CERTIFICATES_WRITE, ProvePossessionPayload, cost=20)
+    async def prove_possession(
+        self, info: Info, given_input: Annotated[ProvePossessionInput, _input("The proof.")]
+    ) -> ProvePossessionPayload | None:
+        """Answers a challenge. From then on the certificate admits devices; a wrong proof costs an attempt."""
+        command = await given_input.command()
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return ProvePossessionPayload.of(done)

@@ -20,6 +20,7 @@ from app.transport.graphql.types.errors import (
     InvalidInputError,
     InvalidStateError,
     NotFoundError,
+    ProofRejectedError,
     QuotaExceededError,
     UserError,
     UserErrorCode,
@@ -38,6 +39,8 @@ AS_DATA: dict[type[Refusal], type[UserError]] = {
     errors.VersionConflict: VersionConflictError,
     errors.InvalidState: InvalidStateError,
     errors.DeleteWouldUnblock: InvalidStateError,
+    errors.ChallengeUsed: InvalidStateError,
+    errors.ProofRejected: ProofRejectedError,
     errors.IdempotencyKeyReused: IdempotencyKeyReusedError,
 }
 """What the caller can act on: part of a payload."""
@@ -50,6 +53,7 @@ AS_TOP_LEVEL: frozenset[type[Refusal]] = frozenset(
         errors.AuditUnavailable,
         errors.OutcomeUnknown,
         errors.StoreUnavailable,
+        errors.SecretsUnavailable,
         errors.HistoryUnavailable,
         errors.DeviceRefused,  # only gateways meet it
     }
@@ -93,6 +97,8 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
             more["findings"] = findings_of(Noticed(finding) for finding in refusal.findings)
         case errors.VersionConflict():
             more["current"] = await _certificate(context, refusal.target_id)
+        case errors.ProofRejected():
+            more |= {"flaw": refusal.flaw, "attempts_left": refusal.attempts_left}
     kind: Any = AS_DATA[type(refusal)]
     error: UserError = kind(message=refusal.message, code=UserErrorCode(refusal.code), path=list(refusal.path), **more)
     return error

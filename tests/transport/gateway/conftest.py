@@ -81,7 +81,7 @@ async def server(migrated_url: str, tmp_path: Path) -> AsyncIterator[Running]:
     """A server whose log tells its state at the end."""
     async with serving(settings_for(migrated_url, tmp_path)) as running:
         yield running
-        await running.parts.refused_devices.flush(everything=True)
+        await running.parts.gateways.flush(everything=True)
         await check_log(running.installation.database)
 
 

@@ -8,6 +8,7 @@ from strawberry.types import ExecutionResult
 
 from app.actor import ANONYMOUS, SCOPES, Actor, ActorType, Origin, Role, command_line
 from app.rules import pem
+from app.rules.credentials_file import Servers
 from app.services.keys import CreateApiKey, fresh_credential
 from app.settings import Settings
 from app.store.connection import Connection, Engine, Row
@@ -71,6 +72,7 @@ class Caller:
     actor: Actor
     budget: Budget | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
+    servers: Servers = field(default_factory=Servers)
     statements: list[str] = field(default_factory=list, repr=False)
     """What the last operation asked of the database, the door's own statements left out."""
 
@@ -87,8 +89,15 @@ class Caller:
     def context(self) -> Context:
         """The context of one operation."""
         database = self.house.database
+        settings = Settings(secrets_key_file=self.house.secrets_file)
         services = Services(
-            database, self.house.door, self.house.clock, Settings(), release="1.2.3", checks=self.checks
+            database,
+            self.house.door,
+            self.house.clock,
+            settings,
+            release="1.2.3",
+            checks=self.checks,
+            servers=self.servers,
         )
         origin = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
         return Context(services, self.actor, origin, self.house.clock(), budget=self.budget)

@@ -14,9 +14,9 @@ from tests.transport.graphql.callers import Caller, account
 
 
 @pytest.fixture
-async def house(database: Database) -> AsyncIterator[House]:
+async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     """A door on a database of this test's own, whose log is verified when the test is over."""
-    yield House(database)
+    yield House(database, secrets_file=tmp_path / "secrets-key")
     await check_log(database)
 
 

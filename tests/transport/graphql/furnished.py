@@ -9,6 +9,7 @@ from app.actor import Role
 from tests.house import House
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
+from tests.transport.graphql.claims import CHALLENGE
 
 CREATE_KEY = """
 mutation CreateKey($input: CreateApiKeyInput!) {
@@ -67,6 +68,7 @@ class Furnished:
     certificate: str
     api_key: str
     event: str
+    challenge: str
 
     @property
     def account(self) -> str:
@@ -82,15 +84,17 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal."""
+    """Two records of one CA, one of them blacklisted; a challenge; a gateway's key, which is revoked; a refusal."""
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
     await admin.upload("new", new)
+    owned = await admin.upload("owned", usage="CREDENTIALS")
+    challenge = (await admin(CHALLENGE, input={"certificateId": owned["id"]}))["createPossessionChallenge"]["challenge"]
     await admin(SET_STATUS, input={"id": first["id"], "status": "INACTIVE", "reason": "Left its place."})
     expires = (AT + timedelta(days=90)).isoformat()
     given = {"name": "gateway", "role": Role.GATEWAY.name, "clientCert": "XFCC", "expiresAt": expires}
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
-    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"])
+    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], challenge["id"])

@@ -17,11 +17,14 @@ ARGUMENTS = {
     "auditInclusionProof": '(id: "evt_0")',
     "auditConsistencyProof": "(fromTreeSize: 0)",
     "uploadCertificate": '(input: {name: "fleet", usage: ENROLLMENT, source: {pem: ""}})',
+    "createDeveloperCertificate": '(input: {name: "mine"})',
     "updateCertificate": '(input: {id: "crt_0"})',
     "setCertificateStatus": '(input: {id: "crt_0", status: ACTIVE})',
     "deleteCertificate": '(input: {id: "crt_0"})',
     "createApiKey": '(input: {name: "mine", role: GATEWAY})',
     "revokeApiKey": '(input: {id: "key_0"})',
+    "createPossessionChallenge": '(input: {certificateId: "crt_0"})',
+    "provePossession": '(input: {challengeId: "chl_0", proof: {signature: ""}})',
 }
 
 
@@ -75,6 +78,7 @@ async def test_a_key_may_do_what_its_role_says(admin: Caller, role: Role) -> Non
     ("prefix", "allowed"),
     [
         ("crt", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
+        ("chl", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("evt", {Role.ADMIN, Role.AUDITOR}),
         ("key", {Role.ADMIN}),
         ("acc", set(Role)),

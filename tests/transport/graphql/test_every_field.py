@@ -11,6 +11,7 @@ from app.transport.graphql.scalars import write_instant
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
+from tests.transport.graphql.claims import Claim
 from tests.transport.graphql.documents import everything, object_types, root
 from tests.transport.graphql.furnished import Furnished, furnish, renewals
 
@@ -19,7 +20,6 @@ DEPTH = 6
 EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
-    ("X509Certificate", "pathLength"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
 }
@@ -30,6 +30,7 @@ ERRORS = {
     "InvalidInputError",
     "InvalidStateError",
     "NotFoundError",
+    "ProofRejectedError",
     "QuotaExceededError",
     "VersionConflictError",
 }
@@ -99,13 +100,17 @@ async def answers(furnished: Furnished) -> list[Data]:
 async def outcomes(furnished: Furnished) -> list[Data]:
     admin = furnished.admin
     made = (await admin.upload("to change"))["id"]
+    claim, to_challenge = await Claim.made(admin, "to prove"), await admin.upload("to challenge", usage="CREDENTIALS")
     inputs: dict[str, dict[str, Any]] = {
         "uploadCertificate": {"name": "whole", "usage": "ENROLLMENT", "source": {"pem": pem_of(make("whole"))}},
+        "createDeveloperCertificate": {"name": "developer"},
         "updateCertificate": {"id": made, "description": "Changed."},
         "setCertificateStatus": {"id": made, "status": "INACTIVE"},
         "deleteCertificate": {"id": made},
         "createApiKey": {"name": "whole", "role": "VIEWER"},
         "revokeApiKey": {"id": furnished.api_key},
+        "createPossessionChallenge": {"certificateId": to_challenge["id"]},
+        "provePossession": {"challengeId": claim.challenge["id"], "proof": claim.signature},
     }
     assert set(inputs) == set(root("Mutation"))
     data = []

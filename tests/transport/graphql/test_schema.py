@@ -23,7 +23,7 @@ from app.actor import Scope
 from app.audit.events import EVENTS, REQUEST_REFUSED
 from app.errors import Refusal
 from app.findings import FindingCode
-from app.services import accounts, audit_log, certificates, devices, keys, users
+from app.services import accounts, audit_log, certificates, devices, keys, possession, users
 from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.finding_codes import FINDING_DESCRIPTIONS
 from app.transport.graphql.refusals import AS_DATA, AS_TOP_LEVEL
@@ -162,7 +162,7 @@ def test_every_refusal_that_is_data_has_its_code() -> None:
 
 
 def commands() -> Iterator[str]:
-    for module in (accounts, audit_log, certificates, devices, keys, users):
+    for module in (accounts, audit_log, certificates, devices, keys, possession, users):
         for made in vars(module).values():
             if isinstance(made, type) and made.__module__ == module.__name__ and hasattr(made, "action"):
                 yield made.action

@@ -6,6 +6,7 @@ from app.transport.graphql.scalars import write_instant
 from tests.house import House
 from tests.rules.authority import chain_of_three
 from tests.transport.graphql.callers import Caller, account
+from tests.transport.graphql.claims import Claim
 from tests.transport.graphql.furnished import renewals
 
 # Each document, and the statements that it costs. A list of the log costs three: entries, bodies, disclosures. What the
@@ -19,6 +20,8 @@ COSTS = {
     # The related certificates are on the page, and are read with it.
     "{ certificates(first: 100) { edges { node { findings { relatedCertificate { chain { subject } } } } } } }": 3,
     "{ certificates(first: 100) { edges { node { createdBy { displayName } } } } }": 4,
+    "{ certificates(first: 100) { edges { node { possessionChallenge { text attemptsLeft } } } } }": 2,
+    "{ certificates(first: 100) { edges { node { possessionChallenge { signatureCommands } } } } }": 3,
     "{ certificates(first: 100) { edges { node { createdBy { apiKey { name } } } } } }": 5,
     "{ certificates(first: 100) { edges { node { auditEvents(first: 5) { edges { node { action } } } } } } }": 4,
     "{ certificates(first: 100) { edges { node { auditEvents(last: 2) { totalCount edges { cursor } } } } } }": 5,
@@ -50,6 +53,7 @@ async def fill(caller: Caller, count: int) -> None:
     for number in range(count):
         for certificate in renewals(f"CA {number}"):
             await caller.upload(f"{len(caller.statements)}{number}{certificate.parsed.serial}", certificate)
+        await Claim.made(caller, f"owned {number}")
     await caller.upload("0", *chain_of_three())
 
 

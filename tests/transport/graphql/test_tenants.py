@@ -16,11 +16,12 @@ from tests.transport.graphql.documents import IdInput, everything, id_inputs, ro
 from tests.transport.graphql.furnished import Furnished, furnish
 
 NOTHING = "0123456789abcdef0123456789abcdef"
-KINDS = ("certificate", "api_key", "event", "account")
+KINDS = ("certificate", "api_key", "event", "account", "challenge")
 
 REST: Mapping[str, dict[str, Any]] = {
     "setCertificateStatus": {"status": "INACTIVE"},
     "updateCertificate": {"name": "mine"},
+    "provePossession": {"proof": {"signature": "AAAA"}},
 }
 """What an input needs beside the id."""
 
@@ -62,6 +63,8 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "setCertificateStatus.input.id",
         "deleteCertificate.input.id",
         "revokeApiKey.input.id",
+        "createPossessionChallenge.input.certificateId",
+        "provePossession.input.challengeId",
         "certificateChanged.ids",
     }
 
@@ -87,6 +90,9 @@ OWN = (
     ("certificate.by.id", "certificate"),
     ("auditEvents.filterBy.targetIds", "certificate"),
     ("auditInclusionProof.id", "event"),
+    ("node.id", "challenge"),
+    ("createPossessionChallenge.input.certificateId", "certificate"),
+    ("provePossession.input.challengeId", "challenge"),
     ("updateCertificate.input.id", "certificate"),
     ("setCertificateStatus.input.id", "certificate"),
     ("deleteCertificate.input.id", "certificate"),
@@ -108,7 +114,7 @@ MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.up
 
 async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
     for place in PLACES:
-        kind = "key" if place.field == "revokeApiKey" else "crt"
+        kind = {"revokeApiKey": "key", "provePossession": "chl"}.get(place.field, "crt")
         expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
         for malformed in MALFORMED:
             assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
@@ -130,6 +136,6 @@ async def everything_of(furnished: Furnished) -> Data:
 
 def _without_ids(text: str) -> str:
     # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
-    for kind in ("crt", "key"):
+    for kind in ("crt", "key", "chl"):
         text = text.replace(f"{kind}_{'0' * 32}", "ID")
     return text

@@ -1,10 +1,11 @@
 """A private key that should never have been sent, and a search for whatever became of it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -72,14 +73,20 @@ class Canary:
         """What must be found nowhere: as bytes, as hexadecimal digits, as Base64, and either in Base64."""
         secret = range(_alike(self.der, _der(self.twin)), len(self.der) - WINDOW, WINDOW)
         found = {self.der[start : start + WINDOW] for start in secret}
-        found |= {piece.hex().encode() for piece in found}
         body = self.base64.encode()
         for start in range(_alike(body, base64.b64encode(_der(self.twin))), len(body) - WINDOW, WINDOW):
             found.add(body[start : start + WINDOW])
         for line in self.pem.encode().splitlines()[2:-1]:
             found |= {line[start : start + WINDOW] for start in range(0, len(line) - WINDOW, WINDOW)}
-        # Disclosures of an entry are stored as Base64 of what they say, at whatever place of its groups of three.
-        return frozenset(found.union(*(_encoded(piece) for piece in found)))
+        return pieces_of(found)
+
+
+def pieces_of(secrets: Iterable[bytes]) -> frozenset[bytes]:
+    """Pieces of a secret in every form: as they are, as hexadecimal digits, and either in Base64."""
+    found = set(secrets)
+    found |= {piece.hex().encode() for piece in found}
+    # Disclosures of an entry are stored as Base64 of what they say, at whatever place of its groups of three.
+    return frozenset(found.union(*(_encoded(piece) for piece in found)))
 
 
 def _encoded(piece: bytes) -> set[bytes]:
@@ -94,6 +101,14 @@ def _alike(one: bytes, other: bytes) -> int:
     return next(place for place, (left, right) in enumerate(zip(one, other, strict=False)) if left != right) + 1
 
 
+class Sought(Protocol):
+    """A secret that is looked for."""
+
+    @property
+    def pieces(self) -> frozenset[bytes]:
+        """What must be found nowhere."""
+
+
 @dataclass
 class Searched:
     """What the product has said and stored, place by place."""
@@ -104,7 +119,7 @@ class Searched:
         """One more thing that stands there."""
         self.places.setdefault(place, []).append(content if isinstance(content, bytes) else content.encode())
 
-    def found(self, canary: Canary) -> list[str]:
+    def found(self, canary: Sought) -> list[str]:
         """Where a piece of the key is, and what stands around it."""
         return [
             f"{place}: …{content[max(0, at - 80) : at + 80]!r}…"

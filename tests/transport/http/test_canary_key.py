@@ -37,6 +37,7 @@ mutation($pem: PEM!) {
 }
 """
 OTHERS = {
+    "CreateDeveloperCertificate": ("name", "description", "idempotencyKey"),
     "UpdateCertificate": ("name", "description", "idempotencyKey"),
     "SetCertificateStatus": ("reason", "idempotencyKey"),
     "DeleteCertificate": ("reason", "idempotencyKey"),
@@ -165,6 +166,7 @@ async def _in_every_other_mutation(sender: Sender, canary: Canary) -> None:
     made = (await sender.post({"query": MADE, "variables": {"pem": ca_pem()}}))["data"]
     certificate = {"id": made["uploadCertificate"]["certificate"]["id"]}
     wanted = {
+        "CreateDeveloperCertificate": {"name": "developer"},
         "UpdateCertificate": certificate,
         "SetCertificateStatus": certificate | {"status": "INACTIVE"},
         "DeleteCertificate": certificate,

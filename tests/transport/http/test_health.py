@@ -16,7 +16,7 @@ from app.transport.health import Readiness, may_read_metrics
 from tests.transport.http.conftest import Customer
 from tests.transport.http.running import Running, make_account, serving, settings_for
 
-CHECKS = {"database", "schema", "guards", "writing", "disk", "notary", "draining"}
+CHECKS = {"database", "schema", "guards", "writing", "decisions", "disk", "notary", "draining"}
 TOKEN = "a token of some length"
 
 

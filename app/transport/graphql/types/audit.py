@@ -30,12 +30,16 @@ from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readab
 
 if TYPE_CHECKING:
     from app.transport.graphql.types.certificates import Certificate
+    from app.transport.graphql.types.possession import PossessionChallenge
 
 LOG_ORDER = "sequence"
 """What cursors of the log are sorted by, in either direction."""
 
 AuditTarget: TypeAlias = Annotated[
-    Annotated["Certificate", strawberry.lazy("app.transport.graphql.types.certificates")] | ApiKey | Account,
+    Annotated["Certificate", strawberry.lazy("app.transport.graphql.types.certificates")]
+    | Annotated["PossessionChallenge", strawberry.lazy("app.transport.graphql.types.possession")]
+    | ApiKey
+    | Account,
     strawberry.union("AuditTarget", description="What an entry can be about."),
 ]
 

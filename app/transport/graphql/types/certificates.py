@@ -14,8 +14,9 @@ from app.findings import FindingCode, Severity
 from app.rules import pem
 from app.rules.chain import Chain
 from app.services.assessment import Noticed
+from app.services.possession import Challenged, is_open
 from app.store.paging import Key, Page
-from app.store.rows import CertificateRow
+from app.store.rows import CertificateRow, ChallengeRow
 from app.terms import Possession, Service, Status, Usage
 from app.transport.graphql import finding_codes, ids  # noqa: F401  # the codes' place in the schema
 from app.transport.graphql.connections import After, Before, First, Last, PageInfo, asked, write_cursor
@@ -31,6 +32,7 @@ from app.transport.graphql.types.actors import Actor
 from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.history import HistoryPoint
 from app.transport.graphql.types.node import SOURCES, Node, Source
+from app.transport.graphql.types.possession import PossessionChallenge
 from app.transport.graphql.types.x509 import X509Certificate, views_of
 
 
@@ -82,9 +84,10 @@ class Certificate(Node):
     possession: Possession = attribute("Whether the account has shown that it holds the private key.")
     fingerprint: Sha256 = attribute("SHA-256 over the DER of the anchor, which is the first of the chain.")
     expires_at: datetime = attribute("When the anchor expires; the year 9999 means that it does not.")
-    created_at: datetime = attribute("When it was uploaded.")
+    is_developer: bool = attribute("Whether the service made it, with its private key, for a developer's devices.")
+    created_at: datetime = attribute("When it was uploaded, or made.")
     updated_at: datetime = attribute("When it last changed.")
-    created_by: Actor = attribute("Who uploaded it.")
+    created_by: Actor = attribute("Who uploaded it, or had it made.")
     row: strawberry.Private[CertificateRow]
     past: strawberry.Private[Loaders | None] = None
     """What to notice about it, where it is shown as it was; None as it is now."""
@@ -104,6 +107,14 @@ class Certificate(Node):
         """What is worth knowing about it, worst first: now, or at the point of a list `asOf`."""
         loaders = self.past or info.context.loaders
         return now_or_later(loaders.noticed.load(self.row.chain), partial(findings_of, past=self.past))
+
+    @field(PARENT, returns=PossessionChallenge | None)
+    def possession_challenge(self, info: Info) -> PossessionChallenge | Awaitable[PossessionChallenge | None] | None:
+        """The challenge that still accepts a proof of possession; null where there is none, and in a list `asOf`."""
+        if self.row.possession is not Possession.PENDING or self.past is not None:
+            return None
+        show = partial(_open_challenge, self, at=info.context.now)
+        return now_or_later(info.context.loaders.open_challenges.load(self.row.id), show)
 
     @field(by_the_door(Scope.AUDIT_READ), cost=2)
     async def audit_events(
@@ -127,6 +138,7 @@ class Certificate(Node):
             possession=row.possession,
             fingerprint=Sha256(row.fingerprint),
             expires_at=row.expires_at,
+            is_developer=row.is_developer,
             created_at=row.created_at,
             updated_at=row.updated_at,
             created_by=Actor.of_upload(row),
@@ -180,13 +192,31 @@ async def _fetch(context: Context, certificate_id: str) -> Certificate | None:
     return None if row is None else Certificate.of(row)
 
 
+async def _fetch_challenge(context: Context, challenge_id: str) -> PossessionChallenge | None:
+    row = await context.loaders.challenges.load(challenge_id)
+    record = None if row is None else await context.loaders.certificates.load(row.certificate_id)
+    return None if row is None or record is None else challenge_of(Challenged(row, record))
+
+
 SOURCES[Kind.CERTIFICATE] = Source(needs(Scope.CERTIFICATES_READ), _fetch)
+SOURCES[Kind.CHALLENGE] = Source(needs(Scope.CERTIFICATES_READ), _fetch_challenge)
+
+
+def challenge_of(challenged: Challenged) -> PossessionChallenge:
+    """A challenge as the schema shows it."""
+    return PossessionChallenge.of(challenged, Certificate.of(challenged.record))
 
 
 def place_of(row: CertificateRow, order: CertificateOrderField) -> Key:
     """The record's place in a list that is sorted by `order`."""
     value = getattr(row, order.value)
     return value if isinstance(value, str) else to_micros(value), row.id
+
+
+def _open_challenge(certificate: Certificate, row: ChallengeRow | None, at: datetime) -> PossessionChallenge | None:
+    if row is None or not is_open(row, at):
+        return None
+    return PossessionChallenge.of(Challenged(row, certificate.row), certificate)
 
 
 def _views(chain: Chain) -> list[X509Certificate]:

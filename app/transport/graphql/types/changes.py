@@ -5,7 +5,8 @@ from typing import Self
 import strawberry
 
 from app.audit.entry import Result
-from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
+from app.audit.events import CERTIFICATE_MADE, CertificateDeleted, CertificateStatusSet, CertificateUpdated
+from app.audit.possession_events import PossessionProven
 from app.services.audit_search import Search
 from app.store.log_reads import EntryFilter
 from app.store.rows import EntryRow
@@ -19,7 +20,13 @@ from app.transport.graphql.types.audit import entry_cursor
 from app.transport.graphql.types.certificates import Certificate
 
 CHANGES = frozenset(
-    event.kind for event in (CertificateUploaded, CertificateUpdated, CertificateStatusSet, CertificateDeleted)
+    (
+        *CERTIFICATE_MADE,
+        CertificateUpdated.kind,
+        CertificateStatusSet.kind,
+        CertificateDeleted.kind,
+        PossessionProven.kind,
+    )
 )
 
 

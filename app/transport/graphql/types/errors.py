@@ -2,6 +2,7 @@
 
 from enum import StrEnum, unique
 
+from app.findings import ProofFlaw
 from app.transport.graphql.described import attribute, enumeration, interface, object_type
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, CertificateFinding
@@ -21,6 +22,8 @@ class UserErrorCode(StrEnum):
     VERSION_CONFLICT = "VERSION_CONFLICT"
     INVALID_STATE = "INVALID_STATE"
     DELETE_WOULD_UNBLOCK = "DELETE_WOULD_UNBLOCK"
+    PROOF_REJECTED = "PROOF_REJECTED"
+    POP_CHALLENGE_USED = "POP_CHALLENGE_USED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
@@ -36,11 +39,14 @@ enumeration(
         UserErrorCode.NOT_FOUND: "There is no such object, or the caller may not see it.",
         UserErrorCode.QUOTA_EXCEEDED: "The account holds as many certificates as it may.",
         UserErrorCode.DUPLICATE_CERTIFICATE: "The account already trusts this certificate for this service.",
-        UserErrorCode.CERTIFICATE_REJECTED: "The certificate cannot be a trust anchor; the findings say why.",
+        UserErrorCode.CERTIFICATE_REJECTED: "The certificate cannot be a trust anchor, or as a proof cannot be"
+        " read; the findings say why.",
         UserErrorCode.VERSION_CONFLICT: "The object changed since it was read.",
         UserErrorCode.INVALID_STATE: "The object's present state does not allow this.",
         UserErrorCode.DELETE_WOULD_UNBLOCK: "Deleting this blacklisted certificate would let devices in:"
         " `confirmUnblock` says that this is wanted.",
+        UserErrorCode.PROOF_REJECTED: "The proof of possession proves nothing; `flaw` says why.",
+        UserErrorCode.POP_CHALLENGE_USED: "The challenge was answered, or a newer one took its place.",
         UserErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with a different input.",
     },
 )
@@ -81,7 +87,7 @@ class DuplicateCertificateError(UserError):
 
 @object_type
 class CertificateRejectedError(UserError):
-    """The certificate cannot be a trust anchor."""
+    """The certificate cannot be a trust anchor, or as a proof of possession cannot be read."""
 
     findings: list[CertificateFinding] = attribute("Everything found, the deciding one first.")
 
@@ -96,6 +102,14 @@ class VersionConflictError(UserError):
 @object_type
 class InvalidStateError(UserError):
     """The object's present state does not allow this."""
+
+
+@object_type
+class ProofRejectedError(UserError):
+    """The proof does not match the challenge or the certificate."""
+
+    flaw: ProofFlaw = attribute("Why: branch on this.")
+    attempts_left: int = attribute("How many more proofs this challenge accepts.")
 
 
 @object_type

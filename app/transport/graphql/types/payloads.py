@@ -4,8 +4,11 @@ from typing import Annotated, Any, Self, TypeAlias
 
 import strawberry
 
+from app.rules.credentials_file import Servers
+from app.services.developer_certificates import NewDeveloperCertificate
 from app.services.door import Recorded
 from app.services.keys import NewApiKey
+from app.services.possession import Challenged
 from app.store.rows import ApiKeyRow, CertificateRow
 from app.transport.graphql import ids
 from app.transport.graphql.context import Info
@@ -14,7 +17,7 @@ from app.transport.graphql.ids import Kind
 from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.audit import AuditEvent
-from app.transport.graphql.types.certificates import Certificate
+from app.transport.graphql.types.certificates import Certificate, challenge_of
 from app.transport.graphql.types.errors import (
     CertificateRejectedError,
     DuplicateCertificateError,
@@ -22,10 +25,12 @@ from app.transport.graphql.types.errors import (
     InvalidInputError,
     InvalidStateError,
     NotFoundError,
+    ProofRejectedError,
     QuotaExceededError,
     UserError,
     VersionConflictError,
 )
+from app.transport.graphql.types.possession import PossessionChallenge
 
 UploadCertificateError: TypeAlias = Annotated[
     InvalidInputError
@@ -34,6 +39,10 @@ UploadCertificateError: TypeAlias = Annotated[
     | CertificateRejectedError
     | IdempotencyKeyReusedError,
     strawberry.union("UploadCertificateError", description="Why an upload was refused."),
+]
+CreateDeveloperCertificateError: TypeAlias = Annotated[
+    InvalidInputError | QuotaExceededError | IdempotencyKeyReusedError,
+    strawberry.union("CreateDeveloperCertificateError", description="Why no developer certificate was made."),
 ]
 UpdateCertificateError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | VersionConflictError | IdempotencyKeyReusedError,
@@ -54,6 +63,19 @@ CreateApiKeyError: TypeAlias = Annotated[
 RevokeApiKeyError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | IdempotencyKeyReusedError,
     strawberry.union("RevokeApiKeyError", description="Why a key was not revoked."),
+]
+CreatePossessionChallengeError: TypeAlias = Annotated[
+    InvalidInputError | NotFoundError | InvalidStateError | IdempotencyKeyReusedError,
+    strawberry.union("CreatePossessionChallengeError", description="Why no challenge was made."),
+]
+ProvePossessionError: TypeAlias = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | InvalidStateError
+    | CertificateRejectedError
+    | ProofRejectedError
+    | IdempotencyKeyReusedError,
+    strawberry.union("ProvePossessionError", description="Why a proof was refused."),
 ]
 
 
@@ -100,6 +122,42 @@ class UploadCertificatePayload(Payload):
     def of(cls, done: Recorded[CertificateRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, certificate=Certificate.of(done.value))
+
+
+@object_type
+class CreateDeveloperCertificatePayload(Payload):
+    """The outcome of making a developer certificate."""
+
+    certificate: Certificate | None = attribute("The new certificate; null when there are errors.", default=None)
+    private_key: str | None = attribute(
+        "Its private key as PEM (PKCS #8), shown this once; null when there are errors, and when this repeats an"
+        " earlier request.",
+        default=None,
+    )
+    credentials_file: str | None = attribute(
+        "C source to compile into a device's program: certificate, private key, and whom to connect to, under the names"
+        " `MBED_CLOUD_DEV_…`. What the operator has not said of the servers is left out, with a comment in its place."
+        " Null when `privateKey` is.",
+        default=None,
+    )
+    errors: list[CreateDeveloperCertificateError] = attribute("Empty on success.", default_factory=list)
+
+    @field(PARENT)
+    async def account(self, info: Info) -> Account:
+        """The account, with its new quota."""
+        return await own_account(info)
+
+    @classmethod
+    def of(cls, done: Recorded[NewDeveloperCertificate], servers: Servers) -> Self:
+        """The outcome of an act that was done."""
+        made = done.value
+        shown = made.credentials
+        return cls(
+            entry_id=done.entry_id,
+            certificate=Certificate.of(made.row),
+            private_key=None if shown is None else shown.key.pem,
+            credentials_file=made.credentials_file(servers),
+        )
 
 
 @object_type
@@ -181,3 +239,31 @@ class RevokeApiKeyPayload(Payload):
     def of(cls, done: Recorded[ApiKeyRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, api_key=ApiKey.of(done.value))
+
+
+@object_type
+class CreatePossessionChallengePayload(Payload):
+    """A challenge, or why there is none."""
+
+    challenge: PossessionChallenge | None = attribute("The challenge; null when there are errors.", default=None)
+    errors: list[CreatePossessionChallengeError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[Challenged]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, challenge=challenge_of(done.value))
+
+
+@object_type
+class ProvePossessionPayload(Payload):
+    """The outcome of a proof."""
+
+    certificate: Certificate | None = attribute(
+        "The certificate, now proven; null when there are errors.", default=None
+    )
+    errors: list[ProvePossessionError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[CertificateRow]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, certificate=Certificate.of(done.value))

@@ -1,0 +1,120 @@
+"""Answers that are given again: only for as long as nothing has changed that they rest on."""
+
+from datetime import timedelta
+
+from app.reasons import Reason
+from app.services.accounts import Feature, SetAccountFeature
+from app.services.keys import RevokeApiKey
+from app.services.trust_states import CONFIRMED_SECONDS
+from app.store import device_reads
+from app.store.device_reads import DeviceFilter
+from app.store.device_rows import DeviceRow
+from app.store.paging import Window
+from app.terms import ClientCertForm, Service, Status
+from tests.fleet import fleet
+from tests.transport.gateway.conftest import Site
+
+
+async def count(site: Site) -> float:
+    """How many answers the short way gave, as the metrics tell."""
+    text = (await site.server.client.get("/metrics")).text
+    line = next((line for line in text.splitlines() if line.startswith("anchorage_decisions_total{")), "0 0")
+    return float(line.rpartition(" ")[2])
+
+
+def kept(site: Site) -> int:
+    return len(site.server.parts.gateways.kept._kept)  # noqa: SLF001  # nothing else shows it
+
+
+async def test_the_same_question_is_answered_the_same_by_the_short_way(trusting: Site) -> None:
+    first = await trusting.ask(fleet().d1)
+    again = await trusting.ask(fleet().d1)
+
+    assert kept(trusting) == 1
+    assert {**first.headers, "x-request-id": ""} == {**again.headers, "x-request-id": ""}
+    assert first.headers["x-request-id"] != again.headers["x-request-id"]
+    assert await count(trusting) == 2
+
+
+async def test_another_header_is_another_question(trusting: Site) -> None:
+    """A forged header beside a remembered one must not get the remembered answer."""
+    await trusting.ask(fleet().d1)
+
+    forged = await trusting.ask(fleet().d1, x_ssl_client_der="AAAA")
+    named = await trusting.ask(fleet().d1, x_endpoint_name="other")
+
+    assert forged.status_code == 400
+    assert (named.status_code, kept(trusting)) == (200, 2)
+
+
+async def test_refusals_are_never_given_by_the_short_way(trusting: Site) -> None:
+    await trusting.ask(fleet().x)
+    await trusting.ask(fleet().x)
+
+    assert kept(trusting) == 0
+
+
+async def test_a_change_of_trust_ends_it_at_once(site: Site) -> None:
+    record = await site.upload(fleet().upload, service=Service.LWM2M)
+    assert [(await site.ask(fleet().d1)).status_code for _ in range(3)] == [200, 200, 200]
+
+    await site.set_status(record, Status.INACTIVE)
+
+    assert (await site.ask(fleet().d1)).headers["x-trust-reason"] == Reason.BLACKLISTED
+
+
+async def test_a_revoked_key_opens_nothing_from_the_next_second_on(trusting: Site) -> None:
+    key = await trusting.key()
+    assert (await trusting.ask(fleet().d1, key=key)).status_code == 200
+    rows = await trusting.server.installation.database.reads.fetch("SELECT max(id) AS id FROM api_key")
+    await trusting.perform(RevokeApiKey(rows[0]["id"]))
+
+    trusting.server.parts.gateways.keys._right.clear()  # noqa: SLF001  # a second later
+
+    assert CONFIRMED_SECONDS <= 1
+    assert (await trusting.ask(fleet().d1, key=key)).status_code == 401
+
+
+async def test_an_account_that_audits_all_decisions_gets_an_entry_for_each(trusting: Site) -> None:
+    await trusting.ask(fleet().d1)
+    await trusting.perform(SetAccountFeature(trusting.account_id, Feature.AUDIT_ALL_DECISIONS, enabled=True))
+    before = await acceptances(trusting)
+
+    for _ in range(3):
+        assert (await trusting.ask(fleet().d1)).status_code == 200
+
+    assert await acceptances(trusting) == before + 3
+
+
+async def acceptances(site: Site) -> int:
+    rows = await site.server.installation.database.reads.fetch(
+        "SELECT count(*) AS n FROM audit_entry WHERE account_id = $1 AND action = 'device.connect'"
+        " AND result = 'success'",
+        site.account_id,
+    )
+    return int(rows[0]["n"])
+
+
+async def test_devices_that_came_by_the_short_way_are_seen(trusting: Site) -> None:
+    await trusting.ask(fleet().d1)
+    await trusting.server.parts.gateways.seen.flush()
+    (first,) = await devices(trusting)
+    await trusting.ask(fleet().d1)
+    await trusting.server.parts.gateways.seen.flush()
+    (again,) = await devices(trusting)
+
+    assert first.last_seen_at is not None
+    assert again.last_seen_at is not None
+    assert timedelta(0) < again.last_seen_at - first.last_seen_at
+
+
+async def devices(site: Site) -> list[DeviceRow]:
+    reads = site.server.installation.database.reads
+    return (await device_reads.devices_page(reads, site.account_id, DeviceFilter(), Window(10))).rows
+
+
+async def test_every_form_has_its_own_question(trusting: Site) -> None:
+    for form in ClientCertForm:
+        assert (await trusting.ask(fleet().d1, form=form)).status_code == 200
+
+    assert kept(trusting) == len(ClientCertForm)
