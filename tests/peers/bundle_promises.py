@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -12,7 +11,8 @@ from app.rules import pem
 from app.store.rows import CertificateRow
 from app.terms import Service, Status
 from tests.fleet import fleet
-from tests.peers.device_side import Session
+from tests.peers.device_side import BOTH_VERSIONS, Credentials, Session
+from tests.peers.dtls_device import DtlsVisit
 from tests.peers.entrances import Entrance, Example, bundled, eventually, for_good, opened
 from tests.transport.gateway.conftest import Site
 
@@ -45,21 +45,21 @@ class BundlePromises:
         self, entrance: Entrance, site: Site, record: CertificateRow
     ) -> None:
         device = entrance.credentials(fleet().d1)
+        offered = [(each, await self._session(entrance, each)) for each in self._versions(entrance)]
         with contextlib.closing(await entrance.visit(device)) as connection:
             assert await asyncio.to_thread(connection.is_served)
-            session = connection.session
-            assert session is not None
 
             await site.set_status(record, Status.INACTIVE)
 
-            async def is_refused(session: Session | None = None) -> bool:
-                return not await entrance.lets_in(device, session)
+            async def is_refused() -> bool:
+                return not await entrance.lets_in(device)
 
             async def is_cut() -> bool:
                 return not await asyncio.to_thread(connection.is_served)
 
             await for_good(is_refused, "a new connection is refused")
-            await for_good(partial(is_refused, session), "a session that is offered is refused")
+            for credentials, session in offered:
+                assert not await entrance.lets_in(credentials, session)
             await eventually(is_cut, "the open connection is ended")
         assert not await entrance.lets_in(fleet().d2)
 
@@ -69,6 +69,19 @@ class BundlePromises:
             return await entrance.lets_in(device)
 
         await eventually(is_back, "the device is let in again")
+
+    @staticmethod
+    def _versions(entrance: Entrance) -> list[Credentials]:
+        """The device once for each version of TLS; for DTLS there is one."""
+        versions = (None,) if entrance.example.visit is DtlsVisit else BOTH_VERSIONS
+        return [entrance.credentials(fleet().d1, version) for version in versions]
+
+    @staticmethod
+    async def _session(entrance: Entrance, credentials: Credentials) -> Session:
+        with contextlib.closing(await entrance.visit(credentials)) as connection:
+            assert await asyncio.to_thread(connection.is_served)
+            assert connection.session is not None
+            return connection.session
 
     async def test_a_blacklisted_ca_below_an_anchor_is_kept_out_where_the_format_can_say_so(
         self, entrance: Entrance, site: Site

@@ -169,5 +169,5 @@ async def site(migrated_url: str, tmp_path: Path) -> AsyncIterator[Site]:
         for form in ClientCertForm:
             site.keys[form] = await site.key(form)
         yield site
-        await server.parts.refused_devices.flush(everything=True)
+        await server.parts.gateways.flush(everything=True)
         await check_log(server.installation.database)

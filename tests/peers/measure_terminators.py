@@ -35,7 +35,7 @@ WITH_BUNDLES = [
         *("MOSQUITTO_BUNDLE", "LIBCOAP_OPENSSL", "LIBCOAP_GNUTLS"),
     )
 ]
-ROUNDS = 5
+ROUNDS = 3
 INTERVAL = "1"
 """What `anchorage gateway sync` does when nothing is said."""
 IN_A_ROW = 5
