@@ -21,11 +21,15 @@ import pytest
 import pytest_asyncio
 
 from app.audit.tiles import WIDTH
+from app.terms import ClientCertForm
 from scripts.setup_environment import is_usable_node, node_version
+from tests.checks import check_log
 from tests.peers.clean_machine import Clean
 from tests.peers.log_directory import LogFiles
 from tests.peers.log_promises import LivedLog, Serve
 from tests.serving import Served, serving
+from tests.transport.gateway.conftest import Site
+from tests.transport.http import running
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "node"
@@ -155,3 +159,15 @@ def serve() -> Serve:
 def clean(tmp_path: Path) -> Clean:
     """A machine without the project, but for the script that an auditor carries there."""
     return Clean.with_script(tmp_path)
+
+
+@pytest.fixture
+async def site(migrated_url: str, tmp_path: Path) -> AsyncIterator[Site]:
+    """An account with gateways of every form, at a server that listens; the log must tell its state at the end."""
+    async with running.serving(running.settings_for(migrated_url, tmp_path)) as server:
+        site = Site(server, await running.make_account(server.installation, "fleet"), {})
+        for form in ClientCertForm:
+            site.keys[form] = await site.key(form)
+        yield site
+        await server.parts.gateways.flush(everything=True)
+        await check_log(server.installation.database)

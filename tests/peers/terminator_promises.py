@@ -1,0 +1,143 @@
+"""What every terminator must do that asks Anchorage. Its tests are those of a class that derives from this."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import ClassVar
+
+import pytest
+
+from app.store.rows import CertificateRow
+from app.terms import ClientCertForm, Service, Status
+from tests.fleet import fleet, handed_on
+from tests.peers.behind import Application, application, nobody, silence
+from tests.peers.device_side import BOTH_VERSIONS
+from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
+from tests.transport.gateway.conftest import Site
+
+FORGED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
+    "x-endpoint-name": "somebody-else",
+    "x-device-id": "dev_forged",
+    "x-account-id": "acc_forged",
+}
+"""What a device can say about certificates, of a device that would be let in."""
+
+IMPOSTORS: dict[str, Callable[[], contextlib.AbstractContextManager[Application]]] = {
+    "nobody": nobody,
+    "silence": silence,
+    **{str(status): partial(application, status) for status in (204, 302, 401, 403, 500)},
+}
+
+
+class ForwardAuthPromises:
+    """The tests. Each class names its example."""
+
+    example: ClassVar[Example]
+
+    @pytest.fixture
+    async def record(self, site: Site) -> CertificateRow:
+        """The account's trust in I."""
+        return await site.upload(fleet().upload, service=Service.LWM2M)
+
+    @pytest.fixture
+    async def entrance(self, site: Site, record: CertificateRow) -> AsyncIterator[Entrance]:
+        """The terminator at work."""
+        del record
+        assert self.example.form is not None
+        key, anchorage = site.keys[self.example.form], f"127.0.0.1:{site.server.port}"
+        async with opened(entrance(self.example, anchorage=anchorage, key=key)) as made:
+            yield made
+
+    async def test_the_fleet_comes_in_and_strangers_do_not(self, entrance: Entrance, site: Site) -> None:
+        if not entrance.example.passes_chain:
+            assert not await entrance.lets_in(fleet().d2)
+            await site.ask(fleet().d2, form=ClientCertForm.DER)
+
+        let_in = {name: await entrance.lets_in(getattr(fleet(), name)) for name in ("d1", "d2", "dj", "x", "expired")}
+
+        assert let_in == {"d1": True, "d2": True, "dj": False, "x": False, "expired": False}
+
+    @pytest.mark.parametrize("version", BOTH_VERSIONS)
+    async def test_a_blacklisting_counts_for_every_connection(
+        self, entrance: Entrance, site: Site, record: CertificateRow, version: ssl.TLSVersion
+    ) -> None:
+        device = entrance.credentials(fleet().d1, version)
+        await asyncio.to_thread(watch, entrance)
+        with contextlib.closing(await entrance.visit(device)) as connection:
+            assert await asyncio.to_thread(connection.is_served)
+            session = connection.session
+            assert session is not None
+
+            await site.set_status(record, Status.INACTIVE)
+
+            assert not await entrance.lets_in(device)
+            assert not await entrance.lets_in(device, session)
+
+            async def is_refused() -> bool:
+                return not await asyncio.to_thread(connection.is_served)
+
+            if entrance.example.watch is None:
+                assert await is_refused()
+            else:
+                await eventually(is_refused, "the open connection is cut")
+
+    @pytest.mark.parametrize("version", BOTH_VERSIONS)
+    async def test_no_session_is_resumed_where_that_can_be_helped(self, version: ssl.TLSVersion) -> None:
+        change = self.example.resumes_where
+        assert await self._is_resumed(version, str) == (change is None)
+        # Or else nothing was offered.
+        assert await self._is_resumed(version, change or str)
+
+    async def _is_resumed(self, version: ssl.TLSVersion, change: Change) -> bool:
+        with (
+            application(200) as instead,
+            entrance(self.example, anchorage=instead.address, key="ak_any", change=change) as made,
+        ):
+            device = made.credentials(fleet().d1, version)
+            with contextlib.closing(await made.visit(device)) as connection:
+                assert await asyncio.to_thread(connection.is_served)
+                session = connection.session
+            with contextlib.closing(await made.visit(device, session)) as connection:
+                return connection.was_resumed
+
+    @pytest.mark.parametrize("impostor", IMPOSTORS)
+    async def test_nobody_comes_in_without_a_yes(self, impostor: str) -> None:
+        with (
+            IMPOSTORS[impostor]() as instead,
+            entrance(self.example, anchorage=instead.address, key="ak_any") as made,
+        ):
+            assert not await made.lets_in(fleet().d1)
+            assert made.application.asked == []
+
+    async def test_a_yes_is_enough(self) -> None:
+        """Or else the test above would prove nothing."""
+        with (
+            application(200) as instead,
+            entrance(self.example, anchorage=instead.address, key="ak_any") as made,
+        ):
+            assert await made.lets_in(fleet().d1)
+
+
+class HttpPromises(ForwardAuthPromises):
+    """More tests, for terminators that look at requests."""
+
+    async def test_what_a_device_says_about_certificates_is_not_believed(self, entrance: Entrance, site: Site) -> None:
+        for name, value in FORGED.items():
+            refused = await entrance.answer(fleet().x, {name: value})
+            assert refused is None or refused.status >= 400, name
+        assert entrance.application.asked == []
+        await entrance.answer(fleet().d1, {})
+
+        answered = await entrance.answer(fleet().d1, FORGED | {"authorization": "Bearer its own"})
+
+        assert answered is not None
+        assert answered.status == 200
+        (seen,) = entrance.application.asked[1:]
+        assert {name for name, value in FORGED.items() if any(value in each for each in seen.values())} == set()
+        assert seen["authorization"] == "Bearer its own"
+        assert (seen["x-device-id"], seen["x-account-id"]) == (
+            entrance.application.asked[0]["x-device-id"],
+            f"acc_{site.account_id}",
+        )

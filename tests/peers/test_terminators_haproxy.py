@@ -1,0 +1,52 @@
+"""HAProxy, in HTTP mode and in front of Mosquitto, lets in whom Anchorage lets in."""
+
+import asyncio
+
+import pytest
+
+from tests.fleet import Device, fleet
+from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_setups import HAPROXY_BUNDLE
+from tests.peers.entrances import Entrance
+from tests.peers.terminator_promises import ForwardAuthPromises, HttpPromises
+from tests.peers.terminator_setups import HAPROXY_HTTP, HAPROXY_TCP
+from tests.peers.terminators import EXAMPLES, require
+
+pytestmark = pytest.mark.once
+
+
+class TestHaproxyHttp(HttpPromises):
+    """Each request is asked about."""
+
+    example = HAPROXY_HTTP
+
+
+class TestHaproxyTcp(ForwardAuthPromises):
+    """Each connection is asked about, and open ones are cut."""
+
+    example = HAPROXY_TCP
+
+    async def test_mosquittos_own_clients_publish_or_are_refused(self, entrance: Entrance) -> None:
+        require("mosquitto_pub")
+
+        async def published(device: Device) -> bool:
+            file = entrance.workshop.credentials(device)
+            words = f"mosquitto_pub -h localhost -p {entrance.port} -q 1 -t things -m here"
+            command = (*words.split(), "--cafile", entrance.workshop.server, "--cert", file, "--key", file)
+            return (await asyncio.to_thread(entrance.workshop.run, *command)).returncode == 0
+
+        let_in = {name: await published(getattr(fleet(), name)) for name in ("d1", "d2", "dj", "x", "expired")}
+
+        assert let_in == {"d1": True, "d2": True, "dj": False, "x": False, "expired": False}
+
+
+def test_both_examples_ask_with_the_same_script() -> None:
+    one, other = ((EXAMPLES / name / "anchorage.lua").read_text() for name in ("haproxy-http", "haproxy-tcp"))
+
+    assert one == other
+
+
+class TestHaproxyBundle(BundlePromises):
+    """The handshake is judged by itself."""
+
+    example = HAPROXY_BUNDLE

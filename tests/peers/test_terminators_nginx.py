@@ -1,0 +1,22 @@
+"""nginx lets in whom Anchorage lets in."""
+
+import pytest
+
+from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_setups import NGINX_BUNDLE
+from tests.peers.terminator_promises import HttpPromises
+from tests.peers.terminator_setups import NGINX
+
+pytestmark = pytest.mark.once
+
+
+class TestNginx(HttpPromises):
+    """Each request is asked about."""
+
+    example = NGINX
+
+
+class TestNginxBundle(BundlePromises):
+    """The handshake is judged by itself."""
+
+    example = NGINX_BUNDLE
