@@ -22,6 +22,8 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     API_KEYS_READ = "api_keys:read"
     API_KEYS_WRITE = "api_keys:write"
+    DEVICES_READ = "devices:read"
+    DEVICES_WRITE = "devices:write"
     OPERATE = "operate"
     """Change accounts, tiers and users: the operator's command line alone."""
 
@@ -38,9 +40,11 @@ class Role(StrEnum):
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope) - {Scope.OPERATE},
-    Role.OPERATOR: frozenset({Scope.CERTIFICATES_READ, Scope.CERTIFICATES_WRITE}),
-    Role.VIEWER: frozenset({Scope.CERTIFICATES_READ}),
-    Role.AUDITOR: frozenset({Scope.CERTIFICATES_READ, Scope.AUDIT_READ}),
+    Role.OPERATOR: frozenset(
+        {Scope.CERTIFICATES_READ, Scope.CERTIFICATES_WRITE, Scope.DEVICES_READ, Scope.DEVICES_WRITE}
+    ),
+    Role.VIEWER: frozenset({Scope.CERTIFICATES_READ, Scope.DEVICES_READ}),
+    Role.AUDITOR: frozenset({Scope.CERTIFICATES_READ, Scope.DEVICES_READ, Scope.AUDIT_READ}),
     # A gateway's key opens the gateway addresses and nothing of the API.
     Role.GATEWAY: frozenset(),
 }

@@ -58,3 +58,30 @@ class ClientCertForm(StrEnum):
     XFCC = "xfcc"
     PEM = "pem"
     DER = "der"
+
+
+@unique
+class JobKind(StrEnum):
+    """What a job does with the lines of its file."""
+
+    ENROLLMENT_CLAIM = "ENROLLMENT_CLAIM"
+    ENROLLMENT_RELEASE = "ENROLLMENT_RELEASE"
+
+
+@unique
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+@unique
+class EnrollmentStatus(StrEnum):
+    """What has become of a claim."""
+
+    WAITING = "WAITING"
+    USED = "USED"
+    EXPIRED = "EXPIRED"

@@ -7,6 +7,15 @@ that every kind leaves in the log are pinned by a vector test.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.audit.enrollment_events import (
+    BulkClaimStarted,
+    BulkReleaseStarted,
+    EnrollmentClaimed,
+    EnrollmentReleased,
+    EnrollmentsClaimed,
+    EnrollmentsReleased,
+    JobFailed,
+)
 from app.audit.event import Changed, Created, Deleted, Event, Noted
 from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, JsonValue, Target, UserState
 
@@ -224,6 +233,13 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErased,
     MonthArchived,
     LogRecovered,
+    EnrollmentClaimed,
+    EnrollmentReleased,
+    BulkClaimStarted,
+    BulkReleaseStarted,
+    EnrollmentsClaimed,
+    EnrollmentsReleased,
+    JobFailed,
 )
 """Every kind of event, in the order in which they were added."""
 

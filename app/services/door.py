@@ -25,6 +25,8 @@ from app.ids import new_id
 from app.rules import access, text
 from app.store.connection import Transaction
 from app.store.database import Database
+from app.store.enrollments import Enrollments
+from app.store.jobs import Jobs
 from app.store.writes import Accounts, ApiKeys, Certificates, IdempotencyKeys, Users
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
@@ -63,6 +65,8 @@ class Tx:
     certificates: Certificates = field(init=False)
     api_keys: ApiKeys = field(init=False)
     users: Users = field(init=False)
+    enrollments: Enrollments = field(init=False)
+    jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
         # The operator of the whole installation has no account, and so finds nothing in the rows of one.
@@ -71,6 +75,8 @@ class Tx:
         self.certificates = Certificates(self.transaction, self.account_id, self.entry_id)
         self.api_keys = ApiKeys(self.transaction, self.account_id, self.entry_id)
         self.users = Users(self.transaction, self.account_id, self.entry_id)
+        self.enrollments = Enrollments(self.transaction, self.account_id, self.entry_id)
+        self.jobs = Jobs(self.transaction, self.account_id, self.entry_id)
 
 
 class Command(Protocol[T_co]):

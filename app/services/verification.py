@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import NoneType
 
 from app.audit.removals import recorded
-from app.audit.states import AccountState, ApiKeyState, CertificateState, JsonValue, UserState
+from app.audit.states import AccountState, ApiKeyState, CertificateState, EnrollmentState, JsonValue, UserState
 from app.audit.stored import (
     Beside,
     Code,
@@ -18,9 +18,11 @@ from app.audit.stored import (
     Stretch,
     Verification,
 )
+from app.audit.stored_batch import StoredBatch
 from app.audit.verify import Progress, verify
 from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
+from app.services.batch_verification import stored_batches
 from app.services.tree_verification import TreeEvidence
 from app.services.verification_workers import Workers, processors
 from app.store import archive_reads, evidence
@@ -37,7 +39,7 @@ WORTH_SHARING = 100_000
 """Below, one process is done before others have started."""
 
 _SHA256_BYTES = 32
-_STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState)}
+_STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState, EnrollmentState)}
 _PERSONAL = {"user": ("name",)}
 _COLUMNS = {"created_by_entry": "created_audit_id"}
 
@@ -155,6 +157,11 @@ class Evidence:
         async for kind, row in evidence.states(self.connection, account_id):
             yield stored_state(kind, row)
 
+    async def batches(self, account_id: str) -> AsyncIterator[StoredBatch]:
+        """See `Source.batches`."""
+        async for batch in stored_batches(self.connection, account_id):
+            yield batch
+
     async def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """See `Source.certificates`."""
         async for row in evidence.ders(self.connection, account_id):
@@ -232,6 +239,7 @@ def stored_state(kind: str, row: Row) -> StoredState:
         personal={name: str(row[name]) for name in personal},
         used=row["certificate_used"] if is_account else None,
         kept=row["certificate_kept"] if is_account else None,
+        is_ended=kind == "enrollment" and bool(row["is_ended"]),
     )
 
 
