@@ -14,6 +14,7 @@ from app.commands import (
     audit_erasure,
     audit_recover,
     demo,
+    enrollments,
     keys,
     serving,
     signing,
@@ -33,6 +34,7 @@ cli.command("notary")(signing.notary)
 cli.add_typer(accounts.commands, name="account")
 cli.add_typer(keys.commands, name="key")
 cli.add_typer(users.commands, name="user")
+cli.add_typer(enrollments.commands, name="enrollment")
 audit.commands.command("erase")(audit_erasure.erase)
 audit.commands.command("archive")(audit_archive.archive)
 audit.commands.command("recover")(audit_recover.recover)

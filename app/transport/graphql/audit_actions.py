@@ -27,6 +27,13 @@ class AuditAction(StrEnum):
     AUDIT_ERASURE = "audit.erasure"
     AUDIT_RETENTION = "audit.retention"
     AUDIT_RECOVER = "audit.recover"
+    ENROLLMENT_CLAIM = "enrollment.claim"
+    ENROLLMENT_RELEASE = "enrollment.release"
+    ENROLLMENT_BULK_CLAIM = "enrollment.bulk_claim"
+    ENROLLMENT_BULK_RELEASE = "enrollment.bulk_release"
+    ENROLLMENT_CLAIM_BATCH = "enrollment.claim_batch"
+    ENROLLMENT_RELEASE_BATCH = "enrollment.release_batch"
+    JOB_FAIL = "job.fail"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -61,6 +68,15 @@ enumeration(
         AuditAction.AUDIT_ERASURE: "What the log disclosed of a subject was erased; `canonicalJson` counts it.",
         AuditAction.AUDIT_RETENTION: "Bodies of a month were archived and removed; `canonicalJson` counts them.",
         AuditAction.AUDIT_RECOVER: "A new origin of the log was begun; `targetName` is what it is called.",
+        AuditAction.ENROLLMENT_CLAIM: "A device's identity was claimed.",
+        AuditAction.ENROLLMENT_RELEASE: "A claim was given up.",
+        AuditAction.ENROLLMENT_BULK_CLAIM: "A file of identities to claim was taken in.",
+        AuditAction.ENROLLMENT_BULK_RELEASE: "A file of identities to give up was taken in.",
+        AuditAction.ENROLLMENT_CLAIM_BATCH: "A job claimed the identities of some lines; `canonicalJson` counts them"
+        " and holds their digest.",
+        AuditAction.ENROLLMENT_RELEASE_BATCH: "A job gave up the identities of some lines; `canonicalJson` counts"
+        " them and holds their digest.",
+        AuditAction.JOB_FAIL: "A job was given up, through a fault of ours.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

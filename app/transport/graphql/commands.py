@@ -14,6 +14,7 @@ from app.services.certificates import (
     UpdateCertificate,
     UploadCertificate,
 )
+from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.terms import ClientCertForm, Service, Status, Usage
 from app.transport.graphql.described import attribute, input_type
@@ -148,3 +149,31 @@ class RevokeApiKeyInput:
     def command(self) -> RevokeApiKey:
         """What to do."""
         return RevokeApiKey(key_id=decode(Kind.API_KEY, self.id), reason=given(self.reason))
+
+
+@input_type
+class ClaimEnrollmentInput:
+    """A device's identity to claim."""
+
+    identity: str = attribute(
+        "`A-` and the SHA-256 of the device's bootstrap certificate: 32 pairs of hexadecimal digits with colons between"
+        " them."
+    )
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self, expires_after_days: int | None) -> ClaimEnrollment:
+        """What to do."""
+        return ClaimEnrollment(self.identity, expires_after_days)
+
+
+@input_type
+class ReleaseEnrollmentInput:
+    """A claim to give up."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ReleaseEnrollment:
+        """What to do."""
+        return ReleaseEnrollment(decode(Kind.ENROLLMENT, self.id), given(self.reason))

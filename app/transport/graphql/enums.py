@@ -4,7 +4,18 @@ from enum import StrEnum, unique
 
 from app.actor import ActorType, Role, Scope
 from app.findings import Severity
-from app.terms import ClientCertForm, Possession, Service, Status, Tier, Usage
+from app.rules.enrollment import LineCode
+from app.terms import (
+    ClientCertForm,
+    EnrollmentStatus,
+    JobKind,
+    JobStatus,
+    Possession,
+    Service,
+    Status,
+    Tier,
+    Usage,
+)
 from app.transport.graphql.described import enumeration
 
 
@@ -139,6 +150,51 @@ enumeration(
     },
 )
 enumeration(
+    EnrollmentStatus,
+    "EnrollmentStatus",
+    "What has become of the claim of a device's identity.",
+    {
+        EnrollmentStatus.WAITING: "The device has not come yet.",
+        EnrollmentStatus.USED: "A device has used it: it does not expire any more.",
+        EnrollmentStatus.EXPIRED: "Its time was over before a device used it: it counts as none, and anybody may claim"
+        " the identity.",
+    },
+)
+enumeration(
+    JobKind,
+    "JobKind",
+    "What a job does with the lines of its file.",
+    {
+        JobKind.ENROLLMENT_CLAIM: "Claims the identities.",
+        JobKind.ENROLLMENT_RELEASE: "Gives up the claims of the identities.",
+    },
+)
+enumeration(
+    JobStatus,
+    "JobStatus",
+    "How far a job is.",
+    {
+        JobStatus.QUEUED: "It waits for its turn.",
+        JobStatus.RUNNING: "Some of its lines are done.",
+        JobStatus.DONE: "All of its lines are done, or refused.",
+        JobStatus.FAILED: "It was given up, through a fault of ours. What is done stays done.",
+    },
+)
+enumeration(
+    LineCode,
+    "JobErrorCode",
+    "Why a line of a file was refused.",
+    {
+        LineCode.LINE_TOO_LONG: "It is longer than 4,096 bytes.",
+        LineCode.NOT_UTF8: "It is not UTF-8.",
+        LineCode.NOT_CSV: "It is not CSV: most likely a quotation mark is not closed on its line.",
+        LineCode.INVALID_IDENTITY: "Its first value is no enrollment identity: `A-` and 32 pairs of hexadecimal digits"
+        " with colons between them.",
+        LineCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever: an earlier line of the file included.",
+        LineCode.NOT_FOUND: "The account holds no claim of the identity, or gave it up with an earlier line.",
+    },
+)
+enumeration(
     Scope,
     "ApiScope",
     "What a key or session may do.",
@@ -148,6 +204,8 @@ enumeration(
         Scope.AUDIT_READ: "Read the audit log and its live feed.",
         Scope.API_KEYS_READ: "Read which API keys there are; never their secrets.",
         Scope.API_KEYS_WRITE: "Create and revoke API keys.",
+        Scope.DEVICES_READ: "Read claims of devices' identities, and the jobs that work files of them off.",
+        Scope.DEVICES_WRITE: "Claim devices' identities and give claims up, singly and with files.",
     },
 )
 enumeration(
@@ -156,9 +214,9 @@ enumeration(
     "A named set of scopes; a key has exactly one.",
     {
         Role.ADMIN: "Everything in its account.",
-        Role.OPERATOR: "Certificates.",
-        Role.VIEWER: "Certificates, for reading only.",
-        Role.AUDITOR: "The audit log, and certificates, for reading only.",
+        Role.OPERATOR: "Certificates and devices.",
+        Role.VIEWER: "Certificates and devices, for reading only.",
+        Role.AUDITOR: "The audit log, certificates and devices, for reading only.",
         Role.GATEWAY: "For a gateway that lets devices in: nothing of this API.",
     },
 )

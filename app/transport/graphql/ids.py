@@ -18,6 +18,8 @@ class Kind(StrEnum):
     API_KEY = "key"
     ACCOUNT = "acc"
     USER = "usr"
+    ENROLLMENT = "enr"
+    JOB = "job"
 
 
 TARGETS = {
@@ -26,6 +28,8 @@ TARGETS = {
     "account": Kind.ACCOUNT,
     "audit_log": Kind.ACCOUNT,
     "user": Kind.USER,
+    "enrollment": Kind.ENROLLMENT,
+    "job": Kind.JOB,
 }
 """What the log calls the kinds of objects. An account has one log, and the log is known by the account's id."""
 

@@ -7,8 +7,10 @@ import strawberry
 
 from app.actor import Scope
 from app.transport.graphql.commands import (
+    ClaimEnrollmentInput,
     CreateApiKeyInput,
     DeleteCertificateInput,
+    ReleaseEnrollmentInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
     UpdateCertificateInput,
@@ -20,9 +22,11 @@ from app.transport.graphql.inputs import given
 from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.payloads import (
+    ClaimEnrollmentPayload,
     CreateApiKeyPayload,
     DeleteCertificatePayload,
     Payload,
+    ReleaseEnrollmentPayload,
     RevokeApiKeyPayload,
     SetCertificateStatusPayload,
     UpdateCertificatePayload,
@@ -92,3 +96,20 @@ class Mutation:
         """Revokes an API key, at once and for good."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return RevokeApiKeyPayload.of(done)
+
+    @_changes(Scope.DEVICES_WRITE, ClaimEnrollmentPayload, cost=10)
+    async def claim_enrollment(
+        self, info: Info, given_input: Annotated[ClaimEnrollmentInput, _input("The identity.")]
+    ) -> ClaimEnrollmentPayload | None:
+        """Claims a device's identity. Files of them go to `POST /enrollments/bulk`."""
+        command = given_input.command(info.context.services.settings.enrollment_days)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return ClaimEnrollmentPayload.of(done)
+
+    @_changes(Scope.DEVICES_WRITE, ReleaseEnrollmentPayload, cost=10)
+    async def release_enrollment(
+        self, info: Info, given_input: Annotated[ReleaseEnrollmentInput, _input("Which.")]
+    ) -> ReleaseEnrollmentPayload | None:
+        """Gives up the claim of a device's identity: anybody may claim it then."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return ReleaseEnrollmentPayload.of(done)

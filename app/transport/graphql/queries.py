@@ -12,19 +12,29 @@ from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
 from app.transport.graphql.history import past_account, past_certificates
+from app.transport.graphql.ids import Kind, decode
 from app.transport.graphql.inputs import (
     AsOf,
     AuditEventFilter,
     CertificateFilter,
     CertificateLookup,
     CertificateOrder,
+    EnrollmentFilter,
     PreviewCertificateInput,
     few,
     given,
     log_search,
 )
 from app.transport.graphql.log_lists import account_log
-from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
+from app.transport.graphql.lookups import (
+    api_keys_page,
+    certificate_by,
+    certificates_page,
+    enrollments_page,
+    jobs_page,
+    own_account,
+    preview,
+)
 from app.transport.graphql.proofs import checkpoint, consistency_proof, inclusion_proof_by_id
 from app.transport.graphql.scalars import SafeInt
 from app.transport.graphql.scopes import OPEN, SIGNED_IN, Cost, by_the_door, field, needs
@@ -32,7 +42,9 @@ from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.certificates import Certificate, CertificateConnection
+from app.transport.graphql.types.enrollments import Enrollment, EnrollmentConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
+from app.transport.graphql.types.jobs import Job, JobConnection
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
@@ -52,6 +64,7 @@ Past = Annotated[
         directives=[Cost(weight="20")],
     ),
 ]
+NarrowedEnrollments = Annotated[EnrollmentFilter | None, strawberry.argument(description="Narrows the list.")]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -178,6 +191,42 @@ class Query:
     ) -> ApiKeyConnection | None:
         """The account's API keys, newest first; secrets are never shown again."""
         return await api_keys_page(info.context, asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollment(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Enrollment | None:
+        """One claim of a device's identity; null when there is none."""
+        row = await info.context.loaders.enrollments.load(decode(Kind.ENROLLMENT, node_id))
+        return None if row is None else Enrollment.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollments(  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedEnrollments = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> EnrollmentConnection | None:
+        """The account's claims of devices' identities, newest first."""
+        return await enrollments_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def job(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Job | None:
+        """One job; null when there is none."""
+        row = await info.context.loaders.jobs.load(decode(Kind.JOB, node_id))
+        return None if row is None else Job.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def jobs(
+        self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> JobConnection | None:
+        """The account's jobs, newest first."""
+        return await jobs_page(info.context, asked(first, after, last, before))
 
     @field(OPEN)
     def rate_limit(self, info: Info) -> RateLimit | None:

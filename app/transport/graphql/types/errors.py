@@ -21,6 +21,7 @@ class UserErrorCode(StrEnum):
     VERSION_CONFLICT = "VERSION_CONFLICT"
     INVALID_STATE = "INVALID_STATE"
     DELETE_WOULD_UNBLOCK = "DELETE_WOULD_UNBLOCK"
+    ALREADY_CLAIMED = "ALREADY_CLAIMED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
@@ -41,6 +42,7 @@ enumeration(
         UserErrorCode.INVALID_STATE: "The object's present state does not allow this.",
         UserErrorCode.DELETE_WOULD_UNBLOCK: "Deleting this blacklisted certificate would let devices in:"
         " `confirmUnblock` says that this is wanted.",
+        UserErrorCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever.",
         UserErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with a different input.",
     },
 )
@@ -96,6 +98,11 @@ class VersionConflictError(UserError):
 @object_type
 class InvalidStateError(UserError):
     """The object's present state does not allow this."""
+
+
+@object_type
+class AlreadyClaimedError(UserError):
+    """The identity is claimed already. By whom is not said, not even whether it is the caller's own account."""
 
 
 @object_type

@@ -6,6 +6,7 @@ import strawberry
 
 from app.services.door import Recorded
 from app.services.keys import NewApiKey
+from app.store.enrollments import EnrollmentRow
 from app.store.rows import ApiKeyRow, CertificateRow
 from app.transport.graphql import ids
 from app.transport.graphql.context import Info
@@ -15,7 +16,9 @@ from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.audit import AuditEvent
 from app.transport.graphql.types.certificates import Certificate
+from app.transport.graphql.types.enrollments import Enrollment
 from app.transport.graphql.types.errors import (
+    AlreadyClaimedError,
     CertificateRejectedError,
     DuplicateCertificateError,
     IdempotencyKeyReusedError,
@@ -54,6 +57,15 @@ CreateApiKeyError: TypeAlias = Annotated[
 RevokeApiKeyError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | IdempotencyKeyReusedError,
     strawberry.union("RevokeApiKeyError", description="Why a key was not revoked."),
+]
+
+ClaimEnrollmentError: TypeAlias = Annotated[
+    InvalidInputError | AlreadyClaimedError | IdempotencyKeyReusedError,
+    strawberry.union("ClaimEnrollmentError", description="Why a claim was refused."),
+]
+ReleaseEnrollmentError: TypeAlias = Annotated[
+    InvalidInputError | NotFoundError | IdempotencyKeyReusedError,
+    strawberry.union("ReleaseEnrollmentError", description="Why a claim was not given up."),
 ]
 
 
@@ -181,3 +193,31 @@ class RevokeApiKeyPayload(Payload):
     def of(cls, done: Recorded[ApiKeyRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, api_key=ApiKey.of(done.value))
+
+
+@object_type
+class ClaimEnrollmentPayload(Payload):
+    """The outcome of a claim."""
+
+    enrollment: Enrollment | None = attribute("The claim; null when there are errors.", default=None)
+    errors: list[ClaimEnrollmentError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[EnrollmentRow]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, enrollment=Enrollment.of(done.value))
+
+
+@object_type
+class ReleaseEnrollmentPayload(Payload):
+    """The outcome of giving a claim up."""
+
+    released_id: strawberry.ID | None = attribute(
+        "The id that is gone, for caches; null when there are errors.", default=None
+    )
+    errors: list[ReleaseEnrollmentError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[EnrollmentRow]) -> Self:
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, released_id=ids.encode(Kind.ENROLLMENT, done.value.id))
