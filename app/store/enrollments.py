@@ -68,16 +68,18 @@ class EnrollmentRow:
 
 _COLUMNS = columns(EnrollmentRow)
 _OWN = f"SELECT {_COLUMNS} FROM enrollment WHERE account_id = $1 AND released_at IS NULL AND id"
-_HELD = f"SELECT {_COLUMNS} FROM enrollment WHERE is_current AND account_id = $1 AND fingerprint = $2"
+_HOLDS = "released_audit_id IS NULL AND superseded_audit_id IS NULL"
+"""Of all claims that were ever made of an identity, the one that holds it; the index on them has the same words."""
+
+_HELD = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND account_id = $1 AND fingerprint = $2"
 # The account stands in no condition here: without statistics SQLite would read all its claims for it.
-_HOLDERS = "SELECT id, account_id, fingerprint FROM enrollment WHERE is_current AND fingerprint"
+_HOLDERS = f"SELECT id, account_id, fingerprint FROM enrollment WHERE {_HOLDS} AND fingerprint"
 _RELEASE = (
-    "UPDATE enrollment SET is_current = false, released_at = $2, released_audit_id = $3, release_job_id = $4"
-    " WHERE account_id = $1 AND id"
+    "UPDATE enrollment SET released_at = $2, released_audit_id = $3, release_job_id = $4 WHERE account_id = $1 AND id"
 )
 _INSERT = (
     "INSERT INTO enrollment (account_id, created_at, expires_at, job_id, created_audit_id, audit_id, version,"
-    " is_current, id, fingerprint) VALUES"
+    " id, fingerprint) VALUES"
 )
 
 
@@ -211,7 +213,7 @@ async def _wanted(connection: Connection, account_id: str, wanted: EnrollmentFil
 
 @lru_cache(maxsize=16)
 def _insertion(count: int) -> str:
-    each = ", ".join(f"($1, $2, $3, $4, $5, $5, 1, true, ${6 + 2 * at}, ${7 + 2 * at})" for at in range(count))
+    each = ", ".join(f"($1, $2, $3, $4, $5, $5, 1, ${6 + 2 * at}, ${7 + 2 * at})" for at in range(count))
     return f"{_INSERT} {each} ON CONFLICT DO NOTHING"
 
 

@@ -14,10 +14,19 @@ from pathlib import Path
 from typing import TypedDict
 
 from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
-from app.audit import events
+from app.audit import enrollment_events, events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
-from app.audit.states import AccountState, ApiKeyState, CertificateState, Json, Target, UnnamedUserState, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    EnrollmentState,
+    Json,
+    Target,
+    UnnamedUserState,
+    UserState,
+)
 from app.clock import to_text
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
@@ -28,6 +37,9 @@ KEY = Actor(ActorType.API_KEY, "0190a0000000700080000000000000bb", ACCOUNT, "Zo�
 USER = Actor(ActorType.USER, "0190a0000000700080000000000000ee", ACCOUNT, "ada@example.test", frozenset())
 OPERATOR = command_line(ACCOUNT, "root")
 INSTALLATION = command_line(None, None)
+RUNNER = Actor(ActorType.SYSTEM, "jobs", ACCOUNT, None, frozenset())
+JOB = "0190a0000000700080000000000000ac"
+BATCH = enrollment_events.Batch(JOB, 2, 1_001, 998, 2, "44" * 32)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GRAPHQL = Origin("0190a0000000700080000000000000f1", "Upload", "first", TRACE, "192.0.2.7", "curl/8 “x”")
 SHELL = Origin("0190a0000000700080000000000000f2", "anchorage account set-limit")
@@ -105,6 +117,21 @@ def api_key(version: int, **changed: object) -> ApiKeyState:
     return ApiKeyState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
 
 
+def claim(**changed: object) -> EnrollmentState:
+    """A claim of an identity, as it was made but for what is given."""
+    fields = {
+        "id": "0190a0000000700080000000000000ab",
+        "version": 1,
+        "fingerprint": "0f" * 32,
+        "created_at": to_text(START),
+        "expires_at": to_text(START + timedelta(days=30)),
+        "claimed_at": None,
+        "device_id": None,
+        "batch": None,
+    }
+    return EnrollmentState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above
+
+
 def user(version: int, name: str = "ada@example.test") -> UserState:
     """A person."""
     return UserState(
@@ -153,7 +180,20 @@ LATER: dict[str, tuple[Event, Actor]] = {
     "audit.erasure of a person": (events.SubjectErased(USER.id or "", 3, 8, unnamed(2), user(3, "erased-x")), OPERATOR),
     "audit.retention": (events.MonthArchived("2026-01", 1_000, 2_345, "22" * 32), INSTALLATION),
     "audit.recover": (events.LogRecovered(2, "log.example/2", ("log.example\n7\n…\n",)), INSTALLATION),
-}
+    "enrollment.claim": (enrollment_events.EnrollmentClaimed(claim()), KEY),
+    "enrollment.release": (enrollment_events.EnrollmentReleased(claim()), KEY),
+    "enrollment.release of one that a batch made": (
+        enrollment_events.EnrollmentReleased(claim(expires_at=None, batch="0190a0000000700080000000000000e6")), KEY,
+    ),
+    "enrollment.bulk_claim": (enrollment_events.BulkClaimStarted(JOB, 1_001, 98_123, "33" * 32), KEY),
+    "enrollment.bulk_release": (enrollment_events.BulkReleaseStarted(JOB, 0, 12, "33" * 32), OPERATOR),
+    "enrollment.claim_batch": (
+        enrollment_events.EnrollmentsClaimed(BATCH, to_text(START), to_text(START + timedelta(days=30))), RUNNER,
+    ),
+    "enrollment.claim_batch for ever": (enrollment_events.EnrollmentsClaimed(BATCH, to_text(START), None), RUNNER),
+    "enrollment.release_batch": (enrollment_events.EnrollmentsReleased(BATCH), RUNNER),
+    "job.fail": (enrollment_events.JobFailed(JOB, 1_000), RUNNER),
+}  # fmt: skip
 """What shipped after the rest: pinned after it too, for the place of an entry is part of its bytes."""
 
 ENDINGS: dict[str, tuple[str, Result, str | None, Target, Actor, str | None]] = {

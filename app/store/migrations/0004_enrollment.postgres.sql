@@ -6,7 +6,6 @@ CREATE TABLE enrollment (
     account_id TEXT NOT NULL REFERENCES account (id),
     version INTEGER NOT NULL,
     fingerprint BYTEA NOT NULL,
-    is_current BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT,
     claimed_at BIGINT,
@@ -17,14 +16,15 @@ CREATE TABLE enrollment (
     created_audit_id TEXT NOT NULL,
     audit_id TEXT NOT NULL,
     released_audit_id TEXT,
+    superseded_audit_id TEXT,
     CONSTRAINT enrollment_fingerprint CHECK (octet_length(fingerprint) = 32),
     CONSTRAINT enrollment_expiry CHECK (expires_at > created_at),
     CONSTRAINT enrollment_released CHECK (
-        (released_at IS NULL) = (released_audit_id IS NULL)
-        AND (released_at IS NULL OR NOT is_current) AND (release_job_id IS NULL OR released_at IS NOT NULL)
+        (released_at IS NULL) = (released_audit_id IS NULL) AND (release_job_id IS NULL OR released_at IS NOT NULL)
     )
 );
-CREATE UNIQUE INDEX enrollment_identity ON enrollment (fingerprint) WHERE is_current;
+CREATE UNIQUE INDEX enrollment_identity ON enrollment (fingerprint)
+    WHERE released_audit_id IS NULL AND superseded_audit_id IS NULL;
 CREATE INDEX enrollment_list ON enrollment (account_id, id) WHERE released_at IS NULL;
 -- The few that a verification looks at one by one: what batches alone made and ended is held against their entries.
 CREATE INDEX enrollment_told_singly ON enrollment (account_id, id)
@@ -37,14 +37,15 @@ CREATE INDEX enrollment_released_audit ON enrollment (released_audit_id) WHERE r
 
 CREATE FUNCTION enrollment_new() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NEW.audit_id <> NEW.created_audit_id OR NEW.version <> 1 OR NOT NEW.is_current
+    IF NEW.audit_id <> NEW.created_audit_id OR NEW.version <> 1 OR NEW.superseded_audit_id IS NOT NULL
        OR NEW.claimed_at IS NOT NULL OR NEW.device_id IS NOT NULL OR NEW.released_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.audit_id) THEN
         RAISE EXCEPTION 'enrollment_unrecorded' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     -- A claim whose time is over, and that no device used, gives way to the next one, whoever makes it.
-    UPDATE enrollment SET is_current = false
-    WHERE fingerprint = NEW.fingerprint AND is_current AND claimed_at IS NULL AND expires_at <= NEW.created_at;
+    UPDATE enrollment SET superseded_audit_id = NEW.audit_id
+    WHERE fingerprint = NEW.fingerprint AND released_audit_id IS NULL AND superseded_audit_id IS NULL
+      AND claimed_at IS NULL AND expires_at <= NEW.created_at;
     RETURN NEW;
 END $$;
 CREATE FUNCTION enrollment_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -62,20 +63,25 @@ BEGIN
             OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.released_audit_id)) THEN
         RAISE EXCEPTION 'enrollment_unrecorded' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF NEW.superseded_audit_id IS DISTINCT FROM OLD.superseded_audit_id
+       AND (OLD.superseded_audit_id IS NOT NULL OR OLD.claimed_at IS NOT NULL OR OLD.expires_at IS NULL
+            OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.superseded_audit_id)) THEN
+        RAISE EXCEPTION 'enrollment_unrecorded' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     IF OLD.released_at IS NOT NULL
        OR NEW.id <> OLD.id OR NEW.account_id <> OLD.account_id OR NEW.fingerprint <> OLD.fingerprint
        OR NEW.created_at <> OLD.created_at OR NEW.expires_at IS DISTINCT FROM OLD.expires_at
-       OR NEW.job_id IS DISTINCT FROM OLD.job_id OR NEW.created_audit_id <> OLD.created_audit_id
-       OR (NEW.is_current AND NOT OLD.is_current)
-       OR (OLD.is_current AND NOT NEW.is_current AND NEW.released_at IS NULL
-           AND (OLD.expires_at IS NULL OR OLD.claimed_at IS NOT NULL)) THEN
+       OR NEW.job_id IS DISTINCT FROM OLD.job_id OR NEW.created_audit_id <> OLD.created_audit_id THEN
         RAISE EXCEPTION 'enrollment_fixed' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
 END $$;
-CREATE FUNCTION enrollment_release_recorded() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION enrollment_end_recorded() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.released_audit_id) THEN
+    IF (NEW.released_audit_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.released_audit_id))
+       OR (NEW.superseded_audit_id IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.superseded_audit_id)) THEN
         RAISE EXCEPTION 'enrollment_unrecorded' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NULL;
@@ -88,8 +94,8 @@ CREATE TRIGGER enrollment_no_truncate BEFORE TRUNCATE ON enrollment
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse('enrollment');
 CREATE CONSTRAINT TRIGGER enrollment_recorded AFTER INSERT OR UPDATE OF audit_id ON enrollment
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_recorded();
-CREATE CONSTRAINT TRIGGER enrollment_release_recorded AFTER UPDATE OF released_audit_id ON enrollment
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION enrollment_release_recorded();
+CREATE CONSTRAINT TRIGGER enrollment_end_recorded AFTER UPDATE OF released_audit_id, superseded_audit_id ON enrollment
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION enrollment_end_recorded();
 
 -- What is worked off in batches, each in a transaction with its entry, the rows that it makes and this row's progress.
 CREATE TABLE job (

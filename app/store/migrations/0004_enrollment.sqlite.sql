@@ -8,8 +8,6 @@ CREATE TABLE enrollment (
     version INTEGER NOT NULL,
     -- SHA-256 of the device's bootstrap certificate.
     fingerprint BLOB NOT NULL,
-    -- The claim that holds the identity, of all that were ever made of it; see enrollment_new for how it loses it.
-    is_current BOOLEAN NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
     -- When a device first used it, and which.
@@ -22,14 +20,16 @@ CREATE TABLE enrollment (
     created_audit_id TEXT NOT NULL,
     audit_id TEXT NOT NULL REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
     released_audit_id TEXT REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
+    -- The claim, of whichever account, to which it gave way when its time was over: see enrollment_new.
+    superseded_audit_id TEXT REFERENCES audit_entry (id) DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT enrollment_fingerprint CHECK (length(fingerprint) = 32),
     CONSTRAINT enrollment_expiry CHECK (expires_at > created_at),
     CONSTRAINT enrollment_released CHECK (
-        (released_at IS NULL) = (released_audit_id IS NULL)
-        AND (released_at IS NULL OR NOT is_current) AND (release_job_id IS NULL OR released_at IS NOT NULL)
+        (released_at IS NULL) = (released_audit_id IS NULL) AND (release_job_id IS NULL OR released_at IS NOT NULL)
     )
 );
-CREATE UNIQUE INDEX enrollment_identity ON enrollment (fingerprint) WHERE is_current;
+CREATE UNIQUE INDEX enrollment_identity ON enrollment (fingerprint)
+    WHERE released_audit_id IS NULL AND superseded_audit_id IS NULL;
 CREATE INDEX enrollment_list ON enrollment (account_id, id) WHERE released_at IS NULL;
 -- The few that a verification looks at one by one: what batches alone made and ended is held against their entries.
 CREATE INDEX enrollment_told_singly ON enrollment (account_id, id)
@@ -39,18 +39,23 @@ CREATE INDEX enrollment_release_batch ON enrollment (account_id, released_audit_
 -- For the look through all that names an entry which is being written; see 0001.
 CREATE INDEX enrollment_audit ON enrollment (audit_id);
 CREATE INDEX enrollment_released_audit ON enrollment (released_audit_id) WHERE released_audit_id IS NOT NULL;
+CREATE INDEX enrollment_superseded_audit ON enrollment (superseded_audit_id) WHERE superseded_audit_id IS NOT NULL;
 
 CREATE TRIGGER enrollment_new BEFORE INSERT ON enrollment BEGIN
     SELECT RAISE(ABORT, 'enrollment_unrecorded')
-    WHERE NEW.audit_id <> NEW.created_audit_id OR NEW.version <> 1 OR NOT NEW.is_current
+    WHERE NEW.audit_id <> NEW.created_audit_id OR NEW.version <> 1 OR NEW.superseded_audit_id IS NOT NULL
        OR NEW.claimed_at IS NOT NULL OR NEW.device_id IS NOT NULL OR NEW.released_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.audit_id);
     SELECT RAISE(ABORT, 'enrollment_exists') WHERE EXISTS (SELECT 1 FROM enrollment WHERE id = NEW.id);
     -- A claim whose time is over, and that no device used, gives way to the next one, whoever makes it.
-    UPDATE enrollment SET is_current = 0
-    WHERE fingerprint = NEW.fingerprint AND is_current AND claimed_at IS NULL AND expires_at <= NEW.created_at;
+    UPDATE enrollment SET superseded_audit_id = NEW.audit_id
+    WHERE fingerprint = NEW.fingerprint AND released_audit_id IS NULL AND superseded_audit_id IS NULL
+      AND claimed_at IS NULL AND expires_at <= NEW.created_at;
     -- Passed over here, so that INSERT OR REPLACE cannot put one account's claim in the place of another's.
-    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM enrollment WHERE fingerprint = NEW.fingerprint AND is_current);
+    SELECT RAISE(IGNORE) WHERE EXISTS (
+        SELECT 1 FROM enrollment
+        WHERE fingerprint = NEW.fingerprint AND released_audit_id IS NULL AND superseded_audit_id IS NULL
+    );
 END;
 CREATE TRIGGER enrollment_changed BEFORE UPDATE ON enrollment BEGIN
     SELECT RAISE(ABORT, 'enrollment_unrecorded')
@@ -62,13 +67,15 @@ CREATE TRIGGER enrollment_changed BEFORE UPDATE ON enrollment BEGIN
     WHERE (NEW.released_at IS NOT OLD.released_at OR NEW.released_audit_id IS NOT OLD.released_audit_id
            OR NEW.release_job_id IS NOT OLD.release_job_id)
       AND (NEW.released_audit_id IS NULL OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.released_audit_id));
+    SELECT RAISE(ABORT, 'enrollment_unrecorded')
+    WHERE NEW.superseded_audit_id IS NOT OLD.superseded_audit_id
+      AND (OLD.superseded_audit_id IS NOT NULL OR OLD.claimed_at IS NOT NULL OR OLD.expires_at IS NULL
+           OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.superseded_audit_id));
     SELECT RAISE(ABORT, 'enrollment_fixed')
     WHERE OLD.released_at IS NOT NULL
        OR NEW.id <> OLD.id OR NEW.account_id <> OLD.account_id OR NEW.fingerprint <> OLD.fingerprint
        OR NEW.created_at <> OLD.created_at OR NEW.expires_at IS NOT OLD.expires_at OR NEW.job_id IS NOT OLD.job_id
-       OR NEW.created_audit_id <> OLD.created_audit_id OR (NEW.is_current AND NOT OLD.is_current)
-       OR (OLD.is_current AND NOT NEW.is_current AND NEW.released_at IS NULL
-           AND (OLD.expires_at IS NULL OR OLD.claimed_at IS NOT NULL));
+       OR NEW.created_audit_id <> OLD.created_audit_id;
 END;
 CREATE TRIGGER enrollment_no_delete BEFORE DELETE ON enrollment BEGIN
     SELECT RAISE(ABORT, 'enrollment_append_only');

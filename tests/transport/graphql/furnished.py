@@ -6,6 +6,8 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
+from app.terms import JobKind
+from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
@@ -57,6 +59,24 @@ mutation Delete($input: DeleteCertificateInput!) {
   }
 }
 """
+CLAIM = """
+mutation Claim($input: ClaimEnrollmentInput!) {
+  claimEnrollment(input: $input) {
+    enrollment { id identity status createdAt expiresAt claimedAt }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName }
+  }
+}
+"""
+RELEASE = """
+mutation Release($input: ReleaseEnrollmentInput!) {
+  releaseEnrollment(input: $input) {
+    releasedId
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName reason }
+  }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,8 @@ class Furnished:
     certificate: str
     api_key: str
     event: str
+    enrollment: str
+    job: str
 
     @property
     def account(self) -> str:
@@ -82,7 +104,10 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal."""
+    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal.
+
+    A claim, and a job that made another one and refused a line.
+    """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
@@ -93,4 +118,8 @@ async def furnish(house: House, name: str) -> Furnished:
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
-    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"])
+    claim = (await admin(CLAIM, input={"identity": identity(name)}))["claimEnrollment"]["enrollment"]["id"]
+    job, _ = await worked_off(
+        house, admin.actor, JobKind.ENROLLMENT_CLAIM, csv_of([identity(name), identity(f"{name} 2")])
+    )
+    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], claim, f"job_{job.id}")

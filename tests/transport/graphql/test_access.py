@@ -22,6 +22,10 @@ ARGUMENTS = {
     "deleteCertificate": '(input: {id: "crt_0"})',
     "createApiKey": '(input: {name: "mine", role: GATEWAY})',
     "revokeApiKey": '(input: {id: "key_0"})',
+    "enrollment": '(id: "enr_0")',
+    "job": '(id: "job_0")',
+    "claimEnrollment": '(input: {identity: ""})',
+    "releaseEnrollment": '(input: {id: "enr_0"})',
 }
 
 
@@ -77,6 +81,8 @@ async def test_a_key_may_do_what_its_role_says(admin: Caller, role: Role) -> Non
         ("crt", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("evt", {Role.ADMIN, Role.AUDITOR}),
         ("key", {Role.ADMIN}),
+        ("enr", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
+        ("job", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("acc", set(Role)),
         ("usr", set(Role)),
         ("dev", set(Role)),
@@ -110,7 +116,15 @@ async def test_the_viewer_is_told_who_they_are(admin: Caller) -> None:
     } }"""
     assert (await admin(document))["viewer"] == {
         "actor": {"kind": "API_KEY", "displayName": "first key", "apiKey": {"id": admin.key_id, "role": "ADMIN"}},
-        "scopes": ["CERTIFICATES_READ", "CERTIFICATES_WRITE", "AUDIT_READ", "API_KEYS_READ", "API_KEYS_WRITE"],
+        "scopes": [
+            "CERTIFICATES_READ",
+            "CERTIFICATES_WRITE",
+            "AUDIT_READ",
+            "API_KEYS_READ",
+            "API_KEYS_WRITE",
+            "DEVICES_READ",
+            "DEVICES_WRITE",
+        ],
         "account": {
             "id": f"acc_{admin.account_id}",
             "displayName": "acme",

@@ -8,6 +8,7 @@ import pytest
 from graphql import get_named_type
 
 from app.transport.graphql.scalars import write_instant
+from tests.enrolling import identity
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
@@ -20,10 +21,14 @@ EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
     ("X509Certificate", "pathLength"),
+    # No device comes, and no time is set.
+    ("Enrollment", "claimedAt"),
+    ("Enrollment", "expiresAt"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
 }
 ERRORS = {
+    "AlreadyClaimedError",
     "CertificateRejectedError",
     "DuplicateCertificateError",
     "IdempotencyKeyReusedError",
@@ -82,6 +87,10 @@ async def answers(furnished: Furnished) -> list[Data]:
         "auditInclusionProof": f'(id: "{furnished.event}")',
         "auditConsistencyProof": "(fromTreeSize: 1)",
         "apiKeys": "(first: 10)",
+        "enrollment": f'(id: "{furnished.enrollment}")',
+        "enrollments": "(first: 10)",
+        "job": f'(id: "{furnished.job}")',
+        "jobs": "(first: 10)",
         "rateLimit": "",
         "health": "",
     }
@@ -106,6 +115,8 @@ async def outcomes(furnished: Furnished) -> list[Data]:
         "deleteCertificate": {"id": made},
         "createApiKey": {"name": "whole", "role": "VIEWER"},
         "revokeApiKey": {"id": furnished.api_key},
+        "claimEnrollment": {"identity": identity("whole")},
+        "releaseEnrollment": {"id": furnished.enrollment},
     }
     assert set(inputs) == set(root("Mutation"))
     data = []

@@ -16,7 +16,7 @@ from tests.transport.graphql.documents import IdInput, everything, id_inputs, ro
 from tests.transport.graphql.furnished import Furnished, furnish
 
 NOTHING = "0123456789abcdef0123456789abcdef"
-KINDS = ("certificate", "api_key", "event", "account")
+KINDS = ("certificate", "api_key", "event", "account", "enrollment", "job")
 
 REST: Mapping[str, dict[str, Any]] = {
     "setCertificateStatus": {"status": "INACTIVE"},
@@ -62,6 +62,9 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "setCertificateStatus.input.id",
         "deleteCertificate.input.id",
         "revokeApiKey.input.id",
+        "enrollment.id",
+        "job.id",
+        "releaseEnrollment.input.id",
         "certificateChanged.ids",
     }
 
@@ -91,6 +94,11 @@ OWN = (
     ("setCertificateStatus.input.id", "certificate"),
     ("deleteCertificate.input.id", "certificate"),
     ("revokeApiKey.input.id", "api_key"),
+    ("node.id", "enrollment"),
+    ("node.id", "job"),
+    ("enrollment.id", "enrollment"),
+    ("job.id", "job"),
+    ("releaseEnrollment.input.id", "enrollment"),
 )
 
 
@@ -103,12 +111,13 @@ async def test_ones_own_id_is_answered_otherwise(house: House, tmp_path: Path) -
         assert await answer(mine.admin, place, own) != await answer(mine.admin, place, f"{own[:4]}{NOTHING}"), name
 
 
+KIND_OF = {"revokeApiKey": "key", "enrollment": "enr", "releaseEnrollment": "enr", "job": "job"}
 MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.upper()}", "crt_\x00", "crt_\ud800")
 
 
 async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
     for place in PLACES:
-        kind = "key" if place.field == "revokeApiKey" else "crt"
+        kind = KIND_OF.get(place.field, "crt")
         expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
         for malformed in MALFORMED:
             assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
@@ -125,11 +134,12 @@ async def everything_of(furnished: Furnished) -> Data:
     """What an account holds, asked without leaving a trace in it."""
     selection = everything(root("Query")["certificates"].type, 3)
     keys = "apiKeys { edges { node { id revokedAt } } }"
-    return await furnished.admin(f"{{ certificates {selection} {keys} }}")
+    claims = "enrollments { edges { node { id } } } jobs { edges { node { id status } } }"
+    return await furnished.admin(f"{{ certificates {selection} {keys} {claims} }}")
 
 
 def _without_ids(text: str) -> str:
     # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
-    for kind in ("crt", "key"):
+    for kind in ("crt", *KIND_OF.values()):
         text = text.replace(f"{kind}_{'0' * 32}", "ID")
     return text
