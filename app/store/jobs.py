@@ -72,8 +72,9 @@ class ErrorRow:
 _COLUMNS = columns(JobRow)
 _JOB = f"SELECT {_COLUMNS} FROM job WHERE account_id = $1 AND id"
 _OLDEST = (
-    f"SELECT {_COLUMNS} FROM job WHERE id IN (SELECT min(id) FROM job WHERE completed_at IS NULL GROUP BY account_id)"
-    " ORDER BY id"
+    f"SELECT {_COLUMNS} FROM job WHERE completed_at IS NULL AND NOT EXISTS (SELECT 1 FROM job AS earlier"
+    " WHERE earlier.account_id = job.account_id AND earlier.completed_at IS NULL"
+    " AND (earlier.created_at, earlier.id) < (job.created_at, job.id)) ORDER BY id"
 )
 _UNFINISHED = "SELECT count(*) AS n FROM job WHERE account_id = $1 AND completed_at IS NULL"
 _CHUNK = "SELECT lines FROM job_chunk WHERE job_id = $1 AND number = $2"
