@@ -12,7 +12,8 @@ from app.services.enrollments import ReleaseEnrollment
 from app.services.jobs import ClaimBatch
 from app.store.connection import Transaction
 from app.store.enrollments import claim
-from app.store.jobs import JobRow
+from app.store.jobs import JobRow, errors_pages
+from app.store.paging import Window
 from app.terms import JobKind, JobStatus
 from tests.enrolling import claimed, csv_of, fingerprint, identities, identity, queued, runner, seen, worked_off
 from tests.house import House, actor_of
@@ -160,6 +161,17 @@ async def test_what_a_job_claimed_expires_and_gives_way_like_any_claim(house: Ho
     for actor, holds in ((one, False), (other, True)):
         found = await claim(house.database.reads, actor.account_id or "", fingerprint(0), now)
         assert (found is not None) is holds
+
+
+async def test_the_refused_lines_of_a_job_are_its_accounts_alone(house: House) -> None:
+    one, other = await house.account(), await house.account()
+    job, _ = await worked_off(house, actor_of(one), CLAIM, csv_of(["wrong"]))
+    seen_by = {
+        account.id: await errors_pages(house.database.reads, account.id, [job.id], Window(5))
+        for account in (one, other)
+    }
+    assert [error.line for error in seen_by[one.id][job.id].rows] == [2]
+    assert seen_by[other.id][job.id].rows == []
 
 
 async def test_what_a_job_claimed_can_be_given_up_by_itself(house: House) -> None:
