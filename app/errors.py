@@ -73,6 +73,12 @@ class DuplicateCertificate(Refusal):
         self.existing_id = existing_id
 
 
+class AlreadyClaimed(Refusal):
+    """The identity is claimed. By whom is not said, not even whether it is the caller's own account."""
+
+    code = "ALREADY_CLAIMED"
+
+
 class CertificateRejected(Refusal):
     """The certificate or chain breaks a rule; `findings` says which, the deciding one first among the errors."""
 

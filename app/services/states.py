@@ -10,12 +10,14 @@ from app.audit.states import (
     CertificateState,
     ChallengeState,
     DeviceState,
+    EnrollmentState,
     Json,
     UnnamedUserState,
     UserState,
 )
 from app.clock import from_text, to_text
 from app.store.device_rows import DeviceRow
+from app.store.enrollments import EnrollmentRow
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow
 from app.terms import Possession, Service, Status, Tier, Usage
 
@@ -166,6 +168,36 @@ def challenge_row(change: Json, record: CertificateRow) -> ChallengeRow:
         attempts_left=_number(state, "attempts"),
         used_at=None,
         voided_at=None,
+    )
+
+
+def enrollment_state(row: EnrollmentRow) -> EnrollmentState:
+    """What the log says of a claim."""
+    return EnrollmentState(
+        id=row.id,
+        version=row.version,
+        fingerprint=row.fingerprint.hex(),
+        created_at=to_text(row.created_at),
+        expires_at=None if row.expires_at is None else to_text(row.expires_at),
+        claimed_at=None if row.claimed_at is None else to_text(row.claimed_at),
+        device_id=row.device_id,
+        batch=None if row.job_id is None else row.created_audit_id,
+    )
+
+
+def enrollment_row(state: Json, account_id: str) -> EnrollmentRow:
+    """The claim that a state from the log speaks of, as a reader is shown it; by which job it was made is left out."""
+    return EnrollmentRow(
+        id=_text(state, "id"),
+        account_id=account_id,
+        version=_number(state, "version"),
+        fingerprint=bytes.fromhex(_text(state, "fingerprint")),
+        created_at=_instant(state, "created_at"),
+        expires_at=_optional_instant(state, "expires_at"),
+        claimed_at=_optional_instant(state, "claimed_at"),
+        device_id=_optional_text(state, "device_id"),
+        job_id=None,
+        created_audit_id=_optional_text(state, "batch") or "",
     )
 
 

@@ -17,6 +17,7 @@ from app.services.certificates import (
 )
 from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.devices import ResumeDevice, SuspendDevice
+from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.services.possession import CreatePossessionChallenge, ProvePossession, fresh_nonce
 from app.terms import ClientCertForm, Service, Status, Usage
@@ -236,3 +237,31 @@ class ResumeDeviceInput:
     def command(self) -> ResumeDevice:
         """What to do."""
         return ResumeDevice(decode(Kind.DEVICE, self.id), given(self.reason))
+
+
+@input_type
+class ClaimEnrollmentInput:
+    """A device's identity to claim."""
+
+    identity: str = attribute(
+        "`A-` and the SHA-256 of the device's bootstrap certificate: 32 pairs of hexadecimal digits with colons between"
+        " them."
+    )
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self, expires_after_days: int | None) -> ClaimEnrollment:
+        """What to do."""
+        return ClaimEnrollment(self.identity, expires_after_days)
+
+
+@input_type
+class ReleaseEnrollmentInput:
+    """A claim to give up."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ReleaseEnrollment:
+        """What to do."""
+        return ReleaseEnrollment(decode(Kind.ENROLLMENT, self.id), given(self.reason))

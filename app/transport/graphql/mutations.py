@@ -7,11 +7,13 @@ import strawberry
 
 from app.actor import Scope
 from app.transport.graphql.commands import (
+    ClaimEnrollmentInput,
     CreateApiKeyInput,
     CreateDeveloperCertificateInput,
     CreatePossessionChallengeInput,
     DeleteCertificateInput,
     ProvePossessionInput,
+    ReleaseEnrollmentInput,
     ResumeDeviceInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
@@ -26,12 +28,14 @@ from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.device_payloads import ResumeDevicePayload, SuspendDevicePayload
 from app.transport.graphql.types.payloads import (
+    ClaimEnrollmentPayload,
     CreateApiKeyPayload,
     CreateDeveloperCertificatePayload,
     CreatePossessionChallengePayload,
     DeleteCertificatePayload,
     Payload,
     ProvePossessionPayload,
+    ReleaseEnrollmentPayload,
     RevokeApiKeyPayload,
     SetCertificateStatusPayload,
     UpdateCertificatePayload,
@@ -146,3 +150,20 @@ class Mutation:
         """Lets a suspended device in again."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return await ResumeDevicePayload.of(info.context, done)
+
+    @_changes(Scope.DEVICES_WRITE, ClaimEnrollmentPayload, cost=10)
+    async def claim_enrollment(
+        self, info: Info, given_input: Annotated[ClaimEnrollmentInput, _input("The identity.")]
+    ) -> ClaimEnrollmentPayload | None:
+        """Claims a device's identity. Files of them go to `POST /enrollments/bulk`."""
+        command = given_input.command(info.context.services.settings.enrollment_days)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return ClaimEnrollmentPayload.of(done)
+
+    @_changes(Scope.DEVICES_WRITE, ReleaseEnrollmentPayload, cost=10)
+    async def release_enrollment(
+        self, info: Info, given_input: Annotated[ReleaseEnrollmentInput, _input("Which.")]
+    ) -> ReleaseEnrollmentPayload | None:
+        """Gives up the claim of a device's identity: anybody may claim it then."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return ReleaseEnrollmentPayload.of(done)

@@ -22,13 +22,22 @@ from app.transport.graphql.inputs import (
     CertificateFilter,
     CertificateLookup,
     CertificateOrder,
+    EnrollmentFilter,
     PreviewCertificateInput,
     few,
     given,
     log_search,
 )
 from app.transport.graphql.log_lists import account_log
-from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
+from app.transport.graphql.lookups import (
+    api_keys_page,
+    certificate_by,
+    certificates_page,
+    enrollments_page,
+    jobs_page,
+    own_account,
+    preview,
+)
 from app.transport.graphql.proofs import checkpoint, consistency_proof, inclusion_proof_by_id
 from app.transport.graphql.scalars import SafeInt
 from app.transport.graphql.scopes import OPEN, SIGNED_IN, Cost, by_the_door, field, needs
@@ -38,8 +47,10 @@ from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.certificates import Certificate, CertificateConnection
 from app.transport.graphql.types.decisions import TrustDecision
 from app.transport.graphql.types.devices import Device, DeviceConnection
+from app.transport.graphql.types.enrollments import Enrollment, EnrollmentConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
 from app.transport.graphql.types.impact import CertificateChangeImpact
+from app.transport.graphql.types.jobs import Job, JobConnection
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
@@ -61,6 +72,7 @@ Past = Annotated[
     ),
 ]
 NarrowedDevices = Annotated[DeviceFilter | None, strawberry.argument(description="Narrows the list.")]
+NarrowedEnrollments = Annotated[EnrollmentFilter | None, strawberry.argument(description="Narrows the list.")]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -230,6 +242,42 @@ class Query:
     ) -> ApiKeyConnection | None:
         """The account's API keys, newest first; secrets are never shown again."""
         return await api_keys_page(info.context, asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollment(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Enrollment | None:
+        """One claim of a device's identity; null when there is none."""
+        row = await info.context.loaders.enrollments.load(decode(Kind.ENROLLMENT, node_id))
+        return None if row is None else Enrollment.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollments(  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedEnrollments = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> EnrollmentConnection | None:
+        """The account's claims of devices' identities, newest first."""
+        return await enrollments_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def job(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Job | None:
+        """One job; null when there is none."""
+        row = await info.context.loaders.jobs.load(decode(Kind.JOB, node_id))
+        return None if row is None else Job.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def jobs(
+        self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> JobConnection | None:
+        """The account's jobs, newest first."""
+        return await jobs_page(info.context, asked(first, after, last, before))
 
     @field(OPEN)
     def rate_limit(self, info: Info) -> RateLimit | None:

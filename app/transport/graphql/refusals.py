@@ -14,6 +14,7 @@ from app.transport.graphql.ids import Kind, encode
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, findings_of
 from app.transport.graphql.types.errors import (
+    AlreadyClaimedError,
     CertificateRejectedError,
     DuplicateCertificateError,
     IdempotencyKeyReusedError,
@@ -43,6 +44,7 @@ AS_DATA: dict[type[Refusal], type[UserError]] = {
     errors.DeleteWouldUnblock: InvalidStateError,
     errors.ChallengeUsed: InvalidStateError,
     errors.ProofRejected: ProofRejectedError,
+    errors.AlreadyClaimed: AlreadyClaimedError,
     errors.IdempotencyKeyReused: IdempotencyKeyReusedError,
 }
 """What the caller can act on: part of a payload."""

@@ -6,7 +6,9 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
+from app.terms import JobKind
 from tests.connecting import Gateway, device, may_suspend
+from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
@@ -59,6 +61,24 @@ mutation Delete($input: DeleteCertificateInput!) {
   }
 }
 """
+CLAIM = """
+mutation Claim($input: ClaimEnrollmentInput!) {
+  claimEnrollment(input: $input) {
+    enrollment { id identity status createdAt expiresAt claimedAt }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName }
+  }
+}
+"""
+RELEASE = """
+mutation Release($input: ReleaseEnrollmentInput!) {
+  releaseEnrollment(input: $input) {
+    releasedId
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName reason }
+  }
+}
+"""
 
 
 SUSPEND = """
@@ -91,6 +111,8 @@ class Furnished:
     event: str
     challenge: str
     device: str
+    enrollment: str
+    job: str
 
     @property
     def account(self) -> str:
@@ -109,6 +131,7 @@ async def furnish(house: House, name: str) -> Furnished:
     """Two records of one CA, one of them blacklisted; a device, which is suspended, by itself and with the record.
 
     And a challenge; a gateway's key, which is revoked; a refusal.
+    A claim, and a job that made another one and refused a line.
     """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
@@ -129,6 +152,9 @@ async def furnish(house: House, name: str) -> Furnished:
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
-    return Furnished(
-        admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], challenge["id"], f"dev_{came_in.id}"
+    claim = (await admin(CLAIM, input={"identity": identity(name)}))["claimEnrollment"]["enrollment"]["id"]
+    job, _ = await worked_off(
+        house, admin.actor, JobKind.ENROLLMENT_CLAIM, csv_of([identity(name), identity(f"{name} 2")])
     )
+    key, event = made["apiKey"]["id"], made["auditEntry"]["id"]
+    return Furnished(admin, first["id"], key, event, challenge["id"], f"dev_{came_in.id}", claim, f"job_{job.id}")

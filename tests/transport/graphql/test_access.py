@@ -30,6 +30,10 @@ ARGUMENTS = {
     "resumeDevice": '(input: {id: "dev_0"})',
     "createPossessionChallenge": '(input: {certificateId: "crt_0"})',
     "provePossession": '(input: {challengeId: "chl_0", proof: {signature: ""}})',
+    "enrollment": '(id: "enr_0")',
+    "job": '(id: "job_0")',
+    "claimEnrollment": '(input: {identity: ""})',
+    "releaseEnrollment": '(input: {id: "enr_0"})',
 }
 
 
@@ -86,6 +90,8 @@ async def test_a_key_may_do_what_its_role_says(admin: Caller, role: Role) -> Non
         ("chl", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("evt", {Role.ADMIN, Role.AUDITOR}),
         ("key", {Role.ADMIN}),
+        ("enr", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
+        ("job", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("acc", set(Role)),
         ("usr", set(Role)),
         ("dev", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),

@@ -9,6 +9,7 @@ from graphql import get_named_type
 
 from app.transport.graphql.scalars import write_instant
 from tests.connecting import device
+from tests.enrolling import identity
 from tests.house import House
 from tests.rules.authority import AT, make
 from tests.transport.graphql.callers import Data, pem_of
@@ -21,10 +22,15 @@ DEPTH = 6
 EMPTY = {
     # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
     ("ApiKey", "lastUsedAt"),
+    ("X509Certificate", "pathLength"),
+    # No device comes, and no time is set.
+    ("Enrollment", "claimedAt"),
+    ("Enrollment", "expiresAt"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
 }
 ERRORS = {
+    "AlreadyClaimedError",
     "CertificateRejectedError",
     "DuplicateCertificateError",
     "IdempotencyKeyReusedError",
@@ -90,6 +96,10 @@ async def answers(furnished: Furnished) -> list[Data]:
         "devices": "(first: 10)",
         "previewCertificateChange": f'(input: {{delete: "{furnished.certificate}"}})',
         "verifyDevice": "(input: {chain: {pem: $pem}, at: $at})",
+        "enrollment": f'(id: "{furnished.enrollment}")',
+        "enrollments": "(first: 10)",
+        "job": f'(id: "{furnished.job}")',
+        "jobs": "(first: 10)",
         "rateLimit": "",
         "health": "",
     }
@@ -122,6 +132,8 @@ async def outcomes(furnished: Furnished) -> list[Data]:
         "resumeDevice": {"id": furnished.device},
         "createPossessionChallenge": {"certificateId": to_challenge["id"]},
         "provePossession": {"challengeId": claim.challenge["id"], "proof": claim.signature},
+        "claimEnrollment": {"identity": identity("whole")},
+        "releaseEnrollment": {"id": furnished.enrollment},
     }
     assert set(inputs) == set(root("Mutation"))
     data = []

@@ -2,13 +2,15 @@
 
 import pytest
 
+from app.terms import JobKind
 from app.transport.graphql.scalars import write_instant
 from tests.connecting import Gateway, device
+from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
 from tests.rules.authority import chain_of_three, make
 from tests.transport.graphql.callers import Caller, account
 from tests.transport.graphql.claims import Claim
-from tests.transport.graphql.furnished import SET_STATUS, renewals
+from tests.transport.graphql.furnished import CLAIM, SET_STATUS, renewals
 
 # Each document, and the statements that it costs. A list of the log costs three: entries, bodies, disclosures. What the
 # door does to record that the log is read is not among them.
@@ -32,6 +34,10 @@ COSTS = {
     "{ auditEvents(first: 100) { edges { node { actor { apiKey { name } } } } } }": 4,
     "{ apiKeys(first: 100) { edges { node { name } } } }": 1,
     "{ apiKeys(first: 100) { totalCount edges { node { name } } } }": 2,
+    "{ enrollments(first: 100) { edges { node { id identity status } } } }": 1,
+    "{ enrollments(first: 100, filterBy: {status: [WAITING]}) { totalCount edges { node { id } } } }": 2,
+    "{ jobs(first: 100) { edges { node { id status } } } }": 1,
+    "{ jobs(first: 100) { totalCount edges { node { errors(first: 5) { edges { node { line code } } } } } } }": 3,
     "{ viewer { account { displayName certificateQuota { used } } actor { displayName } scopes } }": 1,
     # The point, the stragglers beside it of a clock that went back, its time, the tree, which there is not yet; then
     # the last entries of all objects, bodies, disclosures, the bytes of certificates. Of an account: its own last
@@ -70,6 +76,8 @@ async def fill(caller: Caller, count: int) -> None:
             await caller.upload(f"{len(caller.statements)}{number}{certificate.parsed.serial}", certificate)
             await gateway.let_in(device(f"device {number} {certificate.parsed.serial}", certificate))
         await Claim.made(caller, f"owned {number}")
+        await caller(CLAIM, input={"identity": identity(f"{caller.account_id} {number}")})
+        await worked_off(caller.house, caller.actor, JobKind.ENROLLMENT_CLAIM, csv_of(["none", "of these"]))
     await caller.upload("0", *chain_of_three())
     left = make("Left")
     left_id = (await caller.upload("left", left))["id"]

@@ -16,7 +16,7 @@ from tests.transport.graphql.documents import IdInput, everything, id_inputs, ro
 from tests.transport.graphql.furnished import Furnished, furnish
 
 NOTHING = "0123456789abcdef0123456789abcdef"
-KINDS = ("certificate", "api_key", "event", "account", "challenge", "device")
+KINDS = ("certificate", "api_key", "event", "account", "challenge", "device", "enrollment", "job")
 
 REST: Mapping[str, dict[str, Any]] = {
     "setCertificateStatus": {"status": "INACTIVE"},
@@ -81,6 +81,9 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "devices.filterBy.trustedBy",
         "suspendDevice.input.id",
         "resumeDevice.input.id",
+        "enrollment.id",
+        "job.id",
+        "releaseEnrollment.input.id",
         "certificateChanged.ids",
     }
 
@@ -120,6 +123,11 @@ OWN = (
     ("devices.filterBy.trustedBy", "certificate"),
     ("suspendDevice.input.id", "device"),
     ("resumeDevice.input.id", "device"),
+    ("node.id", "enrollment"),
+    ("node.id", "job"),
+    ("enrollment.id", "enrollment"),
+    ("job.id", "job"),
+    ("releaseEnrollment.input.id", "enrollment"),
 )
 
 
@@ -132,13 +140,21 @@ async def test_ones_own_id_is_answered_otherwise(house: House, tmp_path: Path) -
         assert await answer(mine.admin, place, own) != await answer(mine.admin, place, f"{own[:4]}{NOTHING}"), name
 
 
+KIND_OF = {
+    "revokeApiKey": "key",
+    "provePossession": "chl",
+    "suspendDevice": "dev",
+    "resumeDevice": "dev",
+    "enrollment": "enr",
+    "releaseEnrollment": "enr",
+    "job": "job",
+}
 MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.upper()}", "crt_\x00", "crt_\ud800")
 
 
 async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
     for place in PLACES:
-        kinds = {"revokeApiKey": "key", "provePossession": "chl", "suspendDevice": "dev", "resumeDevice": "dev"}
-        kind = kinds.get(place.field, "crt")
+        kind = KIND_OF.get(place.field, "crt")
         expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
         for malformed in MALFORMED:
             assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
@@ -156,11 +172,12 @@ async def everything_of(furnished: Furnished) -> Data:
     selection = everything(root("Query")["certificates"].type, 3)
     keys = "apiKeys { edges { node { id revokedAt } } }"
     devices = "devices { edges { node { id status suspension { category } } } }"
-    return await furnished.admin(f"{{ certificates {selection} {keys} {devices} }}")
+    claims = "enrollments { edges { node { id } } } jobs { edges { node { id status } } }"
+    return await furnished.admin(f"{{ certificates {selection} {keys} {devices} {claims} }}")
 
 
 def _without_ids(text: str) -> str:
     # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
-    for kind in ("crt", "key", "chl", "dev"):
+    for kind in ("crt", *KIND_OF.values()):
         text = text.replace(f"{kind}_{'0' * 32}", "ID")
     return text

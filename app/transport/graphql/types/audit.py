@@ -25,7 +25,9 @@ from app.transport.graphql.scalars import SafeInt, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.actors import Actor
+from app.transport.graphql.types.enrollments import Enrollment
 from app.transport.graphql.types.evidence import AuditInclusionProof
+from app.transport.graphql.types.jobs import Job
 from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readable
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ AuditTarget: TypeAlias = Annotated[
     | Annotated["Device", strawberry.lazy("app.transport.graphql.types.devices")]
     | Annotated["PossessionChallenge", strawberry.lazy("app.transport.graphql.types.possession")]
     | ApiKey
-    | Account,
+    | Account
+    | Enrollment
+    | Job,
     strawberry.union("AuditTarget", description="What an entry can be about."),
 ]
 

@@ -25,6 +25,7 @@ class UserErrorCode(StrEnum):
     DELETE_WOULD_UNBLOCK = "DELETE_WOULD_UNBLOCK"
     PROOF_REJECTED = "PROOF_REJECTED"
     POP_CHALLENGE_USED = "POP_CHALLENGE_USED"
+    ALREADY_CLAIMED = "ALREADY_CLAIMED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
@@ -48,6 +49,7 @@ enumeration(
         " `confirmUnblock` says that this is wanted.",
         UserErrorCode.PROOF_REJECTED: "The proof of possession proves nothing; `flaw` says why.",
         UserErrorCode.POP_CHALLENGE_USED: "The challenge was answered, or a newer one took its place.",
+        UserErrorCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever.",
         UserErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with a different input.",
     },
 )
@@ -115,6 +117,11 @@ class ProofRejectedError(UserError):
 
     flaw: ProofFlaw = attribute("Why: branch on this.")
     attempts_left: int = attribute("How many more proofs this challenge accepts.")
+
+
+@object_type
+class AlreadyClaimedError(UserError):
+    """The identity is claimed already. By whom is not said, not even whether it is the caller's own account."""
 
 
 @object_type
