@@ -8,7 +8,7 @@ job is no object either: how far it has come is the sum of its batches.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.audit.event import Created, Deleted, Noted
+from app.audit.event import Changed, Created, Deleted, Noted
 from app.audit.states import EnrollmentState, Json, Target
 
 
@@ -24,6 +24,13 @@ class EnrollmentReleased(Deleted[EnrollmentState]):
     """A claim was given up, by itself."""
 
     kind: ClassVar[str] = "enrollment.release"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentUsed(Changed[EnrollmentState]):
+    """A device came in for the first time by a claim of its identity."""
+
+    kind: ClassVar[str] = "enrollment.use"
 
 
 @dataclass(frozen=True, slots=True)

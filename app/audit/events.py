@@ -15,6 +15,7 @@ from app.audit.enrollment_events import (
     EnrollmentReleased,
     EnrollmentsClaimed,
     EnrollmentsReleased,
+    EnrollmentUsed,
     JobFailed,
 )
 from app.audit.event import Changed, Created, Deleted, Event, Noted
@@ -264,6 +265,7 @@ EVENTS: tuple[type[Event], ...] = (
     EnrollmentsClaimed,
     EnrollmentsReleased,
     JobFailed,
+    EnrollmentUsed,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -29,6 +29,7 @@ _ACTIVITIES = {
     "prove": (3, "Update"),
     "delete": (4, "Delete"),
     "release": (4, "Delete"),
+    "use": (3, "Update"),
 }
 """By the last word of an action; `set_…` is an update, and the rest has no counterpart in the class."""
 _OTHER = 99

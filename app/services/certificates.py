@@ -13,7 +13,7 @@ from app.rules import lifecycle, text
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
 from app.rules.upload import require_acceptable, require_service
-from app.services import states
+from app.services import state_fields, states
 from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.door import Done, Tx
 from app.services.fleet_suspension import devices_suspended_at
@@ -101,7 +101,7 @@ class UploadCertificate:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was uploaded."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class UpdateCertificate:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the change."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class SetCertificateStatus:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the change."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class DeleteCertificate:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was before it was deleted."""
-        return states.certificate_row(states.before(change), account_id)
+        return states.certificate_row(state_fields.before(change), account_id)
 
 
 async def _require_impact(tx: Tx, change: Change, token: str | None, target_id: str) -> None:

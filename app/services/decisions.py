@@ -16,7 +16,7 @@ from app.services.admissions import Asked, decided, refusal
 from app.services.history import Point, Trusted
 from app.services.submission import authority
 from app.services.trust_states import TrustState, record_of
-from app.store import device_reads
+from app.store import device_reads, enrollments
 from app.store.connection import Connection
 from app.store.device_rows import DeviceRow
 from app.terms import Service
@@ -48,6 +48,10 @@ async def present(connection: Connection, state: TrustState, presented: Presente
         matching = await device_reads.matching(connection, state.account_id, name, key)
         if any(device.is_suspended for device in matching):
             decision = admission.suspended(decision)
+        elif admission.needs_claim(decision):
+            fingerprint = decision.question.device.fingerprint
+            if await enrollments.claim(connection, state.account_id, fingerprint, at) is None:
+                decision = admission.not_enrolled(decision)
     return Decided(decision, state.store)
 
 
@@ -70,10 +74,20 @@ async def of_devices(
     decisions = await asyncio.to_thread(_decide_each, state.store, [each for _, each in asked], at)
     keys = {authority(each.question.device) for each in decisions if each.is_allowed}
     suspended = await device_reads.suspended_keys(connection, state.account_id, keys)
+    to_claim = {each.question.device.fingerprint for each in decisions if admission.needs_claim(each)}
+    claimed = await enrollments.claimed_among(connection, state.account_id, to_claim, at)
     return [
-        Decided(admission.suspended(decision) if _is_suspended(device, decision, suspended) else decision, state.store)
+        Decided(_of_device(device, decision, suspended, claimed), state.store)
         for (device, _), decision in zip(asked, decisions, strict=True)
     ]
+
+
+def _of_device(device: DeviceRow, decision: Decision, suspended: set[bytes], claimed: set[bytes]) -> Decision:
+    if _is_suspended(device, decision, suspended):
+        return admission.suspended(decision)
+    if admission.needs_claim(decision) and decision.question.device.fingerprint not in claimed:
+        return admission.not_enrolled(decision)
+    return decision
 
 
 def _is_suspended(device: DeviceRow, decision: Decision, suspended: set[bytes]) -> bool:

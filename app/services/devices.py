@@ -11,10 +11,11 @@ from app.ids import new_id
 from app.rules import admission, text
 from app.rules.decision import Decision
 from app.rules.trust import decide
-from app.services import states
+from app.services import state_fields, states
 from app.services.door import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
+from app.store import enrollments
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.device_writes import Came
 
@@ -54,6 +55,9 @@ class ConnectDevice:
         decision = self.decision if state is self.known else decide(state.store, self.decision.question)
         admission.require_allowed(decision)
         leaf = decision.question.device
+        if admission.needs_claim(decision):
+            claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
+            admission.require_enrolled(decision, is_claimed=claim is not None)
         name = self.endpoint_name or admission.endpoint_name_of(leaf)
         matching = await tx.devices.matching(name, authority(leaf))
         found = device_among(matching, name if self.endpoint_name else None, name, decision)
@@ -104,7 +108,7 @@ class SuspendDevice:
     def recall(self, change: Json, account_id: str) -> str:
         """The device's id: what it is now is more than the log says of it, and is read."""
         del account_id
-        return states.id_of(states.after(change))
+        return state_fields.id_of(state_fields.after(change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class ResumeDevice:
     def recall(self, change: Json, account_id: str) -> str:
         """The device's id: what it is now is more than the log says of it, and is read."""
         del account_id
-        return states.id_of(states.after(change))
+        return state_fields.id_of(state_fields.after(change))
 
 
 def device_among(matching: list[DeviceRow], told: str | None, name: str, decision: Decision) -> DeviceRow | None:

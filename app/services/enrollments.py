@@ -3,16 +3,16 @@
 `app.services.bulk` does both with files.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.enrollment_events import EnrollmentClaimed, EnrollmentReleased
+from app.audit.enrollment_events import EnrollmentClaimed, EnrollmentReleased, EnrollmentUsed
 from app.audit.states import Json, Target
 from app.errors import AlreadyClaimed, InvalidInput, NotFound
 from app.ids import new_id
 from app.rules import enrollment
-from app.services import states
+from app.services import state_fields, states
 from app.services.door import Done, Tx
 from app.store.enrollments import EnrollmentRow
 
@@ -65,7 +65,34 @@ class ClaimEnrollment:
 
     def recall(self, change: Json, account_id: str) -> EnrollmentRow:
         """The claim as it was made."""
-        return states.enrollment_row(states.after(change), account_id)
+        return states.enrollment_row(state_fields.after(change), account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UseEnrollment:
+    """Note that a device came in by a claim: from then on its time does not run out."""
+
+    action: ClassVar[str] = EnrollmentUsed.kind
+    scope: ClassVar[Scope] = Scope.GATEWAY
+    enrollment_id: str
+    device_id: str
+    reason: None = None
+
+    @property
+    def target(self) -> Target:
+        """The claim."""
+        return Target("enrollment", self.enrollment_id)
+
+    async def __call__(self, tx: Tx) -> Done[EnrollmentRow]:
+        """One that is used already stays as it is."""
+        claim = await tx.enrollments.with_id(self.enrollment_id)
+        if claim is None:
+            raise NotFound("The account has no claim of this id.", path=("id",))
+        used = claim
+        if claim.claimed_at is None:
+            used = replace(claim, version=claim.version + 1, claimed_at=tx.now, device_id=self.device_id)
+            await tx.enrollments.use(used)
+        return Done(used, EnrollmentUsed(states.enrollment_state(claim), states.enrollment_state(used)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +124,4 @@ class ReleaseEnrollment:
 
     def recall(self, change: Json, account_id: str) -> EnrollmentRow:
         """The claim as it was before it was given up."""
-        return states.enrollment_row(states.before(change), account_id)
+        return states.enrollment_row(state_fields.before(change), account_id)

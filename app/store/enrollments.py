@@ -77,6 +77,12 @@ _HOLDERS = f"SELECT id, account_id, fingerprint FROM enrollment WHERE {_HOLDS} A
 _RELEASE = (
     "UPDATE enrollment SET released_at = $2, released_audit_id = $3, release_job_id = $4 WHERE account_id = $1 AND id"
 )
+_USE = (
+    "UPDATE enrollment SET version = $3, claimed_at = $4, device_id = $5, audit_id = $6"
+    " WHERE account_id = $1 AND id = $2"
+)
+# Once for a thousand claims, where a trigger would do it a thousand times.
+_TRUST_CHANGED = "UPDATE account SET trust_version = trust_version + 1 WHERE id = $1"
 _INSERT = (
     "INSERT INTO enrollment (account_id, created_at, expires_at, job_id, created_audit_id, audit_id, version,"
     " id, fingerprint) VALUES"
@@ -118,6 +124,15 @@ async def claim(connection: Connection, account_id: str, fingerprint: bytes, at:
     return None if found is None or found.status(at) is EnrollmentStatus.EXPIRED else found
 
 
+async def claimed_among(
+    connection: Connection, account_id: str, fingerprints: Iterable[bytes], at: datetime
+) -> set[bytes]:
+    """Which of these identities the account has a claim of that counts at this instant."""
+    query = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND account_id = $1 AND fingerprint"
+    found = [EnrollmentRow.of(row) for row in await among(connection, query, account_id, fingerprints)]
+    return {row.fingerprint for row in found if row.status(at) is not EnrollmentStatus.EXPIRED}
+
+
 async def enrollments(connection: Connection, account_id: str, ids: Iterable[str]) -> dict[str, EnrollmentRow]:
     """Claims of the account by their ids; what is not there, or was given up, is absent."""
     return {row["id"]: EnrollmentRow.of(row) for row in await among(connection, _OWN, account_id, ids)}
@@ -153,6 +168,13 @@ class Enrollments:
         found = await enrollments(self.transaction, self.account_id, (enrollment_id,))
         return found.get(enrollment_id)
 
+    async def use(self, row: EnrollmentRow) -> None:
+        """Set when a device first used a claim, and which."""
+        used_at = None if row.claimed_at is None else to_micros(row.claimed_at)
+        await self.transaction.execute(
+            _USE, self.account_id, row.id, row.version, used_at, row.device_id, self.audit_id
+        )
+
     async def insert(self, rows: Sequence[EnrollmentRow]) -> set[bytes]:
         """Make claims that all were made at one instant, by one job or by none; answers whose identity was free.
 
@@ -161,6 +183,7 @@ class Enrollments:
         """
         for some in in_powers(sorted(rows, key=lambda row: row.fingerprint)):
             await self._insert(some)
+        await self.transaction.execute(_TRUST_CHANGED, self.account_id)
         mine = {row.id for row in rows}
         holders = await self._holders([row.fingerprint for row in rows])
         return {fingerprint for fingerprint, holder in holders.items() if holder["id"] in mine}
@@ -190,6 +213,7 @@ class Enrollments:
         await self.transaction.execute(_insertion(len(rows)), *shared, *own)
 
     async def _release(self, ids: Iterable[str], at: datetime, job_id: str | None) -> None:
+        await self.transaction.execute(_TRUST_CHANGED, self.account_id)
         for some in in_powers(list(ids)):
             statement = f"{_RELEASE} IN ({places(len(some), 5)})"
             await self.transaction.execute(statement, self.account_id, to_micros(at), self.audit_id, job_id, *some)

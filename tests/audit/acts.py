@@ -137,6 +137,12 @@ LATER: dict[str, tuple[Event, Actor]] = {
     ),
     "enrollment.claim_batch for ever": (enrollment_events.EnrollmentsClaimed(BATCH, to_text(START), None), RUNNER),
     "enrollment.release_batch": (enrollment_events.EnrollmentsReleased(BATCH), RUNNER),
+    "enrollment.use": (
+        enrollment_events.EnrollmentUsed(
+            claim(), claim(version=2, claimed_at=to_text(START), device_id="0190a0000000700080000000000000ff")
+        ),
+        KEY,
+    ),
     "job.fail": (enrollment_events.JobFailed(JOB, 1_000), RUNNER),
     "account.set_feature that came later": (
         events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),

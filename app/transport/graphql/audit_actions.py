@@ -40,6 +40,7 @@ class AuditAction(StrEnum):
     ENROLLMENT_BULK_RELEASE = "enrollment.bulk_release"
     ENROLLMENT_CLAIM_BATCH = "enrollment.claim_batch"
     ENROLLMENT_RELEASE_BATCH = "enrollment.release_batch"
+    ENROLLMENT_USE = "enrollment.use"
     JOB_FAIL = "job.fail"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
@@ -90,6 +91,7 @@ enumeration(
         " and holds their digest.",
         AuditAction.ENROLLMENT_RELEASE_BATCH: "A job gave up the identities of some lines; `canonicalJson` counts"
         " them and holds their digest.",
+        AuditAction.ENROLLMENT_USE: "A device came in for the first time by a claim.",
         AuditAction.JOB_FAIL: "A job was given up, through a fault of ours.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",

@@ -27,15 +27,14 @@ from app.transport.graphql.inputs import given
 from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
 from app.transport.graphql.types.device_payloads import ResumeDevicePayload, SuspendDevicePayload
+from app.transport.graphql.types.enrollment_payloads import ClaimEnrollmentPayload, ReleaseEnrollmentPayload
 from app.transport.graphql.types.payloads import (
-    ClaimEnrollmentPayload,
     CreateApiKeyPayload,
     CreateDeveloperCertificatePayload,
     CreatePossessionChallengePayload,
     DeleteCertificatePayload,
     Payload,
     ProvePossessionPayload,
-    ReleaseEnrollmentPayload,
     RevokeApiKeyPayload,
     SetCertificateStatusPayload,
     UpdateCertificatePayload,

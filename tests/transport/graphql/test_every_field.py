@@ -73,19 +73,15 @@ def seen_in(data: Data, found: set[tuple[str, str]]) -> None:
             seen_in(value, found)
 
 
-async def answers(furnished: Furnished) -> list[Data]:
-    admin = furnished.admin
-    # Whoever asks for a receipt waits for a checkpoint.
-    await admin("query($id: ID!) { node(id: $id) { ... on AuditEvent { receipt } } }", id=furnished.event)
-    admin.budget = Budget()  # type: ignore[assignment]  # it has what a budget has
-    old, new = renewals("acme CA 2")
-    queries = {
+def arguments(furnished: Furnished) -> dict[str, str]:
+    """What every query is given."""
+    return {
         "viewer": "",
         "account": "(asOf: {treeSize: 1})",
         "node": f'(id: "{furnished.certificate}")',
         "nodes": f'(ids: ["{furnished.event}", "{furnished.api_key}", "{furnished.account}"])',
         "certificate": '(by: {name: "old"})',
-        "certificates": f'(first: 10, asOf: {{time: "{write_instant(admin.house.clock.now)}"}})',
+        "certificates": f'(first: 10, asOf: {{time: "{write_instant(furnished.admin.house.clock.now)}"}})',
         "previewCertificate": "(input: {usage: CREDENTIALS, service: LWM2M, source: {pem: $pem}})",
         "auditEvents": "(first: 50)",
         "auditCheckpoint": "",
@@ -103,6 +99,15 @@ async def answers(furnished: Furnished) -> list[Data]:
         "rateLimit": "",
         "health": "",
     }
+
+
+async def answers(furnished: Furnished) -> list[Data]:
+    admin = furnished.admin
+    # Whoever asks for a receipt waits for a checkpoint.
+    await admin("query($id: ID!) { node(id: $id) { ... on AuditEvent { receipt } } }", id=furnished.event)
+    admin.budget = Budget()  # type: ignore[assignment]  # it has what a budget has
+    old, new = renewals("acme CA 2")
+    queries = arguments(furnished)
     assert set(queries) == set(root("Query"))
     data = [
         await admin(f"query {{ {whole('Query', name, given)} }}") for name, given in queries.items() if "$" not in given

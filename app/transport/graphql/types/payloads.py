@@ -9,7 +9,6 @@ from app.services.developer_certificates import NewDeveloperCertificate
 from app.services.door import Recorded
 from app.services.keys import NewApiKey
 from app.services.possession import Challenged
-from app.store.enrollments import EnrollmentRow
 from app.store.rows import ApiKeyRow, CertificateRow
 from app.transport.graphql import ids
 from app.transport.graphql.context import Info
@@ -20,9 +19,7 @@ from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.audit import AuditEvent
 from app.transport.graphql.types.certificates import Certificate, challenge_of
-from app.transport.graphql.types.enrollments import Enrollment
 from app.transport.graphql.types.errors import (
-    AlreadyClaimedError,
     CertificateRejectedError,
     DuplicateCertificateError,
     IdempotencyKeyReusedError,
@@ -80,15 +77,6 @@ ProvePossessionError: TypeAlias = Annotated[
     | ProofRejectedError
     | IdempotencyKeyReusedError,
     strawberry.union("ProvePossessionError", description="Why a proof was refused."),
-]
-
-ClaimEnrollmentError: TypeAlias = Annotated[
-    InvalidInputError | AlreadyClaimedError | IdempotencyKeyReusedError,
-    strawberry.union("ClaimEnrollmentError", description="Why a claim was refused."),
-]
-ReleaseEnrollmentError: TypeAlias = Annotated[
-    InvalidInputError | NotFoundError | IdempotencyKeyReusedError,
-    strawberry.union("ReleaseEnrollmentError", description="Why a claim was not given up."),
 ]
 
 
@@ -285,31 +273,3 @@ class ProvePossessionPayload(Payload):
     def of(cls, done: Recorded[CertificateRow]) -> Self:
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, certificate=Certificate.of(done.value))
-
-
-@object_type
-class ClaimEnrollmentPayload(Payload):
-    """The outcome of a claim."""
-
-    enrollment: Enrollment | None = attribute("The claim; null when there are errors.", default=None)
-    errors: list[ClaimEnrollmentError] = attribute("Empty on success.", default_factory=list)
-
-    @classmethod
-    def of(cls, done: Recorded[EnrollmentRow]) -> Self:
-        """The outcome of an act that was done."""
-        return cls(entry_id=done.entry_id, enrollment=Enrollment.of(done.value))
-
-
-@object_type
-class ReleaseEnrollmentPayload(Payload):
-    """The outcome of giving a claim up."""
-
-    released_id: strawberry.ID | None = attribute(
-        "The id that is gone, for caches; null when there are errors.", default=None
-    )
-    errors: list[ReleaseEnrollmentError] = attribute("Empty on success.", default_factory=list)
-
-    @classmethod
-    def of(cls, done: Recorded[EnrollmentRow]) -> Self:
-        """The outcome of an act that was done."""
-        return cls(entry_id=done.entry_id, released_id=ids.encode(Kind.ENROLLMENT, done.value.id))
