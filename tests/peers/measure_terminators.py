@@ -54,9 +54,9 @@ class Found:
 
 
 async def _since(begun: float, is_refused: Callable[[], Awaitable[bool]], *, in_a_row: int = IN_A_ROW) -> float:
-    """When the first of so many refused attempts in a row was begun."""
-    row: list[float] = []
-    while len(row) < in_a_row:
+    """When the first of so many refused attempts in a row was begun; 0 where no attempt before it succeeded."""
+    row: list[float] = [0.0]
+    while len(row) <= in_a_row:
         attempted = time.perf_counter() - begun
         assert attempted < GIVE_UP_SECONDS
         row = [*row, attempted] if await is_refused() else []

@@ -42,7 +42,7 @@ PACKAGES = {
 EFFECT_SECONDS = 30.0
 """How long an effect is waited for that should come at once. Nothing is claimed about the time."""
 
-_PLACEHOLDER = re.compile(r"__[A-Z][A-Z_]*__")
+PLACEHOLDER = re.compile(r"__[A-Z][A-Z_]*__")
 # Debian puts servers where only root has them on PATH.
 _PROGRAMS = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
@@ -194,7 +194,7 @@ class Workshop:
             for name, value in values.items():
                 text = text.replace(f"__{name.upper()}__", str(value))
             self.write(source.name, change(_runnable(text))).chmod(source.stat().st_mode)
-        left = {found for path in self.folder.iterdir() for found in _PLACEHOLDER.findall(path.read_text("latin-1"))}
+        left = {found for path in self.folder.iterdir() for found in PLACEHOLDER.findall(path.read_text("latin-1"))}
         assert not left, f"{example} has placeholders that nobody replaces: {left}"
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
