@@ -90,6 +90,7 @@ def arguments(furnished: Furnished) -> dict[str, str]:
         "apiKeys": "(first: 10)",
         "device": f'(id: "{furnished.device}")',
         "devices": "(first: 10)",
+        "gateways": "",
         "previewCertificateChange": f'(input: {{delete: "{furnished.certificate}"}})',
         "verifyDevice": "(input: {chain: {pem: $pem}, at: $at})",
         "enrollment": f'(id: "{furnished.enrollment}")',
