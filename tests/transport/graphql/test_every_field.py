@@ -20,11 +20,9 @@ from tests.transport.graphql.furnished import Furnished, furnish, renewals
 DEPTH = 6
 
 EMPTY = {
-    # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
+    # Written by whoever signs keys in.
     ("ApiKey", "lastUsedAt"),
-    ("X509Certificate", "pathLength"),
-    # No device comes, and no time is set.
-    ("Enrollment", "claimedAt"),
+    # No time is set.
     ("Enrollment", "expiresAt"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),

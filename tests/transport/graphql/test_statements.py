@@ -56,9 +56,9 @@ COSTS = {
     "{ devices(first: 100) { edges { node { endpointName status suspension { at } acceptedAt lastSeenAt } } } }": 2,
     "{ devices(first: 100, filterBy: {status: [BOOTSTRAPPED]}) { totalCount edges { node { id } } } }": 3,
     "{ devices(first: 100) { edges { node { identity { subject } trustedBy { name } } } } }": 4,
-    # Chains, and who is suspended among those whose chains would be let in.
-    "{ devices(first: 100) { edges { node { identity { subject } trustDecision { reason } } } } }": 4,
-    "{ devices(first: 100) { edges { node { trustDecision { certificates { name } paths { valid } } } } } }": 5,
+    # Chains, and who is suspended and who is claimed among those whose chains would be let in.
+    "{ devices(first: 100) { edges { node { identity { subject } trustDecision { reason } } } } }": 5,
+    "{ devices(first: 100) { edges { node { trustDecision { certificates { name } paths { valid } } } } } }": 6,
     "{ devices(first: 100) { edges { node { auditEvents(first: 2) { edges { node { action } } } } } } }": 5,
     "{ certificates(first: 100) { edges { node { devices(first: 5) { edges { node { status } } } } } } }": 3,
     "{ certificates(first: 100) { edges { node { devices(first: 5) { totalCount edges { cursor } } } } } }": 4,
