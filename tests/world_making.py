@@ -82,7 +82,8 @@ class _Growing:
             self._names[authority] = _named(authority)
             if place and self._is(0.04):
                 # The name of another authority with a key of its own: names prove nothing.
-                self._names[authority] = self._names[self.chance.choice(list(self._parents))]
+                same = self.chance.choice(list(self._parents))
+                self._names[authority] = self._names[same]
             self._parents[authority] = authority if is_root else self.chance.choice(list(self._parents))
             self._add(authority, authority, self._parents[authority], is_plain=place == 0)
         for authority in list(self._parents):
@@ -167,6 +168,8 @@ class _Growing:
 
     def _add(self, label: str, authority: str, signer: str, *, is_plain: bool = False) -> None:
         notes, path_length, extensions = list[str](), None, list[Extension]()
+        if self._names[authority] != _named(authority):
+            notes.append(f"with the name {self._names[authority].rfc4514_string()}")
         end = self.at + 3650 * DAY
         if not is_plain:
             if self._is(0.07):

@@ -6,6 +6,7 @@ A world draws itself as text, so that a property that fails shows what it failed
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.rules.certificate import ParsedCertificate, parse_cached
 from app.rules.chain import Chain
 from app.rules.trust_store import Record, TrustStore
 from app.terms import Possession, Service, Status, Usage
@@ -21,6 +22,11 @@ class Ca:
     issuer: str
     made: Made
     notes: tuple[str, ...] = ()
+
+    @property
+    def parsed(self) -> ParsedCertificate:
+        """As the rules see it."""
+        return parse_cached(self.made.der)
 
     def __str__(self) -> str:
         whence = "root" if self.issuer == self.authority else f"by {self.issuer}"
@@ -45,7 +51,7 @@ class Held:
     @property
     def record(self) -> Record:
         """As a decision sees it, without a database."""
-        certificates = tuple(each.made.parsed for each in self.chain)
+        certificates = tuple(each.parsed for each in self.chain)
         chain = Chain(certificates, tuple(range(len(certificates))))
         return Record(self.name, self.name, self.status, self.service, self.usage, self.possession, chain)
 
@@ -94,7 +100,7 @@ class World:
     @property
     def store(self) -> TrustStore:
         """What the account trusts and blocks."""
-        return TrustStore([each.record for each in self.held], [each.made.parsed for each in self.remembered])
+        return TrustStore([each.record for each in self.held], [each.parsed for each in self.remembered])
 
     def of_authority(self, authority: str) -> list[Ca]:
         """Its certificates."""
