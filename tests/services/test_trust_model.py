@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as some
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.actor import Actor, Role, command_line
 from app.errors import Refusal
@@ -34,11 +44,18 @@ from tests.rules.authority import AT, Made, make
 from tests.services.trust_model import DEVICE_BY, EXPIRED, NO_CA_BELOW, OF_AND_BY, Model, ModelDevice, ModelRecord
 
 EXAMPLES, STEPS = 100, 30
-LIMIT = 5
+LIMIT, FEW = 6, 2
 DAY = timedelta(days=1)
 UPLOADED = AT - 100 * DAY
-CHAINS = ["R", "X", "I R", "I' R", "IxX X", "J R", "S I R", "SxJ J R", "P R", "Q P R", "E R"]
-PRESENTED = ["", "", "S", "SxJ J", "S I IxX", "I'", "IxX", "Q P", "Q", "P", "J", "E", "S SxJ"]
+CHAINS = ["R", "X", "I R", "I R", "I' R", "IxX X", "J R", "S I R", "S I R", "SxJ J R", "P R", "Q P R", "E R"]
+FITTING = {"dI": "I", "dJ": "J", "dS": "S I", "dP": "P", "dQ": "Q P", "dE": "E"}
+"""What devices present when they do as they should."""
+PRESENTED = ["", "", "S", "SxJ J", "S I IxX", "I'", "IxX", "Q", "P", "J", "S SxJ"]
+THIRD_PARTY = (Usage.THIRD_PARTY_CA, Service.LWM2M)
+ENROLLED = (Usage.ENROLLMENT, Service.BOOTSTRAP)
+UNPROVEN = (Usage.CREDENTIALS, Service.LWM2M)
+WRONG = (Usage.THIRD_PARTY_CA, Service.BOOTSTRAP)
+WORDS = [THIRD_PARTY, THIRD_PARTY, THIRD_PARTY, ENROLLED, ENROLLED, UNPROVEN, WRONG]
 
 Answer = TypeVar("Answer")
 some_services = some.sampled_from(Service)
@@ -88,32 +105,23 @@ class TrustMachine(RuleBasedStateMachine):
         self.model = Model(LIMIT)
         self.ids = dict[str, str]()
 
-    @initialize()
-    def room_for_few(self) -> None:
+    @initialize(target=records, chain=some.sampled_from(CHAINS))
+    def begin(self, chain: str) -> MultipleResults[str]:
+        """Little room, and something to begin with."""
         operator = command_line(self.account.id, "root")
         assert self.perform(SetAccountLimit(self.account.id, LIMIT), operator)[1] is None
+        first = [("J R", THIRD_PARTY), ("I R", THIRD_PARTY), ("S I R", ENROLLED), (chain, ENROLLED)]
+        made = [self.submit(labels.split(), labels, *words) for labels, words in first]
+        return multiple(*(record for record in made if record is not None))
 
     @rule(
         target=records,
         chain=some.sampled_from(CHAINS),
         number=some.integers(0, 20),
-        usage=some.sampled_from(Usage),
-        service=some_services,
+        words=some.sampled_from(WORDS),
     )
-    def upload(self, chain: str, number: int, usage: Usage, service: Service) -> str:
-        labels, name = chain.split(), f"record {number}"
-        expected = self.model.why_no_upload(name, labels, usage.value, service.value)
-        command = upload_of(
-            *(certificates()[each] for each in labels), at=UPLOADED, name=name, usage=usage, service=service
-        )
-        row, code = self.perform(command)
-        assert code == expected
-        if row is None:
-            return "0" * 32
-        assert (row.possession is Possession.PENDING) == (usage is Usage.CREDENTIALS)
-        record = ModelRecord(name, labels, service.value, is_proven=usage is not Usage.CREDENTIALS)
-        self.model.records[row.id] = record
-        return row.id
+    def upload(self, chain: str, number: int, words: tuple[Usage, Service]) -> str | MultipleResults[str]:
+        return self.submit(chain.split(), f"record {number}", *words) or multiple()
 
     @rule(record=records, status=some.sampled_from(Status))
     def set_status(self, record: str, status: Status) -> None:
@@ -122,6 +130,7 @@ class TrustMachine(RuleBasedStateMachine):
             self.model.records[record].status = status.value
         assert code == (None if record in self.model.records else "NOT_FOUND")
 
+    @precondition(lambda self: len(self.model.records) > FEW)
     @rule(record=records, confirmed=some.booleans())
     def delete(self, record: str, *, confirmed: bool) -> None:
         expected = "NOT_FOUND"
@@ -132,18 +141,40 @@ class TrustMachine(RuleBasedStateMachine):
         if code is None:
             del self.model.records[record]
 
-    @rule(device=some.sampled_from(sorted(DEVICE_BY)), suspends=some.booleans())
-    def suspend_or_resume(self, device: str, *, suspends: bool) -> None:
-        known = self.model.devices.get(device)
-        if known is not None:
-            command = SuspendDevice(self.ids[device], "test") if suspends else ResumeDevice(self.ids[device])
-            _, code = self.perform(command)
-            assert code == (None if suspends or known.is_suspended else "INVALID_STATE")
-            known.is_suspended = suspends
+    @precondition(lambda self: self.model.devices)
+    @rule(place=some.integers(0, 20), suspends=some.booleans())
+    def suspend_or_resume(self, place: int, *, suspends: bool) -> None:
+        device = sorted(self.model.devices)[place % len(self.model.devices)]
+        known = self.model.devices[device]
+        command = SuspendDevice(self.ids[device], "test") if suspends else ResumeDevice(self.ids[device])
+        _, code = self.perform(command)
+        assert code == (None if suspends or known.is_suspended else "INVALID_STATE")
+        known.is_suspended = suspends
 
     @rule(device=some.sampled_from(sorted(DEVICE_BY)), presented=some.sampled_from(PRESENTED), service=some_services)
     def connect(self, device: str, presented: str, service: Service) -> None:
-        labels = presented.split()
+        self.ask(device, presented.split(), service)
+
+    @rule(service=some_services)
+    def everybody_comes(self, service: Service) -> None:
+        for device in sorted(DEVICE_BY):
+            self.ask(device, FITTING.get(device, "").split(), service)
+
+    def submit(self, labels: list[str], name: str, usage: Usage, service: Service) -> str | None:
+        """Upload a chain; answers with the record's id, if there is one."""
+        expected = self.model.why_no_upload(name, labels, usage.value, service.value)
+        chain = [certificates()[each] for each in labels]
+        row, code = self.perform(upload_of(*chain, at=UPLOADED, name=name, usage=usage, service=service))
+        assert code == expected
+        if row is None:
+            return None
+        is_proven = usage is not Usage.CREDENTIALS
+        assert (row.possession is Possession.PENDING) is not is_proven
+        self.model.records[row.id] = ModelRecord(name, labels, service.value, is_proven=is_proven)
+        return row.id
+
+    def ask(self, device: str, labels: list[str], service: Service) -> None:
+        """Let a device come, and hold the answer to the model."""
         right = self.model.answers(device, labels, service.value)
         asked = Asked(service, tuple(certificates()[each].der for each in (device, *labels)))
         gateway = actor_of(self.account, Role.GATEWAY)
