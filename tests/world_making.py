@@ -193,7 +193,7 @@ class _Growing:
         self.cas.append(Ca(label, authority, signer, made, tuple(notes)))
 
     def _ca_extensions(self, extensions: list[Extension]) -> Iterator[str]:
-        if self._is(0.12):
+        if self._is(0.2):
             tree, note = self.chance.choice([(_DNS_TREE, f"only {GOOD_HOST}"), (_FLEET_TREE, "only O=Fleet")])
             extensions.append((tree, True))
             yield note
@@ -212,7 +212,7 @@ class _Growing:
             extensions.append((purpose, False))
             notes.append(note)
         if self._is(0.3):
-            host = self.chance.choice([GOOD_HOST, GOOD_HOST, BAD_HOST])
+            host = self.chance.choice([GOOD_HOST, BAD_HOST])
             extensions.append((x509.SubjectAlternativeName([x509.DNSName(f"{called}.{host}")]), False))
             notes.append(f"SAN in {host}")
         if self._is(0.15):

@@ -4,9 +4,10 @@ Where the two differ, a predicate says why, and what none of them knows is a fai
 decision refuses only for a blacklisted CA that no file can name: one beside the path that OpenSSL takes, or above an
 anchor by a certificate that the device brings. It may refuse what the decision accepts for rules of its own.
 
-Seen to fail where the bundle held the uppers of a record, an anchor below a blacklisted CA, one that is unproven, or
-one that has expired; where it named no rejected CA, only those of its own service, or not their other certificates;
-where the decision took the closure to end at the anchor; and where it asked nothing of the length of a path.
+Seen to fail where the bundle held the uppers of a record, the CAs of the other service, or an anchor that is unproven,
+has expired, is blacklisted or has a blacklisted CA above itself or above its renewal; where it named no rejected CA, or
+those of its own service only; where the plain copies came first; where the placeholder was missing; and where the
+decision asked nothing of the length of a path, of an anchor's dates, or of signatures.
 """
 
 import subprocess
@@ -126,7 +127,7 @@ def why_kept_out(case: Case, folder: Path) -> str | None:
         return "an extended key usage of anything, and not of clients"
     if _takes_a_common_name_for_a_host(path) and case.verdict.error == "permitted subtree violation":
         return "a common name that looks like a host, under a constraint on hosts"
-    if _takes_by_name(case):
+    if _takes_by_name(case, path):
         return "a CA of the name of another, whose key did not sign"
     if case.taken != path[1:] and _accepted_by_itself(path, folder):
         return "turns back from no CA, once it has taken it by its name and dates"
@@ -144,11 +145,11 @@ def _takes_a_common_name_for_a_host(path: tuple[ParsedCertificate, ...]) -> bool
     return constrained and not leaf.alternative_names.dns and any("." in text for text in leaf.subject_common_names)
 
 
-def _takes_by_name(case: Case) -> bool:
-    """Whether OpenSSL took a CA, or took one for self-signed, by its name alone: these have no key identifiers."""
-    chain = (case.question.device, *case.taken)
-    if chain[-1].is_self_issued and not chain[-1].is_self_signed:
+def _takes_by_name(case: Case, path: tuple[ParsedCertificate, ...]) -> bool:
+    """Whether OpenSSL takes a CA, or takes one for self-signed, by its name alone: these have no key identifiers."""
+    if any(each.is_self_issued and not each.is_self_signed for each in (*case.taken, *path)):
         return True
+    chain = (case.question.device, *case.taken)
     return any(check_signature(below, above) is not Answer.VALID for below, above in pairwise(chain))
 
 

@@ -67,18 +67,20 @@ class Settled:
 
         await asyncio.gather(*(one(device, service) for device in devices for service in Service))
 
-    async def suspend(self, chance: random.Random) -> None:
-        """Suspend a few of the devices."""
+    async def suspend(self, chance: random.Random, probability: float) -> None:
+        """Suspend some of the devices."""
         rows = await self.house.database.reads.fetch(
             "SELECT id FROM device WHERE account_id = $1 ORDER BY endpoint_name", self.account.id
         )
         for row in rows:
-            if chance.random() < 0.1:
+            if chance.random() < probability:
                 await self.house.perform(self.admin, SuspendDevice(row["id"], "test"))
 
 
-async def settle(house: House, world: World, chance: random.Random, held: tuple[Held, ...]) -> Settled:
-    """Put a world into an account of its own, with these of its records."""
+async def settle(
+    house: House, world: World, chance: random.Random, held: tuple[Held, ...], *, suspending: float = 0.1
+) -> Settled:
+    """Put a world into an account of its own, with these of its records, and suspend some of its devices."""
     settled = Settled(house, await house.account(), world)
     needs_proof = True
     for each in sorted(held, key=_is_unproven):
@@ -93,7 +95,7 @@ async def settle(house: House, world: World, chance: random.Random, held: tuple[
             command = SetCertificateStatus(settled.records[each.name], Status.INACTIVE)
             await house.perform(settled.admin, command)
     await settled.connect(list(world.devices[half:]), world.at)
-    await settled.suspend(chance)
+    await settled.suspend(chance, suspending)
     return settled
 
 

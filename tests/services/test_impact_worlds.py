@@ -1,8 +1,9 @@
 """Random worlds in a real account: what the preview says of a change, and what the change then does, device by device.
 
-Seen to fail where the preview left records of the other service or unproven ones as they were, forgot what the account
-remembers of intermediates, counted suspended devices or expired ones, took one device for its kind though a CA
-constrains names, or asked as of another instant.
+Seen to fail where the preview took an unproven upload for proven, forgot the intermediates that the account remembers,
+or took a deletion for a blacklisting; where it counted suspended devices or expired ones; where it took devices that
+present different certificates, or have different names under a constraint, for one kind; where it forgot those whom it
+did not look at; and where it asked as of another instant.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
+from cryptography import x509
 
 from app.impact import DeviceKind, Impact
 from app.reasons import Reason
@@ -28,12 +30,12 @@ from app.services.impact import UPLOADED, Change, Deletion, StatusChange, Upload
 from app.services.trust_states import load
 from app.store.connection import Engine, Row
 from app.store.device_reads import IS_SUSPENDED
-from app.terms import Possession, Service, Status
+from app.terms import Possession, Service, Status, Usage
 from tests.house import House
-from tests.rules.authority import AT
+from tests.rules.authority import AT, Made, make
 from tests.services.settled import Settled, settle
-from tests.world_making import world
-from tests.worlds import Held
+from tests.world_making import BAD_HOST, GOOD_HOST, world
+from tests.worlds import Ca, Came, Held, World
 
 WORLDS = {Engine.SQLITE: 1_000, Engine.POSTGRES: 100}
 AT_ONCE = 10
@@ -95,11 +97,13 @@ async def try_change(house: House, number: int) -> Trial:
     found = world(number, at=AT)
     spare = found.held[-1] if len(found.held) > 1 and chance.random() < 0.4 else None
     settled = await settle(house, found, chance, found.held[:-1] if spare else found.held)
-    reads = house.database.reads
-    change = _change(chance, settled, spare)
+    return await make_change(settled, _change(chance, settled, spare), spare)
 
+
+async def make_change(settled: Settled, change: Change, spare: Held | None) -> Trial:
+    """Ask what a change would do, and make it."""
+    reads = settled.house.database.reads
     told = await impact(reads, settled.account.id, change, at=AT)
-
     before = await load(reads, settled.account.id)
     made = await _make(settled, change, spare)
     after = await load(reads, settled.account.id, before)
@@ -188,3 +192,28 @@ async def test_devices_that_are_too_many_to_ask_one_by_one_are_counted_as_unknow
         assert said == len(trial.happened), str(trial)
         unknown += trial.told.unknown
     assert unknown
+
+
+async def test_devices_of_one_kind_part_where_a_ca_constrains_names(house: House) -> None:
+    """I is trusted, and so is I' with the same key, which vouches for one domain alone: then I is deleted."""
+    root = make("R")
+    plain = make("I", issuer=root)
+    domain = x509.NameConstraints([x509.DNSName(GOOD_HOST)], None)
+    narrow = make("I", issuer=root, key=plain.key, serial=2, extensions=[(domain, True)])
+    cas = (Ca("R", "R", "R", root), Ca("I", "I", "R", plain), Ca("I'", "I", "R", narrow))
+    words = (Service.LWM2M, Usage.THIRD_PARTY_CA, Possession.NOT_REQUIRED, Status.ACTIVE)
+    held = (Held("first", (cas[1], cas[0]), *words), Held("second", (cas[2], cas[0]), *words))
+    devices = tuple(_of_host(host, plain) for host in (GOOD_HOST, BAD_HOST))
+    drawn = World(0, AT, cas, held, devices, ())
+    settled = await settle(house, drawn, random.Random(0), held, suspending=0)  # noqa: S311  # nobody is suspended
+
+    trial = await make_change(settled, Deletion(settled.records["first"]), None)
+
+    assert trial.claimed == trial.changed, str(trial)
+    assert (trial.told.losing, trial.told.moving, len({each.kind for each in trial.happened})) == (1, 1, 1)
+
+
+def _of_host(host: str, issuer: Made) -> Came:
+    name = x509.SubjectAlternativeName([x509.DNSName(f"device.{host}")])
+    made = make(host, issuer=issuer, is_ca=None, key_usage=("digital_signature",), extensions=[(name, False)])
+    return Came(host, "I", made, ())
