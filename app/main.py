@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -26,6 +27,7 @@ from app.services.last_seen import LastSeen
 from app.services.migrations import RecordMigration
 from app.services.refused_devices import RefusedDevices
 from app.services.signing import SigningCheck
+from app.services.standing import LEAD, StandingFindings
 from app.services.strangers import Strangers
 from app.services.trust_states import TrustStates
 from app.services.witnesses import Witnesses, named_witnesses
@@ -100,6 +102,7 @@ class Application:
     refused_devices: RefusedDevices
     last_seen: LastSeen
     gateway_reports: GatewayReports
+    standing_findings: StandingFindings
 
     @property
     def admissions(self) -> Admissions:
@@ -199,6 +202,9 @@ def _parts(settings: Settings, clock: Clock) -> Application:
         refused_devices=RefusedDevices(database, installation.door, clock),
         last_seen=LastSeen(database),
         gateway_reports=GatewayReports(database),
+        standing_findings=StandingFindings(
+            database, installation.door, clock, database.leadership(LEAD), timedelta(days=settings.unused_days)
+        ),
         witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
 
@@ -235,7 +241,10 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
     await installation.database.start()
     try:
         await _record_migrations(installation, applied)
-        beside = [_beside(_flush_now_and_then(parts), "flush of refusals and key uses")]
+        beside = [
+            _beside(_flush_now_and_then(parts), "flush of refusals and key uses"),
+            _beside(parts.standing_findings.run(), "findings about certificates"),
+        ]
         if installation.settings.notary:
             beside.append(_beside(installation.signing.run(), "notary"))
             beside.append(_beside(parts.witnesses.run(), "witnesses"))

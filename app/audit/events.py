@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.audit.event import Changed, Created, Deleted, Event, Noted
+from app.audit.finding_events import CertificateFindingsNoted
 from app.audit.states import (
     AccountState,
     ApiKeyState,
@@ -282,11 +283,15 @@ EVENTS: tuple[type[Event], ...] = (
     DeviceConnected,
     DeviceSuspended,
     DeviceResumed,
+    CertificateFindingsNoted,
 )
 """Every kind of event, in the order in which they were added."""
 
 CERTIFICATE_MADE = (CertificateUploaded.kind, DeveloperCertificateCreated.kind)
 """The actions by which a record comes to be there."""
+
+CERTIFICATE_NOTED = CertificateFindingsNoted.kind
+"""The action that is about a record and leaves it as it is."""
 
 REQUEST_REFUSED = "request.refused"
 """The action of a request that was refused before anything of it ran. It is no event: nothing happened."""

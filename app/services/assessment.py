@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.errors import CertificateRejected
-from app.findings import Finding, FindingCode, Severity
+from app.findings import Finding, Severity
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
+from app.rules.standing import same_key_as
 from app.rules.upload import require_service, standing_findings
 from app.services.certificates import Quota
 from app.services.submission import Submission, authority
@@ -94,5 +95,4 @@ def _duplicate(chain: Chain | None, relatives: Iterable[CertificateRow], service
 def _same_key(chain: Chain | None, relatives: Iterable[CertificateRow]) -> Iterable[Noticed]:
     for record in relatives:
         if chain is not None and record.fingerprint != chain.trusted_ca.fingerprint:
-            message = f"The same CA, with the same key, is trusted under another certificate, as “{record.name}”."
-            yield Noticed(Finding(Severity.WARNING, FindingCode.SAME_KEY_AS, message), record)
+            yield Noticed(same_key_as(record.name), record)

@@ -7,7 +7,7 @@ the entry cannot be written, nothing was done.
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -28,6 +28,7 @@ from app.store.database import Database
 from app.store.developer_keys import DeveloperKeys
 from app.store.device_writes import Devices
 from app.store.idempotency_keys import IdempotencyKeys
+from app.store.standing import Findings
 from app.store.writes import Accounts, ApiKeys, Certificates, Users
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
@@ -42,10 +43,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T_co]):
-    """What a command did: the caller's answer, and the event for the log."""
+    """What a command did: the caller's answer, and the event for the log.
+
+    A look at many objects has an event for each about which there is something to record, by the id of its entry; it
+    may find none.
+    """
 
     value: T_co
-    event: Event
+    event: Event | Mapping[str, Event]
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class Tx:
     users: Users = field(init=False)
     developer_keys: DeveloperKeys = field(init=False)
     devices: Devices = field(init=False)
+    findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:
         # The operator of the whole installation has no account, and so finds nothing in the rows of one.
@@ -78,6 +84,7 @@ class Tx:
         self.users = Users(self.transaction, self.account_id, self.entry_id)
         self.developer_keys = DeveloperKeys(self.transaction, self.account_id)
         self.devices = Devices(self.transaction, self.account_id, self.entry_id)
+        self.findings = Findings(self.transaction, self.account_id)
 
 
 class Command(Protocol[T_co]):
@@ -111,10 +118,11 @@ class Repeatable(Command[T_co], Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[T]):
-    """What was done, and the entry that says so."""
+    """What was done, and the entry that says so; of a look there are as many as there was something to record."""
 
     value: T
     entry_id: str
+    entries: int = 1
 
 
 def fresh_salt() -> bytes:
@@ -224,7 +232,8 @@ class Door:
 
         outcome = await self._database.write(stream, unit)
         result = outcome.result if isinstance(outcome, _Ended) else Result.SUCCESS
-        self._on_recorded(command.action, result.value)
+        for _ in range(1 if isinstance(outcome, _Ended) else outcome.entries):
+            self._on_recorded(command.action, result.value)
         if isinstance(outcome, _Ended):
             raise outcome.cause
         return outcome
@@ -233,9 +242,12 @@ class Door:
         access.require_scope(tx.actor, command.scope)
         reason = text.require_reason(command.reason)
         done = await command(tx)
-        act = Act.succeeded(done.event, entry_id=tx.entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
-        await self._append(tx.transaction, head, act)
-        return Recorded(done.value, tx.entry_id)
+        events = done.event if isinstance(done.event, Mapping) else {tx.entry_id: done.event}
+        for entry_id, event in events.items():
+            act = Act.succeeded(event, entry_id=entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
+            await self._append(tx.transaction, head, act)
+            head = await log.lock(tx.transaction, head.stream, head.account_id)  # as the entry left it
+        return Recorded(done.value, tx.entry_id, len(events))
 
     async def _run_once(self, tx: Tx, head: log.Head, command: Repeatable[T], origin: Origin, key: str) -> Recorded[T]:
         access.require_scope(tx.actor, command.scope)

@@ -31,6 +31,7 @@ class AuditAction(StrEnum):
     DEVICE_CONNECT = "device.connect"
     DEVICE_SUSPEND = "device.suspend"
     DEVICE_RESUME = "device.resume"
+    CERTIFICATE_FINDINGS = "certificate.findings"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -69,6 +70,8 @@ enumeration(
         AuditAction.DEVICE_CONNECT: "A device was let in for the first time or otherwise than before, or was refused.",
         AuditAction.DEVICE_SUSPEND: "A device was suspended.",
         AuditAction.DEVICE_RESUME: "A suspended device was let in again.",
+        AuditAction.CERTIFICATE_FINDINGS: "A look found something new about a certificate, or something gone;"
+        " `canonicalJson` says what.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },
