@@ -34,7 +34,7 @@ _DUE = (
     "SELECT a.id, a.trust_version, a.certificate_used FROM account AS a"
     " LEFT JOIN standing_look AS l ON l.account_id = a.id"
     " WHERE l.account_id IS NULL OR l.trust_version <> a.trust_version OR l.looked_at <= $1"
-    " ORDER BY CASE WHEN l.trust_version = a.trust_version THEN 1 ELSE 0 END, l.looked_at, a.id LIMIT $2"
+    " ORDER BY CASE WHEN l.trust_version = a.trust_version THEN 1 ELSE 0 END, coalesce(l.looked_at, 0), a.id LIMIT $2"
 )
 _LOOKED = (
     "INSERT INTO standing_look (account_id, trust_version, looked_at) VALUES ($1, $2, $3)"
