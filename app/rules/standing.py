@@ -17,6 +17,9 @@ from app.rules.upload import standing_findings
 NOBODY = ""
 """Stands for the other record where a finding is about none."""
 
+OF_THE_ACCOUNT = frozenset({FindingCode.UNUSED, FindingCode.BLOCKED_BY})
+"""What the record and those of its own CA do not show: it takes everything that the account has, and its devices."""
+
 Key = tuple[FindingCode, str]
 """A finding of a record, whatever its words are: its code, and the id of the other record."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,7 +23,7 @@ from tests.rules.authority import AT, Made, make
 from tests.rules.deciding import device
 
 HOUR = timedelta(hours=1)
-THIRD_PARTY = {"usage": Usage.THIRD_PARTY_CA, "service": Service.LWM2M}
+THIRD_PARTY: dict[str, Any] = {"usage": Usage.THIRD_PARTY_CA, "service": Service.LWM2M}
 
 
 @pytest.fixture
