@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
 from tests.house import House
+from tests.looking import look
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
 
@@ -82,7 +83,7 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a gateway's key, which is revoked; a refusal."""
+    """Two records of one CA, one of them blacklisted and so in the other's way; a gateway's key, revoked; a refusal."""
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
@@ -93,4 +94,5 @@ async def furnish(house: House, name: str) -> Furnished:
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
+    await look(house)
     return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"])

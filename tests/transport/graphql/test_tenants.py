@@ -63,6 +63,7 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "deleteCertificate.input.id",
         "revokeApiKey.input.id",
         "certificateChanged.ids",
+        "findingChanged.certificateIds",
     }
 
 
