@@ -81,5 +81,5 @@ async def test_devices_come_in_over_a_short_outage_and_not_over_a_long_one(clust
     assert {status for status, reason, _ in heard if reason != "TRUSTED"} == {403}
     answer = await site.ask(fleet().d1)
     assert (answer.status_code, "x-trust-stale-seconds" in answer.headers) == (200, False)
-    await site.server.parts.refused_devices.flush(everything=True)
+    await site.server.parts.gateways.refused.flush(everything=True)
     await check_log(site.server.installation.database)

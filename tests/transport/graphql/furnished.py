@@ -13,6 +13,7 @@ from app.transport.graphql.ids import Kind, decode
 from tests.connecting import Gateway, device, may_suspend
 from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
+from tests.looking import look
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
 from tests.transport.graphql.claims import CHALLENGE
@@ -138,10 +139,10 @@ async def heard_of(house: House, account_id: str, key_id: str, version: int = 1)
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a device, which is suspended, by itself and with the record.
+    """Two records of one CA, one of them blacklisted and so in the other's way.
 
-    And a challenge; a gateway's key, which is revoked; a refusal.
-    A claim, and a job that made another one and refused a line.
+    And a device, which is suspended, by itself and with the record; a challenge; a gateway's key, which is revoked; a
+    refusal; a claim, and a job that made another one and refused a line.
     """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
@@ -167,5 +168,6 @@ async def furnish(house: House, name: str) -> Furnished:
     job, _ = await worked_off(
         house, admin.actor, JobKind.ENROLLMENT_CLAIM, csv_of([identity(name), identity(f"{name} 2")])
     )
+    await look(house)
     key, event = made["apiKey"]["id"], made["auditEntry"]["id"]
     return Furnished(admin, first["id"], key, event, challenge["id"], f"dev_{came_in.id}", claim, f"job_{job.id}")

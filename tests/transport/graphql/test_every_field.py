@@ -155,7 +155,7 @@ async def test_every_field_has_a_value_somewhere(house: House) -> None:
     found: set[tuple[str, str]] = set()
     for data in await answers(furnished):
         seen_in(data, found)
-    roots = {"Query", "Mutation", "Subscription", "CertificateChange"}
+    roots = {"Query", "Mutation", "Subscription", "CertificateChange", "FindingChange"}
     expected = {
         (kind.name, name)
         for kind in object_types()
