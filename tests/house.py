@@ -18,9 +18,10 @@ from app.audit.notary import Notary
 from app.rules import pem
 from app.services.accounts import CreateAccount
 from app.services.certificates import UploadCertificate
+from app.services.command import Command, T
 from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.developer_certificates import NewDeveloperCertificate as Developed
-from app.services.door import Command, Door, Recorded, T
+from app.services.door import Door, Recorded
 from app.services.signing import WANTED, Signing
 from app.services.submission import Submission
 from app.services.trust_states import TrustStates

@@ -13,8 +13,8 @@ from app.audit.states import Target
 from app.rules.trust import decide
 from app.services import states
 from app.services.admissions import question_of
+from app.services.command import Done, Tx
 from app.services.devices import ConnectDevice
-from app.services.door import Done, Tx
 from app.services.standing import LEAD, StandingFindings
 from app.services.trust_states import load
 from app.store import standing

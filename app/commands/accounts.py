@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.installation import Installation
 from app.rules.quota import HIGHEST_LIMIT
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
-from app.services.door import Command
+from app.services.command import Command
 from app.store import reads, standing, trust_reads
 from app.store.rows import AccountRow
 from app.store.standing import FindingRow

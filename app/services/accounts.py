@@ -11,7 +11,7 @@ from app.errors import NameTaken, NotFound
 from app.ids import new_id
 from app.rules import quota, text
 from app.services import states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store.rows import AccountRow
 from app.terms import Tier
 

@@ -4,7 +4,7 @@ from app.errors import NameTaken, NotFound
 from app.rules import quota
 from app.rules.certificate import ParsedCertificate
 from app.rules.chain import Chain
-from app.services.door import Tx
+from app.services.command import Tx
 from app.services.submission import authority
 from app.store.rows import AccountRow, CertificateRow
 from app.terms import Possession, Service, Status, Usage

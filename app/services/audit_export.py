@@ -17,7 +17,7 @@ from app.audit.states import Target
 from app.audit.stored import StoredEntry, Stretch
 from app.clock import to_micros
 from app.errors import InvalidInput, NotFound
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.services.signing import WANTED, Signing
 from app.services.verification import Evidence
 from app.store import export_lines, export_reads, log_reads, reads

@@ -6,7 +6,7 @@ from typing import ClassVar
 from app.actor import Scope
 from app.audit.events import AuditLogRead
 from app.audit.states import Target
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 
 
 @dataclass(frozen=True, slots=True)

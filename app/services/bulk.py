@@ -19,7 +19,8 @@ from app.clock import Clock
 from app.errors import AuditUnavailable, InvalidInput, InvalidState, NotFound, OutcomeUnknown
 from app.ids import new_id
 from app.rules.enrollment import Line, LineCode, LineReader, render_identity
-from app.services.door import Done, Door, Tx
+from app.services.command import Done, Tx
+from app.services.door import Door
 from app.store import jobs
 from app.store.connection import Transaction
 from app.store.database import Database

@@ -15,7 +15,7 @@ from app.rules.lifecycle import initial_possession
 from app.rules.upload import require_acceptable, require_service
 from app.services import state_fields, states
 from app.services.additions import add, require_free_name, require_place, search_text
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.services.fleet_suspension import devices_suspended_at
 from app.services.impact import Change, Deletion, StatusChange, require_expected, uploaded
 from app.services.submission import Submission, authority

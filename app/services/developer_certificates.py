@@ -24,7 +24,7 @@ from app.rules import developer_certificate, text
 from app.rules.credentials_file import Servers, c_source
 from app.services import state_fields, states
 from app.services.additions import add, require_place
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.services.secrets_key import SETTING, SecretsKey, UnusableSecretsKey, secrets_key
 from app.store import developer_keys
 from app.store.connection import Connection

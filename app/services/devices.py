@@ -12,7 +12,7 @@ from app.rules import admission, text
 from app.rules.decision import Decision
 from app.rules.trust import decide
 from app.services import state_fields, states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
 from app.store import enrollments

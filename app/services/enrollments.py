@@ -13,7 +13,7 @@ from app.errors import AlreadyClaimed, InvalidInput, NotFound
 from app.ids import new_id
 from app.rules import enrollment
 from app.services import state_fields, states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store.enrollments import EnrollmentRow
 
 

@@ -8,7 +8,7 @@ from app.audit.events import SubjectErased
 from app.audit.states import Target
 from app.errors import InvalidState, NotFound
 from app.services import states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store.removals import Erased, Removals
 from app.store.rows import UserRow
 

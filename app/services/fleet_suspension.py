@@ -7,7 +7,7 @@ are suspended: however many they are, it is one row in one transaction. What reg
 from datetime import datetime
 
 from app.errors import InvalidInput, InvalidState
-from app.services.door import Tx
+from app.services.command import Tx
 from app.store import device_reads
 from app.store.rows import CertificateRow
 from app.terms import Status

@@ -20,7 +20,7 @@ from app.rules.display import quote
 from app.rules.profile import CLIENT_AUTH
 from app.rules.trust import PRODUCTION, ca_flaws
 from app.rules.trust_store import TrustStore
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.services.trust_states import load
 
 

@@ -21,7 +21,8 @@ from app.ids import new_id
 from app.rules import enrollment
 from app.rules.enrollment import Line, LineCode
 from app.services.bulk import WANTED, unpacked
-from app.services.door import Command, Done, Door, Tx
+from app.services.command import Command, Done, Tx
+from app.services.door import Door
 from app.store import jobs
 from app.store.connection import Transaction
 from app.store.database import Database

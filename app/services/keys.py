@@ -13,7 +13,7 @@ from app.ids import new_id
 from app.rules import access, credential, text
 from app.rules.credential import Credential
 from app.services import state_fields, states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import ApiKeyRow

@@ -20,7 +20,7 @@ from app.audit.kept import KeptCheckpoint, KeptUnusable
 from app.audit.receipts import Published, published, root_at, tile_bytes
 from app.audit.states import Target
 from app.audit.tiles import HEIGHT, WIDTH, TilePath, path_of, width_of
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store.connection import Connection
 
 FORM = "static"

@@ -25,7 +25,7 @@ from app.rules.possession import (
     require_provable,
 )
 from app.services import state_fields, states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store import reads
 from app.store.rows import CertificateRow, ChallengeRow
 from app.terms import Possession

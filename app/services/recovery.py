@@ -18,7 +18,7 @@ from app.audit.events import LogRecovered
 from app.audit.kept import KeptCheckpoint, KeptUnusable
 from app.audit.states import Target
 from app.errors import InvalidState
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store import tree as trees
 
 

@@ -12,7 +12,8 @@ from app.audit.events import AuditLogExported, MonthArchived
 from app.audit.states import Target
 from app.audit.stored import StoredEntry
 from app.errors import InvalidInput, InvalidState, NotFound
-from app.services.door import IDEMPOTENCY_PERIOD, Done, Tx
+from app.services.command import Done, Tx
+from app.services.door import IDEMPOTENCY_PERIOD
 from app.services.verification import as_stored
 from app.store import archive_reads
 from app.store.database import Database

@@ -23,7 +23,8 @@ from app.ids import new_id
 from app.rules import standing as rules
 from app.rules.standing import Key, Standing
 from app.rules.trust_store import TrustStore
-from app.services.door import Done, Door, Tx
+from app.services.command import Done, Tx
+from app.services.door import Door
 from app.services.trust_states import load
 from app.store import standing as store
 from app.store import trust_reads

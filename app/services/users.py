@@ -10,7 +10,7 @@ from app.errors import InvalidInput, NameTaken, NotFound
 from app.ids import new_id
 from app.rules import text
 from app.services import states
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store.rows import UserRow
 
 

@@ -16,7 +16,8 @@ from app.clock import system_clock
 from app.demo import Authority
 from app.services.accounts import CreateAccount, SetAccountLimit
 from app.services.certificates import SetCertificateStatus, UploadCertificate
-from app.services.door import Command, Door
+from app.services.command import Command
+from app.services.door import Door
 from app.services.submission import Submission
 from app.store.database import Database, open_database
 from app.store.migrate import migrate

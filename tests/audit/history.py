@@ -14,7 +14,8 @@ from app.rules.possession import Signature
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
 from app.services.bulk import Uploads
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate, UploadCertificate
-from app.services.door import Command, Door, Repeatable, T
+from app.services.command import Command, Repeatable, T
+from app.services.door import Door
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.services.jobs import JobRunner
 from app.services.keys import CreateApiKey, RevokeApiKey

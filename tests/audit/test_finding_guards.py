@@ -13,7 +13,7 @@ from app.audit.finding_events import CertificateFindingsNoted
 from app.audit.states import Target
 from app.errors import AuditUnavailable
 from app.services.certificates import DeleteCertificate
-from app.services.door import Done, Tx
+from app.services.command import Done, Tx
 from app.store import standing
 from app.store.connection import Engine
 from app.store.database import Database

@@ -5,7 +5,8 @@ import sys
 
 from app.actor import command_line
 from app.clock import system_clock
-from app.services.door import Done, Door, Tx
+from app.services.command import Done, Tx
+from app.services.door import Door
 from app.services.erasure import EraseSubject
 from app.store.database import Role, open_database
 from app.store.removals import Erased

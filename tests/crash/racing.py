@@ -10,8 +10,9 @@ import orjson
 from app.actor import command_line
 from app.clock import system_clock
 from app.errors import Refusal
+from app.services.command import Command
 from app.services.developer_certificates import CreateDeveloperCertificate
-from app.services.door import Command, Door
+from app.services.door import Door
 from app.store.database import Role, open_database
 from tests.house import ORIGIN, fresh_ca, upload_of
 

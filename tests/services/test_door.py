@@ -13,7 +13,8 @@ from app.audit.events import AuditLogRead
 from app.audit.states import Target
 from app.errors import Forbidden, IdempotencyKeyReused, InvalidInput, Refusal, Unauthenticated
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
-from app.services.door import Done, Door, Repeatable, Tx
+from app.services.command import Done, Repeatable, Tx
+from app.services.door import Door
 from app.services.keys import CreateApiKey, fresh_credential
 from app.store import log_reads, reads
 from app.store.paging import Order, Window

@@ -22,7 +22,7 @@ from app.services import history
 from app.services.accounts import Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
 from app.services.audit_log import ReadAuditLog
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
-from app.services.door import Command
+from app.services.command import Command
 from app.services.history import Point
 from app.store import models, reads
 from app.store.rows import AccountRow, CertificateRow

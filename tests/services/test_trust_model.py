@@ -32,8 +32,8 @@ from app.rules.certificate import ParsedCertificate
 from app.services.accounts import SetAccountLimit
 from app.services.admissions import Admissions, Asked
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
+from app.services.command import Command
 from app.services.devices import ResumeDevice, SuspendDevice
-from app.services.door import Command
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import RefusedDevices
 from app.services.trust_states import TrustStates

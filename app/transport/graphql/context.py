@@ -15,7 +15,8 @@ from app.clock import Clock
 from app.errors import StoreUnavailable
 from app.rules.credentials_file import Servers
 from app.services.audit_log import ReadAuditLog
-from app.services.door import Door, Recorded, Repeatable
+from app.services.command import Repeatable
+from app.services.door import Door, Recorded
 from app.services.receipts import awaited_receipts
 from app.services.trust_states import TrustState, TrustStates
 from app.settings import Settings

@@ -13,7 +13,7 @@ from app.clock import system_clock
 from app.ids import new_id
 from app.rules.credential import Credential
 from app.services.certificates import SetCertificateStatus, UploadCertificate
-from app.services.door import Command, T
+from app.services.command import Command, T
 from app.services.keys import CreateApiKey
 from app.services.submission import Submission
 from app.store.rows import CertificateRow
