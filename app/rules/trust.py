@@ -5,12 +5,13 @@ Whoever decides reads the account's records into a `TrustStore` once; `decide` t
 1. refused for its own certificate's flaws (`leaf`),
 2. refused while a blacklisted CA stands anywhere above it: in the closure, which knows no dates and no limits, so that
    an expired cross-certificate cannot hide a disabled CA,
-3. let in when one path up to a trusted CA of the service keeps every rule.
+3. let in when one path up to a trusted CA of the service keeps every rule. A path to a CA that lets in every device
+   goes before one to a CA that asks for a claim (usage ENROLLMENT): whoever has both needs none.
 
 The trusted CA of a record is the anchor, never its root: the root would admit the customers of every sibling CA.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,10 @@ from app.rules.display import quote
 from app.rules.leaf import Flaw
 from app.rules.profile import Place
 from app.rules.trust_store import Record, TrustStore
+from app.terms import Usage
 
+Admitting = Callable[[ParsedCertificate], Sequence[Record]]
+"""The records that a certificate is an anchor of; none where it is no anchor."""
 _TOO_COMPLEX = "The certificates make more paths than are followed for one device: present the chain alone."
 
 
@@ -64,7 +68,7 @@ class _Deciding:
         self._limits = limits
         self._closure = closure
         self._steps_left = limits.steps
-        self._tried: list[TriedPath] = []
+        self._broken: dict[tuple[ParsedCertificate, ...], Flaw] = {}
 
     def decision(self) -> Decision:
         """Steps 3 to 5 of certificates.md 3."""
@@ -98,19 +102,21 @@ class _Deciding:
         return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end, issuers[end]))
 
     def _searched(self) -> Decision:
-        leading = self._closure.leading_to(found for found in self._closure.issuers if self._admitting(found))
         try:
-            found = self._itself() or self._search((self._question.device,), leading)
+            found = self._itself() or self._path(self._admitting_all) or self._path(self._admitting)
         except TooComplex:
-            return self._decided(Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, self._tried)
+            return self._decided(Reason.PATH_TOO_COMPLEX, _TOO_COMPLEX, self._tried())
         if found is None:
-            flaws = [tried.flaw for tried in self._tried if tried.flaw is not None]
-            if not flaws:
-                return self._decided(Reason.NO_TRUST_PATH, "Every path leads round in a circle.", self._tried)
-            return self._decided(flaws[0].reason, flaws[0].message, self._tried)
+            flaw = next(iter(self._broken.values()), None)
+            if flaw is None:
+                return self._decided(Reason.NO_TRUST_PATH, "Every path leads round in a circle.", ())
+            return self._decided(flaw.reason, flaw.message, self._tried())
         record = self._admitting(found[-1])[0]
         message = f"A valid path leads to “{record.name}”, which the account trusts for {record.service.value}."
-        return self._decided(Reason.TRUSTED, message, [TriedPath(found, None), *self._tried], (record,))
+        return self._decided(Reason.TRUSTED, message, [TriedPath(found, None), *self._tried()], (record,))
+
+    def _tried(self) -> list[TriedPath]:
+        return [TriedPath(way, flaw) for way, flaw in self._broken.items()]
 
     def _itself(self) -> tuple[ParsedCertificate, ...] | None:
         """The path of a device that presents a developer's certificate: it is its own anchor."""
@@ -121,8 +127,17 @@ class _Deciding:
         records = self._store.with_trusted_ca(certificate)
         return tuple(record for record in records if record.admits and record.service is self._question.service)
 
+    def _admitting_all(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
+        return tuple(record for record in self._admitting(certificate) if record.usage is not Usage.ENROLLMENT)
+
+    def _path(self, admitting: Admitting) -> tuple[ParsedCertificate, ...] | None:
+        anchors = [found for found in self._closure.issuers if admitting(found)]
+        if not anchors:
+            return None
+        return self._search((self._question.device,), admitting, self._closure.leading_to(anchors))
+
     def _search(
-        self, way: tuple[ParsedCertificate, ...], leading: set[ParsedCertificate]
+        self, way: tuple[ParsedCertificate, ...], admitting: Admitting, leading: set[ParsedCertificate]
     ) -> tuple[ParsedCertificate, ...] | None:
         for issuer in self._closure.issuers[way[-1]]:
             # A CA that is on the way already, in whichever of its certificates, leads nowhere new.
@@ -134,10 +149,10 @@ class _Deciding:
             longer = (*way, issuer)
             flaw = next(self._flaws(issuer, way), None)
             if flaw is not None:
-                self._tried.append(TriedPath(longer, flaw))
-            elif self._admitting(issuer):
+                self._broken[longer] = flaw
+            elif admitting(issuer):
                 return longer
-            elif found := self._search(longer, leading):
+            elif found := self._search(longer, admitting, leading):
                 return found
         return None
 

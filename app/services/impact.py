@@ -14,7 +14,7 @@ from datetime import datetime
 from app.errors import ImpactChanged
 from app.impact import DeviceKind, Effect, Impact
 from app.reasons import Reason
-from app.rules import der
+from app.rules import admission, der
 from app.rules.certificate import ParsedCertificate, parse_cached
 from app.rules.chain import Chain
 from app.rules.closure import Closure, TooComplex
@@ -126,10 +126,10 @@ class _Tally:
         singly = await asyncio.to_thread(self._take_together, found, suspended=suspended)
         for counted in singly:
             left = counted.devices
-            async for came in device_kinds.devices_of(connection, account_id, counted.kind, self._at, standing):
+            async for came in device_kinds.devices_of(connection, account_id, counted, self._at, standing):
                 if not self._singly_left:
                     break
-                self._count(counted.kind, came, 1, suspended=suspended)
+                self._count(replace(counted, devices=1, sample=came), suspended=suspended)
                 self._singly_left, left = self._singly_left - 1, left - 1
             self._unknown += max(0, left)
 
@@ -140,7 +140,7 @@ class _Tally:
             if self._constrains_names(counted.sample):
                 singly.append(counted)
             else:
-                self._count(counted.kind, counted.sample, counted.devices, suspended=suspended)
+                self._count(counted, suspended=suspended)
         return singly
 
     def _constrains_names(self, came: Came) -> bool:
@@ -153,10 +153,12 @@ class _Tally:
             return False
         return any(each.name_constraints is not None for closure in closures for each in closure.issuers)
 
-    def _count(self, kind: DeviceKind, came: Came, devices: int, *, suspended: bool) -> None:
-        question = Question(_presented(came), kind.service, self._at)
-        before = _answer(decide(self._before, question))
-        after = _answer(decide(self._after, question))
+    def _count(self, counted: Counted, *, suspended: bool) -> None:
+        kind, devices = counted.kind, counted.devices
+        question = Question(_presented(counted.sample), kind.service, self._at)
+        before, after = (
+            _answer(decide(store, question), is_claimed=counted.is_claimed) for store in (self._before, self._after)
+        )
         if suspended:
             before = (Reason.DEVICE_SUSPENDED, None)
         if self._suspends(kind):
@@ -181,7 +183,9 @@ class _Tally:
         return Impact(tuple(effects), self._unchanged, self._unknown)
 
 
-def _answer(decision: Decision) -> _Answer:
+def _answer(decision: Decision, *, is_claimed: bool) -> _Answer:
+    if admission.needs_claim(decision) and not is_claimed:
+        decision = admission.not_enrolled(decision)
     return decision.reason, decision.records[0].id if decision.is_allowed else None
 
 

@@ -1,4 +1,4 @@
-"""Devices by kind: which of them every decision treats alike."""
+"""Devices by kind: which of them every decision treats alike, and which of these are claimed."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from app.clock import to_micros
 from app.impact import DeviceKind
 from app.store.connection import Connection, Row
 from app.store.device_reads import IS_SUSPENDED, is_suspended
+from app.store.enrollments import CLAIMED
 from app.terms import Service
 
 KINDS_LIMIT = 10_000
@@ -16,13 +17,16 @@ _AT_ONCE = 500
 _SECOND = timedelta(seconds=1)
 
 _COLUMNS = "c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256"
+# Only at the bootstrap server is anybody asked for a claim.
+_IS_CLAIMED = f"CASE WHEN c.service = '{Service.BOOTSTRAP.value}' AND EXISTS ({CLAIMED}) THEN 1 ELSE 0 END"
 # A certificate's last second is not past it (`profile.VALIDITY`).
 _VALID = "c.account_id = $1 AND c.valid_from <= $2 AND c.valid_to > $3"
 _KINDS = (
     "SELECT kind.*, one.leaf, one.presented FROM ("
-    f"SELECT {_COLUMNS}, count(*) AS devices, min(c.device_id) AS device_id FROM device_credential AS c"
-    f" JOIN device AS d ON d.id = c.device_id WHERE {_VALID} AND {{standing}} GROUP BY {_COLUMNS}"
-    f" ORDER BY devices DESC, {_COLUMNS} LIMIT {KINDS_LIMIT}"
+    f"SELECT {_COLUMNS}, {_IS_CLAIMED} AS claimed, count(*) AS devices, min(c.device_id) AS device_id"
+    f" FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
+    f" WHERE {_VALID} AND {{standing}} GROUP BY {_COLUMNS}, claimed"
+    f" ORDER BY devices DESC, {_COLUMNS}, claimed LIMIT {KINDS_LIMIT}"
     ") AS kind JOIN device_credential AS one ON one.device_id = kind.device_id AND one.service = kind.service"
 )
 _TOTAL = (
@@ -32,7 +36,7 @@ _TOTAL = (
 _LEAVES = (
     f"SELECT c.device_id, c.leaf, c.presented FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
     f" WHERE {_VALID} AND {{standing}} AND c.service = $4 AND c.certificate_id = $5 AND c.issuer_sha256 = $6"
-    f" AND c.presented_sha256 = $7 AND c.device_id > $8 ORDER BY c.device_id LIMIT {_AT_ONCE}"
+    f" AND c.presented_sha256 = $7 AND c.device_id > $8 AND {_IS_CLAIMED} = $9 ORDER BY c.device_id LIMIT {_AT_ONCE}"
 )
 
 
@@ -65,18 +69,22 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many devices of a kind there are, and one of them."""
+    """How many devices of a kind there are that are claimed, or that are not, and one of them."""
 
     kind: DeviceKind
+    is_claimed: bool
     devices: int
     sample: Came
 
 
 async def kinds(connection: Connection, account_id: str, at: datetime, standing: Standing) -> list[Counted]:
-    """The kinds of the account's devices whose certificates are valid at an instant; the most numerous, if too many."""
+    """The kinds of the account's devices whose certificates are valid at an instant; the most numerous, if too many.
+
+    The devices of a kind that are claimed stand apart from those that are not.
+    """
     condition, values = standing.condition(4)
     rows = await connection.fetch(_KINDS.format(standing=condition), account_id, *_bounds(at), *values)
-    return [Counted(_kind(row), int(row["devices"]), Came.of(row)) for row in rows]
+    return [Counted(_kind(row), bool(row["claimed"]), int(row["devices"]), Came.of(row)) for row in rows]
 
 
 async def total(connection: Connection, account_id: str, at: datetime, standing: Standing) -> int:
@@ -87,13 +95,14 @@ async def total(connection: Connection, account_id: str, at: datetime, standing:
 
 
 async def devices_of(
-    connection: Connection, account_id: str, kind: DeviceKind, at: datetime, standing: Standing
+    connection: Connection, account_id: str, counted: Counted, at: datetime, standing: Standing
 ) -> AsyncIterator[Came]:
-    """The devices of a kind, by their ids."""
-    condition, values = standing.condition(9)
-    query, last = _LEAVES.format(standing=condition), ""
+    """The devices that are counted together, by their ids."""
+    condition, values = standing.condition(10)
+    query, last, kind = _LEAVES.format(standing=condition), "", counted.kind
     fixed = (account_id, *_bounds(at), kind.service.value, kind.certificate_id, kind.issuer_sha256)
-    while rows := await connection.fetch(query, *fixed, kind.presented_sha256, last, *values):
+    claimed = int(counted.is_claimed)
+    while rows := await connection.fetch(query, *fixed, kind.presented_sha256, last, claimed, *values):
         for row in rows:
             yield Came.of(row)
         last = rows[-1]["device_id"]

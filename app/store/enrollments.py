@@ -71,6 +71,12 @@ _OWN = f"SELECT {_COLUMNS} FROM enrollment WHERE account_id = $1 AND released_at
 _HOLDS = "released_audit_id IS NULL AND superseded_audit_id IS NULL"
 """Of all claims that were ever made of an identity, the one that holds it; the index on them has the same words."""
 
+CLAIMED = (
+    f"SELECT 1 FROM enrollment AS e WHERE {_HOLDS} AND e.fingerprint = c.fingerprint AND e.account_id = c.account_id"
+    " AND (e.claimed_at IS NOT NULL OR e.expires_at IS NULL OR e.expires_at > $2)"
+)
+"""The claim of the certificate in the row `c` of a statement, whose second value is the instant at which it counts."""
+
 _HELD = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND account_id = $1 AND fingerprint = $2"
 # The account stands in no condition here: without statistics SQLite would read all its claims for it.
 _HOLDERS = f"SELECT id, account_id, fingerprint FROM enrollment WHERE {_HOLDS} AND fingerprint"

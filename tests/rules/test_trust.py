@@ -1,13 +1,14 @@
 """Whom an account's records let in: anchors, services, proofs of possession, and what completes a path."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.reasons import Reason
 from app.rules.certificate import ParsedCertificate
-from app.terms import Possession, Service, Status
+from app.terms import Possession, Service, Status, Usage
 from tests.rules.authority import AT, chain_of_three, make
 from tests.rules.deciding import blacklisted, decided, device, record
 
@@ -233,6 +234,23 @@ def test_a_good_path_is_found_beside_broken_ones_and_told_first() -> None:
 
     assert decision.path == (decision.question.device, good.parsed)
     assert [tried.flaw and tried.flaw.reason for tried in decision.tried] == [None, Reason.CA_KEY_USAGE]
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a_path_that_asks_for_no_claim_goes_before_one_that_does(is_good: bool) -> None:
+    """Device <- Supplier (ENROLLMENT); Supplier <- Own (trusted for every device), unless Own may not sign."""
+    own = make("Own CA", key_usage=None if is_good else ("crl_sign",))
+    supplier = make("Supplier CA")
+    crossed = make("Supplier CA", key=supplier.key, issuer=own, serial=2)
+    claiming = replace(record(supplier), usage=Usage.ENROLLMENT)
+    records = [claiming, record(own)]
+
+    decision = decided(records, device(supplier), crossed)
+
+    assert decision.reason is Reason.TRUSTED
+    assert decision.records == (records[1] if is_good else claiming,)
+    assert len(decision.tried) == (1 if is_good else 2)
+    assert decided([claiming], device(supplier), crossed).records == (claiming,)
 
 
 def test_a_path_that_leads_to_no_anchor_is_not_what_is_told() -> None:

@@ -2,16 +2,18 @@
 
 import pytest
 
-from app.actor import Role
+from app.actor import Role, command_line
 from app.reasons import Reason
 from app.rules.trust import decide
+from app.services.accounts import Feature, SetAccountFeature
 from app.services.admissions import question_of
-from app.services.certificates import SetCertificateStatus
+from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.devices import ConnectDevice
 from app.services.impact import Deletion, StatusChange, impact
 from app.services.trust_states import load
 from app.store.rows import AccountRow
 from app.terms import Service, Status, Usage
+from tests.connecting import Gateway, device
 from tests.fleet import Device
 from tests.house import House, actor_of, upload_of
 from tests.rules.authority import AT, Made, make
@@ -71,6 +73,30 @@ async def test_after_a_deletion_devices_may_stay_on_another_path(house: House, a
     assert effect.moves
     assert (effect.record_before, effect.record_after, effect.devices) == (lower, upper, 1)
     assert found.losing == 0
+
+
+async def test_devices_that_would_need_a_claim_stay_where_they_have_one(house: House, account: AccountRow) -> None:
+    """Pump and valve come in through Own above the supplier's CA; without Own they would have to be claimed."""
+    own, supplier = authority("Own"), authority("Supplier")
+    crossed = make("Supplier", key=supplier.key, issuer=own, serial=2)
+    words = {"usage": Usage.CREDENTIALS, "service": Service.BOOTSTRAP}
+    off = SetAccountFeature(account.id, Feature.REQUIRE_POSSESSION, enabled=False)
+    await house.perform(command_line(account.id, "root"), off)
+    above = await house.upload(actor_of(account), own, **words)
+    await house.upload(actor_of(account), supplier, usage=Usage.ENROLLMENT)
+    gateway, pump, valve = Gateway(house, account.id), *(device(name, supplier) for name in ("pump", "valve"))
+    for come in (pump, valve):
+        assert (await gateway.ask(come, crossed)).decision.records[0].id == above.id
+    await gateway.claim(pump)
+
+    found = await impact(house.database.reads, account.id, Deletion(above.id), at=house.clock())
+    await house.perform(actor_of(account), DeleteCertificate(above.id))
+
+    assert (found.losing, found.moving, found.unchanged) == (1, 1, 0)
+    assert [effect.after for effect in found.effects if effect.loses] == [Reason.NOT_ENROLLED]
+    assert (await gateway.ask(pump, crossed)).decision.reason is Reason.TRUSTED
+    assert (await gateway.ask(valve, crossed)).decision.reason is Reason.NOT_ENROLLED
+    await gateway.flush()
 
 
 async def test_the_token_stands_for_what_would_happen(house: House, account: AccountRow) -> None:
