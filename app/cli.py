@@ -14,6 +14,8 @@ from app.commands import (
     audit_erasure,
     audit_recover,
     demo,
+    devices,
+    enrollments,
     gateway,
     keys,
     serving,
@@ -33,7 +35,9 @@ cli.command("migrate")(serving.migrate_database)
 cli.command("notary")(signing.notary)
 cli.add_typer(accounts.commands, name="account")
 cli.add_typer(keys.commands, name="key")
+cli.add_typer(devices.commands, name="device")
 cli.add_typer(users.commands, name="user")
+cli.add_typer(enrollments.commands, name="enrollment")
 audit.commands.command("erase")(audit_erasure.erase)
 audit.commands.command("archive")(audit_archive.archive)
 audit.commands.command("recover")(audit_recover.recover)

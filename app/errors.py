@@ -6,6 +6,7 @@ A refusal is raised by a rule, recorded by the door, and translated to the calle
 from typing import ClassVar
 
 from app.findings import Finding, ProofFlaw, Severity
+from app.impact import Impact
 from app.reasons import Reason
 
 
@@ -72,6 +73,12 @@ class DuplicateCertificate(Refusal):
         self.existing_id = existing_id
 
 
+class AlreadyClaimed(Refusal):
+    """The identity is claimed. By whom is not said, not even whether it is the caller's own account."""
+
+    code = "ALREADY_CLAIMED"
+
+
 class CertificateRejected(Refusal):
     """The certificate or chain breaks a rule; `findings` says which, the deciding one first among the errors."""
 
@@ -98,6 +105,20 @@ class VersionConflict(Refusal):
             f"The object is at version {current}, not {expected}: look at it again before you change it.",
             path=("expectedVersion",),
         )
+        self.target_id = target_id
+
+
+class ImpactChanged(Refusal):
+    """The change would do something else to devices than the caller was shown; `impact` is what it would do now."""
+
+    code = "VERSION_CONFLICT"
+
+    def __init__(self, impact: Impact, *, target_id: str) -> None:
+        super().__init__(
+            "The change would now do something else to devices than the preview said: look at it again.",
+            path=("expectedImpact",),
+        )
+        self.impact = impact
         self.target_id = target_id
 
 

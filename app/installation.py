@@ -15,7 +15,10 @@ from app.audit.kept import KeptCheckpoint
 from app.audit.notary import Notary
 from app.clock import Clock, system_clock
 from app.ids import new_id
+from app.services.bulk import WANTED as JOBS
+from app.services.bulk import Uploads
 from app.services.door import Door, Observer, nobody
+from app.services.jobs import JobRunner
 from app.services.log_key import log_key
 from app.services.signing import WANTED, Signing
 from app.settings import PREFIX, Settings
@@ -38,6 +41,16 @@ class Installation:
     def operator(self, account_id: str | None) -> Actor:
         """Whoever runs this command, acting on one account or on the whole installation."""
         return command_line(account_id, _user_name())
+
+    @property
+    def uploads(self) -> Uploads:
+        """What takes files of identities in."""
+        return Uploads(self.database, self.door, self.clock)
+
+    def job_runner(self) -> JobRunner:
+        """A claim of this process to work off the jobs that wait."""
+        leadership = self.database.leadership(JOBS)
+        return JobRunner(self.database, self.door, self.clock, leadership, self.settings.enrollment_days)
 
     def origin(self, operation: str) -> Origin:
         """Where a command comes from: the command line, by its words."""

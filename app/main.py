@@ -26,7 +26,7 @@ from app.settings import BadSetting, Settings
 from app.store.connection import CannotOpen
 from app.store.database import Role
 from app.store.migrate import migrate
-from app.transport import evidence, health
+from app.transport import enrollments, evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.gateway.gateways import Gateways
 from app.transport.graphql.context import Services
@@ -121,6 +121,7 @@ def create_app(
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
             *parts.gateways.routes(gate, parts.metrics),
+            *enrollments.routes(gate, parts.installation.uploads),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
@@ -147,6 +148,7 @@ def _services(parts: Application, clock: Clock) -> Services:
         installation.door,
         clock,
         installation.settings,
+        parts.gateways.trust,
         checks=parts.readiness.checks,
         servers=_from_settings(device_servers, installation.settings),
     )
@@ -206,7 +208,10 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
     await installation.database.start()
     try:
         await _record_migrations(installation, applied)
-        beside = [_beside(_flush_now_and_then(parts), "flush of refusals and key uses")]
+        beside = [
+            _beside(_flush_now_and_then(parts), "flush of refusals and key uses"),
+            _beside(installation.job_runner().run(), "jobs"),
+        ]
         if installation.settings.notary:
             beside.append(_beside(installation.signing.run(), "notary"))
             beside.append(_beside(parts.witnesses.run(), "witnesses"))

@@ -152,6 +152,8 @@ class Settings(BaseSettings):
     """How long requests in flight may take to finish once the process was told to stop."""
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
     """The peers whose X-Forwarded-For is believed; nobody's, unless named."""
+    enrollment_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days a claim of a device's identity ends that no device has used; never, unless named."""
     notary: bool = True
     """Whether `serve` signs the log; where another process does, it need not."""
     log_origin: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\s+\x00-\x1f\x7f]+$")] | None = None

@@ -70,3 +70,30 @@ class DeviceStatus(StrEnum):
     """It came in at the LwM2M service."""
     SUSPENDED = "SUSPENDED"
     """It may not come in until somebody lets it."""
+
+
+@unique
+class JobKind(StrEnum):
+    """What a job does with the lines of its file."""
+
+    ENROLLMENT_CLAIM = "ENROLLMENT_CLAIM"
+    ENROLLMENT_RELEASE = "ENROLLMENT_RELEASE"
+
+
+@unique
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+@unique
+class EnrollmentStatus(StrEnum):
+    """What has become of a claim."""
+
+    WAITING = "WAITING"
+    USED = "USED"
+    EXPIRED = "EXPIRED"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from app.services.developer_certificates import NewDeveloperCertificate as Devel
 from app.services.door import Command, Door, Recorded, T
 from app.services.signing import WANTED, Signing
 from app.services.submission import Submission
+from app.services.trust_states import TrustStates
 from app.store import log_reads
 from app.store.database import Database
 from app.store.rows import AccountRow, CertificateRow, EntryRow
@@ -57,9 +59,11 @@ class House:
     secrets_file: Path = Path("/nowhere/secrets-key")
     """Where the key is that private keys are encrypted under; a test that makes such keys names a folder of its own."""
     door: Door = field(init=False)
+    trust: TrustStates = field(init=False)
 
     def __post_init__(self) -> None:
         self.door = Door(self.database, clock=self.clock, node="test", software="anchorage/test")
+        self.trust = TrustStates(self.database, monotonic, bridge_seconds=60.0)
 
     async def account(self, tier: Tier = Tier.COMMERCIAL, name: str | None = None) -> AccountRow:
         """A new account."""

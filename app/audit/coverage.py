@@ -13,7 +13,7 @@ class Gap:
 
 NOT_AUDITED = (
     Gap(
-        "Reading certificates, keys, accounts and quotas",
+        "Reading certificates, keys, accounts, quotas, claims of devices and jobs",
         "Ordinary reads change nothing. Reading and exporting this log are recorded.",
     ),
     Gap(
@@ -23,6 +23,11 @@ NOT_AUDITED = (
     Gap(
         "Each single refusal of a stranger, past 20 equal ones in a minute",
         "They are one entry that counts them, so that strangers cannot make the log grow without bounds.",
+    ),
+    Gap(
+        "Each single claim of a file of identities, and each refused line of it",
+        "One entry tells of up to a thousand lines: their numbers, how many were claimed, released and refused, and a"
+        " digest over the identities, which verification holds the claims against. The job's report names the lines.",
     ),
     Gap(
         "Requests that are refused unread, in the log of an account",

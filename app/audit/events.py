@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.audit.device_events import DeviceConnected, DeviceResumed, DeviceSuspended, IntermediatesRemembered
+from app.audit.enrollment_events import (
+    BulkClaimStarted,
+    BulkReleaseStarted,
+    EnrollmentClaimed,
+    EnrollmentReleased,
+    EnrollmentsClaimed,
+    EnrollmentsReleased,
+    EnrollmentUsed,
+    JobFailed,
+)
 from app.audit.event import Changed, Created, Deleted, Event, Noted
 from app.audit.possession_events import PossessionChallenged, PossessionProven
 from app.audit.states import (
@@ -248,6 +258,14 @@ EVENTS: tuple[type[Event], ...] = (
     DeviceSuspended,
     DeviceResumed,
     IntermediatesRemembered,
+    EnrollmentClaimed,
+    EnrollmentReleased,
+    BulkClaimStarted,
+    BulkReleaseStarted,
+    EnrollmentsClaimed,
+    EnrollmentsReleased,
+    JobFailed,
+    EnrollmentUsed,
 )
 """Every kind of event, in the order in which they were added."""
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import orjson
 
 from app.audit import entry as entries
+from app.audit.batches import RecordedBatch, recorded_batch
 from app.audit.canonical import canonical_object
+from app.audit.known import Episode, Key
 from app.audit.removals import Removals, Removed
-from app.audit.replay import Counted, Episode, Key, Limited, Stretched
+from app.audit.replay import Counted, Limited, Stretched
 from app.audit.states import Json, JsonValue
 from app.audit.stored import Beside, Code, Entries, Finding, Findings, StoredEntry, Stretch, owner
 from app.clock import from_micros, to_text
@@ -42,6 +44,7 @@ class Examined:
     findings: Findings
     episodes: Mapping[Key, Episode]
     counted: Sequence[Counted | Limited]
+    batches: Sequence[RecordedBatch]
     removed: Removed
 
 
@@ -62,6 +65,7 @@ class Examination:
     findings: Findings = field(default_factory=Findings)
     _replayed: Stretched = field(init=False)
     _removals: Removals = field(init=False)
+    _batches: list[RecordedBatch] = field(default_factory=list)
     _first: StoredEntry | None = None
     _last: StoredEntry | None = None
     _entries: int = 0
@@ -90,6 +94,8 @@ class Examination:
             return
         self._note(_differing_columns(entry, body))
         self._replayed.take(entry, body, self._disclosed(entry, body))
+        if (batch := recorded_batch(entry, body)) is not None:
+            self._batches.append(batch)
 
     def of(self, stretch: Stretch) -> Examined:
         """What was found, of the stretch whose entries were taken."""
@@ -104,6 +110,7 @@ class Examination:
             self.findings,
             self._replayed.episodes,
             self._replayed.counted,
+            self._batches,
             self._removals.removed,
         )
 

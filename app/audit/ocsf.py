@@ -21,12 +21,15 @@ _ACTIVITIES = {
     "create": (1, "Create"),
     "upload": (1, "Create"),
     "challenge": (1, "Create"),
+    "claim": (1, "Create"),
     "read": (2, "Read"),
     "export": (2, "Read"),
     "update": (3, "Update"),
     "revoke": (3, "Update"),
     "prove": (3, "Update"),
     "delete": (4, "Delete"),
+    "release": (4, "Delete"),
+    "use": (3, "Update"),
 }
 """By the last word of an action; `set_…` is an update, and the rest has no counterpart in the class."""
 _OTHER = 99

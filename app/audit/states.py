@@ -10,6 +10,8 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from app.rules.enrollment import render_identity
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -141,6 +143,38 @@ class ApiKeyState(_Named):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrollmentState:
+    """A claim of a device's identity as the log knows it. The fingerprint is hexadecimal, as a certificate's is.
+
+    `batch` is the entry of the batch that claimed it, which tells of it by its digest alone; null where an entry of
+    its own did.
+    """
+
+    type: ClassVar[str] = "enrollment"
+    id: str
+    version: int
+    fingerprint: str
+    created_at: str
+    expires_at: str | None
+    claimed_at: str | None
+    device_id: str | None
+    batch: str | None
+
+    @property
+    def target(self) -> Target:
+        """The claim as the target of an act, named by the identity."""
+        return Target(self.type, self.id, render_identity(bytes.fromhex(self.fingerprint)), self.version)
+
+    def public(self) -> Json:
+        """Every field."""
+        return _fields(self)
+
+    def personal(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

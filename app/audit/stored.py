@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from app.audit.states import Json
+from app.audit.stored_batch import StoredBatch
 
 FINDINGS_LIMIT = 1_000
 """How many findings are kept in full; the rest are counted, so that a log that is all wrong fits in memory too."""
@@ -171,7 +172,8 @@ class StoredState:
     """An object as it is now: its public fields and its personal ones, spelled as in the log.
 
     `entry_id` is the entry that its row names as the one of its last change. `used` and `kept` are an account's
-    counters: how many certificates it holds, and how many a lowered limit found.
+    counters: how many certificates it holds, and how many a lowered limit found. `is_ended`: its row says that the
+    object is there no more, by the entry that it then names; only of objects whose making the log tells of by a digest.
     """
 
     type: str
@@ -181,6 +183,7 @@ class StoredState:
     personal: Mapping[str, str] = field(default_factory=dict)
     used: int | None = None
     kept: int | None = None
+    is_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,9 @@ class Source(Entries, Protocol):
 
     def states(self, account_id: str) -> AsyncIterator[StoredState]:
         """The account itself and what belongs to it."""
+
+    def batches(self, account_id: str) -> AsyncIterator[StoredBatch]:
+        """The account's claims of identities that jobs made or ended, by the entries that their rows name."""
 
     def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """The account's certificates: the SHA-256 that each is stored under, and its DER."""

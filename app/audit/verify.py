@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.audit import entry as entries
+from app.audit.batches import Batches
 from app.audit.examine import Examined, examine, misplaced
 from app.audit.removals import Removals
 from app.audit.replay import Replay
@@ -138,9 +139,11 @@ class _Check:
     done: int = 0
     findings: Findings = field(default_factory=Findings)
     replay: Replay = field(init=False)
+    batches: Batches = field(init=False)
 
     def __post_init__(self) -> None:
         self.replay = Replay(self.findings.add)
+        self.batches = Batches(self.findings.add)
 
     async def account(self, account_id: str, streams: Sequence[tuple[StoredHead, Sequence[Stretch]]]) -> None:
         """Check the certificates that an account keeps, its streams, and its state against them."""
@@ -152,6 +155,9 @@ class _Check:
         for head, stretches in streams:
             await self.stream(head, stretches)
         self.replay.close(account_id)
+        async for batch in self.source.batches(account_id):
+            self.batches.compare(batch)
+        self.batches.close()
 
     async def stream(self, head: StoredHead, stretches: Sequence[Stretch]) -> None:
         """Join the stretches of a stream, whose turn it is."""
@@ -166,6 +172,8 @@ class _Check:
                 aseq, last = examined.aseq, examined.hash
             self.findings.join(examined.findings)
             self.replay.join(examined.episodes, examined.counted)
+            for batch in examined.batches:
+                self.batches.add(batch)
             self.removals.join(examined.removed)
             self.done += examined.entries
             self.progress(self.done, self.total)

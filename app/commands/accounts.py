@@ -132,5 +132,7 @@ def _shown(account: AccountRow) -> Shown:
         "used": account.certificate_used,
         "remaining": max(0, account.certificate_limit - account.certificate_used),
         "require_possession": account.require_possession,
+        "suspend_devices": account.suspend_devices,
+        "audit_all_decisions": account.audit_all_decisions,
         "created_at": to_text(account.created_at),
     }

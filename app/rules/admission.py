@@ -8,8 +8,10 @@ from app.rules.certificate import ParsedCertificate
 from app.rules.decision import Decision
 from app.rules.pem import MAX_CERTIFICATES
 from app.rules.trust_store import TrustStore
+from app.terms import Usage
 
 ENDPOINT_NAME_LIMIT = 255
+_NOT_ENROLLED = "The account has not claimed this device: claim its identity before it comes."
 _SUSPENDED = "The device is suspended: resume it to let it in."
 
 
@@ -41,6 +43,25 @@ def require_few(certificates: int) -> None:
     if certificates > MAX_CERTIFICATES:
         message = f"The device presents {certificates} certificates; a chain may have at most {MAX_CERTIFICATES}."
         raise DeviceRefused(Reason.TOO_MANY_CERTIFICATES, message)
+
+
+def needs_claim(decision: Decision) -> bool:
+    """Whether a decision lets in only a device that the account has claimed: its record's usage is ENROLLMENT."""
+    return decision.is_allowed and decision.records[0].usage is Usage.ENROLLMENT
+
+
+def not_enrolled(decision: Decision) -> Decision:
+    """A decision that would let a device in, once it is known that the account has not claimed it."""
+    return replace(decision, reason=Reason.NOT_ENROLLED, explanation=_NOT_ENROLLED)
+
+
+def require_enrolled(decision: Decision, *, is_claimed: bool) -> None:
+    """Refuse a device that comes through an ENROLLMENT record and that the account has not claimed.
+
+    Raises DeviceRefused with NOT_ENROLLED.
+    """
+    if needs_claim(decision) and not is_claimed:
+        raise DeviceRefused(Reason.NOT_ENROLLED, _NOT_ENROLLED)
 
 
 def require_endpoint_name(text: str) -> str:

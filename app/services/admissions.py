@@ -19,14 +19,17 @@ from app.rules import admission
 from app.rules.certificate import parse
 from app.rules.decision import Decision, Question
 from app.rules.trust import decide
+from app.rules.trust_store import TrustStore
 from app.services.devices import ConnectDevice, comes_as_before, device_among
 from app.services.door import Door
+from app.services.enrollments import UseEnrollment
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
 from app.services.submission import authority
 from app.services.trust_states import Confirmed, TrustState, TrustStates
-from app.store import device_reads, reads
+from app.store import device_reads, enrollments, reads
 from app.store.database import Database
+from app.store.enrollments import EnrollmentRow
 from app.terms import Service
 
 SETTLED_LIMIT = 20_000
@@ -127,7 +130,7 @@ class Admissions:
 
     async def _decided(self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime) -> Answer:
         state = confirmed.state
-        decision = decided(state, asked, now)
+        decision = decided(state.store, asked, now)
         if not decision.is_allowed:
             return Answer(decision, state.version)
         try:
@@ -144,10 +147,14 @@ class Admissions:
         matching = await device_reads.matching(self.database.reads, state.account_id, name, key)
         if any(device.is_suspended for device in matching):
             return Answer(admission.suspended(decision), state.version)
+        claim = await self._claim(state.account_id, decision)
+        if claim is None and admission.needs_claim(decision):
+            return Answer(admission.not_enrolled(decision), state.version)
         device = device_among(matching, asked.endpoint_name, name, decision)
         account = await reads.account(self.database.reads, state.account_id)
         audits_all = account is None or account.audit_all_decisions
-        if device is not None and not audits_all and comes_as_before(device, decision):
+        is_first = claim is not None and claim.claimed_at is None
+        if device is not None and not is_first and not audits_all and comes_as_before(device, decision):
             return Answer(decision, state.version, device.id)
         try:
             recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
@@ -156,7 +163,15 @@ class Admissions:
             found = replace(decision, reason=refused.reason, explanation=refused.message)
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
+        if claim is not None and is_first:
+            await self.door.perform(actor, UseEnrollment(claim.id, connected.device.id), origin)
         return Answer(connected.decision, connected.state.version, connected.device.id, is_repeatable=not audits_all)
+
+    async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
+        if not admission.needs_claim(decision):
+            return None
+        fingerprint = decision.question.device.fingerprint
+        return await enrollments.claim(self.database.reads, account_id, fingerprint, decision.question.at)
 
     def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
         unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")
@@ -173,7 +188,7 @@ def _holds(answer: Answer, version: int, now: datetime) -> bool:
     return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
 
 
-def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:
+def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
     """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload."""
     try:
         if asked.endpoint_name is not None:
@@ -184,7 +199,7 @@ def decided(state: TrustState, asked: Asked, at: datetime) -> Decision:
         return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
     except DeviceRefused as refused:
         return refusal(asked, at, refused.reason, refused.message)
-    return decide(state.store, question)
+    return decide(store, question)
 
 
 def question_of(ders: Sequence[bytes], service: Service, at: datetime) -> Question:

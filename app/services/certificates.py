@@ -13,9 +13,11 @@ from app.rules import lifecycle, text
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
 from app.rules.upload import require_acceptable, require_service
-from app.services import states
+from app.services import state_fields, states
 from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.door import Done, Tx
+from app.services.fleet_suspension import devices_suspended_at
+from app.services.impact import Change, Deletion, StatusChange, require_expected, uploaded
 from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.rows import AccountRow, CertificateRow
@@ -54,6 +56,7 @@ class UploadCertificate:
     submission: Submission
     usage: Usage
     service: Service
+    expected_impact: str | None = None
     reason: None = None
 
     @property
@@ -70,6 +73,7 @@ class UploadCertificate:
             "source": self.submission.sha256.hex(),
             "usage": self.usage.value,
             "service": self.service.value,
+            "expectedImpact": self.expected_impact,
         }
 
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
@@ -80,6 +84,9 @@ class UploadCertificate:
         require_service(self.usage, self.service)
         await _require_new(tx, chain, self.service)
         account = await require_place(tx, name)
+        possession = initial_possession(self.usage, require_possession=account.require_possession)
+        change = uploaded(chain, self.usage, self.service, possession)
+        await _require_impact(tx, change, self.expected_impact, "")
         record = await add(
             tx,
             certificate_id=new_id(tx.now),
@@ -88,13 +95,13 @@ class UploadCertificate:
             chain=chain,
             service=self.service,
             usage=self.usage,
-            possession=initial_possession(self.usage, require_possession=account.require_possession),
+            possession=possession,
         )
         return Done(record, CertificateUploaded(states.certificate_state(record)))
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was uploaded."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +146,12 @@ class UpdateCertificate:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the change."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
 class SetCertificateStatus:
-    """Blacklist a record or enable it again. The status that it has already changes nothing, and is recorded."""
+    """Blacklist a record or enable it, its devices too where that is asked. What is so already is recorded as well."""
 
     action: ClassVar[str] = CertificateStatusSet.kind
     scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE
@@ -152,6 +159,9 @@ class SetCertificateStatus:
     status: Status
     reason: str | None = None
     expected_version: int | None = None
+    suspend_devices: bool = False
+    resume_devices: bool = False
+    expected_impact: str | None = None
 
     @property
     def target(self) -> Target:
@@ -166,20 +176,25 @@ class SetCertificateStatus:
             "status": self.status.value,
             "reason": self.reason,
             "expectedVersion": self.expected_version,
+            "suspendDevices": self.suspend_devices,
+            "resumeDevices": self.resume_devices,
+            "expectedImpact": self.expected_impact,
         }
 
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Both statuses may follow each other for as long as the record is there."""
         record = await _require(tx, self.certificate_id, self.expected_version)
-        after = record
-        if self.status is not record.status:
-            after = replace(record, status=self.status, version=record.version + 1, updated_at=tx.now)
-            await tx.certificates.update(after)
+        change = StatusChange(record.id, self.status, self.suspend_devices, self.resume_devices)
+        await _require_impact(tx, change, self.expected_impact, record.id)
+        suspended_at = await devices_suspended_at(
+            tx, record, self.status, suspend=self.suspend_devices, resume=self.resume_devices
+        )
+        after = await _store(tx, record, replace(record, status=self.status, devices_suspended_at=suspended_at))
         return Done(after, CertificateStatusSet(states.certificate_state(record), states.certificate_state(after)))
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the change."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +207,7 @@ class DeleteCertificate:
     reason: str | None = None
     expected_version: int | None = None
     confirm_unblock: bool = False
+    expected_impact: str | None = None
 
     @property
     def target(self) -> Target:
@@ -206,11 +222,13 @@ class DeleteCertificate:
             "reason": self.reason,
             "expectedVersion": self.expected_version,
             "confirmUnblock": self.confirm_unblock,
+            "expectedImpact": self.expected_impact,
         }
 
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Answer with the record as it was."""
         record = await _require(tx, self.certificate_id, self.expected_version)
+        await _require_impact(tx, Deletion(record.id), self.expected_impact, record.id)
         if not self.confirm_unblock and record.status is Status.INACTIVE:
             others = [other for other in await tx.certificates.all() if other.id != record.id]
             standings = [await _standing(tx, other) for other in others]
@@ -220,7 +238,11 @@ class DeleteCertificate:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was before it was deleted."""
-        return states.certificate_row(states.before(change), account_id)
+        return states.certificate_row(state_fields.before(change), account_id)
+
+
+async def _require_impact(tx: Tx, change: Change, token: str | None, target_id: str) -> None:
+    await require_expected(tx.transaction, tx.account_id, change, token, target_id=target_id, at=tx.now)
 
 
 async def _require(tx: Tx, certificate_id: str, expected_version: int | None) -> CertificateRow:

@@ -22,7 +22,7 @@ from app.ids import new_id
 from app.rules import chain as chains
 from app.rules import developer_certificate, text
 from app.rules.credentials_file import Servers, c_source
-from app.services import states
+from app.services import state_fields, states
 from app.services.additions import add, require_place
 from app.services.door import Done, Tx
 from app.services.secrets_key import SETTING, SecretsKey, UnusableSecretsKey, secrets_key
@@ -124,7 +124,7 @@ class CreateDeveloperCertificate:
 
     def recall(self, change: Json, account_id: str) -> NewDeveloperCertificate:
         """The record as it was made; its key was shown once."""
-        return NewDeveloperCertificate(states.certificate_row(states.after(change), account_id), None)
+        return NewDeveloperCertificate(states.certificate_row(state_fields.after(change), account_id), None)
 
 
 async def developer_key(

@@ -11,10 +11,11 @@ from app.ids import new_id
 from app.rules import admission, text
 from app.rules.decision import Decision
 from app.rules.trust import decide
-from app.services import states
+from app.services import state_fields, states
 from app.services.door import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
+from app.store import enrollments
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.device_writes import Came
 
@@ -54,6 +55,9 @@ class ConnectDevice:
         decision = self.decision if state is self.known else decide(state.store, self.decision.question)
         admission.require_allowed(decision)
         leaf = decision.question.device
+        if admission.needs_claim(decision):
+            claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
+            admission.require_enrolled(decision, is_claimed=claim is not None)
         name = self.endpoint_name or admission.endpoint_name_of(leaf)
         matching = await tx.devices.matching(name, authority(leaf))
         found = device_among(matching, name if self.endpoint_name else None, name, decision)
@@ -87,8 +91,8 @@ class SuspendDevice:
         """The request."""
         return {"id": self.device_id, "category": self.category, "description": self.description}
 
-    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
-        """A device that is suspended already gets the new category and description, and keeps its instant."""
+    async def __call__(self, tx: Tx) -> Done[str]:
+        """Answer with the device's id. One that is suspended already gets the new words, and keeps its instant."""
         device = await _require(tx, self.device_id)
         after = replace(
             device,
@@ -99,7 +103,12 @@ class SuspendDevice:
             updated_at=tx.now,
         )
         await tx.devices.update(after)
-        return Done(after, DeviceSuspended(states.device_state(device), states.device_state(after)))
+        return Done(after.id, DeviceSuspended(states.device_state(device), states.device_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> str:
+        """The device's id: what it is now is more than the log says of it, and is read."""
+        del account_id
+        return state_fields.id_of(state_fields.after(change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +130,8 @@ class ResumeDevice:
         """The request."""
         return {"id": self.device_id, "reason": self.reason}
 
-    async def __call__(self, tx: Tx) -> Done[DeviceRow]:
-        """Raises InvalidState for a device that is not suspended."""
+    async def __call__(self, tx: Tx) -> Done[str]:
+        """Answer with the device's id. Raises InvalidState for a device that is not suspended."""
         device = await _require(tx, self.device_id)
         if not device.is_suspended:
             raise InvalidState("The device is not suspended.", path=("id",))
@@ -139,7 +148,12 @@ class ResumeDevice:
             updated_at=tx.now,
         )
         await tx.devices.update(after)
-        return Done(after, DeviceResumed(states.device_state(device), states.device_state(after)))
+        return Done(after.id, DeviceResumed(states.device_state(device), states.device_state(after)))
+
+    def recall(self, change: Json, account_id: str) -> str:
+        """The device's id: what it is now is more than the log says of it, and is read."""
+        del account_id
+        return state_fields.id_of(state_fields.after(change))
 
 
 def device_among(matching: list[DeviceRow], told: str | None, name: str, decision: Decision) -> DeviceRow | None:

@@ -28,7 +28,9 @@ from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.developer_keys import DeveloperKeys
 from app.store.device_writes import Devices
+from app.store.enrollments import Enrollments
 from app.store.idempotency_keys import IdempotencyKeys
+from app.store.jobs import Jobs
 from app.store.writes import Accounts, ApiKeys, Certificates, Users
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
@@ -73,6 +75,8 @@ class Tx:
     challenges: Challenges = field(init=False)
     developer_keys: DeveloperKeys = field(init=False)
     devices: Devices = field(init=False)
+    enrollments: Enrollments = field(init=False)
+    jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
         # The operator of the whole installation has no account, and so finds nothing in the rows of one.
@@ -84,6 +88,8 @@ class Tx:
         self.challenges = Challenges(self.transaction, self.account_id, self.entry_id)
         self.developer_keys = DeveloperKeys(self.transaction, self.account_id)
         self.devices = Devices(self.transaction, self.account_id, self.entry_id)
+        self.enrollments = Enrollments(self.transaction, self.account_id, self.entry_id)
+        self.jobs = Jobs(self.transaction, self.account_id, self.entry_id)
 
 
 class Command(Protocol[T_co]):

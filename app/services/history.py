@@ -30,7 +30,7 @@ from app.clock import from_micros
 from app.errors import HistoryUnavailable
 from app.rules import chain as chains
 from app.rules.chain import Chain
-from app.services import states
+from app.services import state_fields, states
 from app.services.additions import search_text
 from app.services.submission import authority
 from app.store import history, log_reads, reads
@@ -168,7 +168,7 @@ def _became(entry: EntryRow) -> Json:
         )
     if hashlib.sha256(entry.body).digest() != entry.body_sha256:
         raise HistoryUnavailable(f"Entry {entry.aseq} is not what was hashed: have the log verified.")
-    return states.after(orjson.loads(entry.body)["change"])
+    return state_fields.after(orjson.loads(entry.body)["change"])
 
 
 def _searchable(record: CertificateRow, chain: Chain) -> CertificateRow:

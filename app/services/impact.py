@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from app.errors import ImpactChanged
 from app.impact import DeviceKind, Effect, Impact
 from app.reasons import Reason
 from app.rules import der
 from app.rules.certificate import ParsedCertificate, parse_cached
+from app.rules.chain import Chain
 from app.rules.closure import Closure, TooComplex
 from app.rules.decision import Decision, Question
 from app.rules.trust import PRODUCTION, decide
@@ -23,7 +25,7 @@ from app.services.trust_states import load
 from app.store import device_kinds
 from app.store.connection import Connection
 from app.store.device_kinds import Came, Counted, Standing
-from app.terms import Status
+from app.terms import Possession, Service, Status, Usage
 
 SINGLY_LIMIT = 20_000
 """Of how many devices each is asked by itself; the rest is unknown."""
@@ -58,6 +60,22 @@ class Upload:
 
 
 Change = StatusChange | Deletion | Upload
+
+
+def uploaded(chain: Chain, usage: Usage, service: Service, possession: Possession) -> Upload:
+    """The upload of a chain, as it would stand."""
+    return Upload(Record(UPLOADED, UPLOADED, Status.ACTIVE, service, usage, possession, chain))
+
+
+async def require_expected(
+    connection: Connection, account_id: str, change: Change, token: str | None, *, target_id: str, at: datetime
+) -> None:
+    """Refuse a change that would do something else than its caller saw in a preview. Raises ImpactChanged."""
+    if token is None:
+        return
+    found = await impact(connection, account_id, change, at=at)
+    if found.token != token:
+        raise ImpactChanged(found, target_id=target_id)
 
 
 async def impact(connection: Connection, account_id: str, change: Change, *, at: datetime) -> Impact:

@@ -12,7 +12,7 @@ from app.errors import InvalidInput, NotFound, Unauthenticated
 from app.ids import new_id
 from app.rules import access, credential, text
 from app.rules.credential import Credential
-from app.services import states
+from app.services import state_fields, states
 from app.services.door import Done, Tx
 from app.store import reads
 from app.store.connection import Connection
@@ -93,7 +93,7 @@ class CreateApiKey:
 
     def recall(self, change: Json, account_id: str) -> NewApiKey:
         """The key as it was made; its text was shown once and is known to nobody here."""
-        return NewApiKey(states.api_key_row(states.after(change), account_id), None)
+        return NewApiKey(states.api_key_row(state_fields.after(change), account_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class RevokeApiKey:
 
     def recall(self, change: Json, account_id: str) -> ApiKeyRow:
         """The key as it was after it was revoked."""
-        return states.api_key_row(states.after(change), account_id)
+        return states.api_key_row(state_fields.after(change), account_id)
 
 
 def fresh_credential(at: datetime) -> Credential:

@@ -24,7 +24,7 @@ from app.rules.possession import (
     require_open,
     require_provable,
 )
-from app.services import states
+from app.services import state_fields, states
 from app.services.door import Done, Tx
 from app.store import reads
 from app.store.rows import CertificateRow, ChallengeRow
@@ -84,7 +84,7 @@ class CreatePossessionChallenge:
 
     def recall(self, change: Json, account_id: str) -> Challenged:
         """The challenge as it was made, and the record as it was then."""
-        record = states.certificate_row(states.after(change), account_id)
+        record = states.certificate_row(state_fields.after(change), account_id)
         return Challenged(states.challenge_row(change, record), record)
 
 
@@ -141,7 +141,7 @@ class ProvePossession:
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the proof."""
-        return states.certificate_row(states.after(change), account_id)
+        return states.certificate_row(state_fields.after(change), account_id)
 
 
 def fresh_nonce() -> bytes:

@@ -1,7 +1,6 @@
 """Between rows and what the log says of them. A state says all that a reader of the row is ever shown."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
 
 from app.actor import Role
 from app.audit.states import (
@@ -10,12 +9,15 @@ from app.audit.states import (
     CertificateState,
     ChallengeState,
     DeviceState,
+    EnrollmentState,
     Json,
     UnnamedUserState,
     UserState,
 )
-from app.clock import from_text, to_text
+from app.clock import to_text
+from app.services import state_fields
 from app.store.device_rows import DeviceRow
+from app.store.enrollments import EnrollmentRow
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow
 from app.terms import Possession, Service, Status, Tier, Usage
 
@@ -40,18 +42,18 @@ def account_state(row: AccountRow) -> AccountState:
 def account_row(state: Json, used: int) -> AccountRow:
     """The account that a state from the log speaks of, when it held so many certificates."""
     return AccountRow(
-        id=_text(state, "id"),
-        version=_number(state, "version"),
-        name=_text(state, "name"),
-        tier=Tier(_text(state, "tier")),
-        limit_override=None if state["limit_override"] is None else _number(state, "limit_override"),
-        certificate_limit=_number(state, "certificate_limit"),
+        id=state_fields.text(state, "id"),
+        version=state_fields.number(state, "version"),
+        name=state_fields.text(state, "name"),
+        tier=Tier(state_fields.text(state, "tier")),
+        limit_override=None if state["limit_override"] is None else state_fields.number(state, "limit_override"),
+        certificate_limit=state_fields.number(state, "certificate_limit"),
         certificate_used=used,
         require_possession=bool(state["require_possession"]),
         suspend_devices=bool(state.get("suspend_devices")),
         audit_all_decisions=bool(state.get("audit_all_decisions")),
-        created_at=_instant(state, "created_at"),
-        updated_at=_instant(state, "updated_at"),
+        created_at=state_fields.instant(state, "created_at"),
+        updated_at=state_fields.instant(state, "updated_at"),
     )
 
 
@@ -75,34 +77,34 @@ def certificate_state(row: CertificateRow) -> CertificateState:
         created_by_id=row.created_by_id,
         created_by_entry=row.created_audit_id,
         is_developer=row.is_developer,
-        devices_suspended_at=_optional_instant_text(row.devices_suspended_at),
+        devices_suspended_at=state_fields.optional_instant_text(row.devices_suspended_at),
     )
 
 
 def certificate_row(state: Json, account_id: str) -> CertificateRow:
     """The record that a state from the log speaks of, as a reader is shown it; what only searches use is left empty."""
     return CertificateRow(
-        id=_text(state, "id"),
+        id=state_fields.text(state, "id"),
         account_id=account_id,
-        version=_number(state, "version"),
-        name=_text(state, "name"),
-        description=_optional_text(state, "description"),
-        status=Status(_text(state, "status")),
-        service=Service(_text(state, "service")),
-        usage=Usage(_text(state, "usage")),
-        possession=Possession(_text(state, "possession")),
-        fingerprint=bytes.fromhex(_text(state, "fingerprint")),
+        version=state_fields.number(state, "version"),
+        name=state_fields.text(state, "name"),
+        description=state_fields.optional_text(state, "description"),
+        status=Status(state_fields.text(state, "status")),
+        service=Service(state_fields.text(state, "service")),
+        usage=Usage(state_fields.text(state, "usage")),
+        possession=Possession(state_fields.text(state, "possession")),
+        fingerprint=bytes.fromhex(state_fields.text(state, "fingerprint")),
         subject_key_sha256=b"",
-        chain=tuple(bytes.fromhex(sha256) for sha256 in _texts(state, "chain")),
+        chain=tuple(bytes.fromhex(sha256) for sha256 in state_fields.texts(state, "chain")),
         search_text="",
-        expires_at=_instant(state, "expires_at"),
-        created_at=_instant(state, "created_at"),
-        updated_at=_instant(state, "updated_at"),
-        created_by_type=_text(state, "created_by_type"),
-        created_by_id=_optional_text(state, "created_by_id"),
-        created_audit_id=_text(state, "created_by_entry"),
+        expires_at=state_fields.instant(state, "expires_at"),
+        created_at=state_fields.instant(state, "created_at"),
+        updated_at=state_fields.instant(state, "updated_at"),
+        created_by_type=state_fields.text(state, "created_by_type"),
+        created_by_id=state_fields.optional_text(state, "created_by_id"),
+        created_audit_id=state_fields.text(state, "created_by_entry"),
         is_developer=bool(state.get("is_developer")),
-        devices_suspended_at=_later_instant(state, "devices_suspended_at"),
+        devices_suspended_at=state_fields.later_instant(state, "devices_suspended_at"),
     )
 
 
@@ -116,25 +118,25 @@ def api_key_state(row: ApiKeyRow) -> ApiKeyState:
         client_cert=row.client_cert,
         hint=row.hint,
         created_at=to_text(row.created_at),
-        expires_at=_optional_instant_text(row.expires_at),
-        revoked_at=_optional_instant_text(row.revoked_at),
+        expires_at=state_fields.optional_instant_text(row.expires_at),
+        revoked_at=state_fields.optional_instant_text(row.revoked_at),
     )
 
 
 def api_key_row(state: Json, account_id: str) -> ApiKeyRow:
     """The key that a state from the log speaks of, as a reader is shown it."""
     return ApiKeyRow(
-        id=_text(state, "id"),
+        id=state_fields.text(state, "id"),
         account_id=account_id,
-        version=_number(state, "version"),
-        name=_text(state, "name"),
-        role=Role(_text(state, "role")),
-        client_cert=_optional_text(state, "client_cert"),
-        hint=_text(state, "hint"),
+        version=state_fields.number(state, "version"),
+        name=state_fields.text(state, "name"),
+        role=Role(state_fields.text(state, "role")),
+        client_cert=state_fields.optional_text(state, "client_cert"),
+        hint=state_fields.text(state, "hint"),
         secret_sha256=b"",
-        created_at=_instant(state, "created_at"),
-        expires_at=_optional_instant(state, "expires_at"),
-        revoked_at=_optional_instant(state, "revoked_at"),
+        created_at=state_fields.instant(state, "created_at"),
+        expires_at=state_fields.optional_instant(state, "expires_at"),
+        revoked_at=state_fields.optional_instant(state, "revoked_at"),
         last_used_at=None,
     )
 
@@ -153,19 +155,49 @@ def challenge_state(row: ChallengeRow) -> ChallengeState:
 
 def challenge_row(change: Json, record: CertificateRow) -> ChallengeRow:
     """The challenge as it was made, of the `change` of the entry that says so, and its record as it was then."""
-    state = _state(change, "challenge")
+    state = state_fields.state_in(change, "challenge")
     return ChallengeRow(
-        id=_text(state, "id"),
+        id=state_fields.text(state, "id"),
         account_id=record.account_id,
         certificate_id=record.id,
         fingerprint=record.fingerprint,
-        nonce=urlsafe_b64decode(f"{_text(state, 'nonce')}="),
-        created_at=_instant(state, "created_at"),
-        signature_expires_at=_instant(state, "signature_expires_at"),
-        certificate_expires_at=_instant(state, "certificate_expires_at"),
-        attempts_left=_number(state, "attempts"),
+        nonce=urlsafe_b64decode(f"{state_fields.text(state, 'nonce')}="),
+        created_at=state_fields.instant(state, "created_at"),
+        signature_expires_at=state_fields.instant(state, "signature_expires_at"),
+        certificate_expires_at=state_fields.instant(state, "certificate_expires_at"),
+        attempts_left=state_fields.number(state, "attempts"),
         used_at=None,
         voided_at=None,
+    )
+
+
+def enrollment_state(row: EnrollmentRow) -> EnrollmentState:
+    """What the log says of a claim."""
+    return EnrollmentState(
+        id=row.id,
+        version=row.version,
+        fingerprint=row.fingerprint.hex(),
+        created_at=to_text(row.created_at),
+        expires_at=None if row.expires_at is None else to_text(row.expires_at),
+        claimed_at=None if row.claimed_at is None else to_text(row.claimed_at),
+        device_id=row.device_id,
+        batch=None if row.job_id is None else row.created_audit_id,
+    )
+
+
+def enrollment_row(state: Json, account_id: str) -> EnrollmentRow:
+    """The claim that a state from the log speaks of, as a reader is shown it; by which job it was made is left out."""
+    return EnrollmentRow(
+        id=state_fields.text(state, "id"),
+        account_id=account_id,
+        version=state_fields.number(state, "version"),
+        fingerprint=bytes.fromhex(state_fields.text(state, "fingerprint")),
+        created_at=state_fields.instant(state, "created_at"),
+        expires_at=state_fields.optional_instant(state, "expires_at"),
+        claimed_at=state_fields.optional_instant(state, "claimed_at"),
+        device_id=state_fields.optional_text(state, "device_id"),
+        job_id=None,
+        created_audit_id=state_fields.optional_text(state, "batch") or "",
     )
 
 
@@ -200,10 +232,10 @@ def device_state(row: DeviceRow) -> DeviceState:
         id=row.id,
         version=row.version,
         name=row.endpoint_name,
-        suspended_at=_optional_instant_text(row.suspended_at),
+        suspended_at=state_fields.optional_instant_text(row.suspended_at),
         suspended_category=row.suspended_category,
         suspended_description=row.suspended_description,
-        released_at=_optional_instant_text(row.released_at),
+        released_at=state_fields.optional_instant_text(row.released_at),
         bootstrap_fingerprint=None if bootstrap is None else bootstrap.fingerprint.hex(),
         bootstrap_certificate=None if bootstrap is None else bootstrap.certificate_id,
         bootstrap_accepted_at=None if bootstrap is None else to_text(bootstrap.accepted_at),
@@ -213,62 +245,3 @@ def device_state(row: DeviceRow) -> DeviceState:
         created_at=to_text(row.created_at),
         updated_at=to_text(row.updated_at),
     )
-
-
-def before(change: Json) -> Json:
-    """The state before, of the `change` of an entry that has one."""
-    return _state(change, "before")
-
-
-def after(change: Json) -> Json:
-    """The state after, of the `change` of an entry that has one."""
-    return _state(change, "after")
-
-
-def _state(change: Json, moment: str) -> Json:
-    state = change[moment]
-    if not isinstance(state, dict):
-        raise TypeError(f"the entry's change has no {moment}")
-    return state
-
-
-def _text(state: Json, name: str) -> str:
-    value = state[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is not a text")
-    return value
-
-
-def _optional_text(state: Json, name: str) -> str | None:
-    return None if state[name] is None else _text(state, name)
-
-
-def _number(state: Json, name: str) -> int:
-    value = state[name]
-    if not isinstance(value, int):
-        raise TypeError(f"{name} is not a number")
-    return value
-
-
-def _texts(state: Json, name: str) -> list[str]:
-    value = state[name]
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is not a list")
-    return [text for text in value if isinstance(text, str)]
-
-
-def _instant(state: Json, name: str) -> datetime:
-    return from_text(_text(state, name))
-
-
-def _optional_instant(state: Json, name: str) -> datetime | None:
-    return None if state[name] is None else _instant(state, name)
-
-
-def _later_instant(state: Json, name: str) -> datetime | None:
-    """Of a field that came after the first states were written."""
-    return None if name not in state else _optional_instant(state, name)
-
-
-def _optional_instant_text(instant: datetime | None) -> str | None:
-    return None if instant is None else to_text(instant)

@@ -6,7 +6,15 @@ from itertools import pairwise
 from types import NoneType
 
 from app.audit.removals import recorded
-from app.audit.states import AccountState, ApiKeyState, CertificateState, DeviceState, JsonValue, UserState
+from app.audit.states import (
+    AccountState,
+    ApiKeyState,
+    CertificateState,
+    DeviceState,
+    EnrollmentState,
+    JsonValue,
+    UserState,
+)
 from app.audit.stored import (
     Beside,
     Code,
@@ -18,9 +26,11 @@ from app.audit.stored import (
     Stretch,
     Verification,
 )
+from app.audit.stored_batch import StoredBatch
 from app.audit.verify import Progress, verify
 from app.audit.verify_tree import Trusted
 from app.clock import from_micros, to_text
+from app.services.batch_verification import stored_batches
 from app.services.tree_verification import TreeEvidence
 from app.services.verification_workers import Workers, processors
 from app.store import archive_reads, evidence
@@ -37,7 +47,10 @@ WORTH_SHARING = 100_000
 """Below, one process is done before others have started."""
 
 _SHA256_BYTES = 32
-_STATES = {state.type: state for state in (AccountState, CertificateState, ApiKeyState, UserState, DeviceState)}
+_STATES = {
+    state.type: state
+    for state in (AccountState, CertificateState, ApiKeyState, UserState, DeviceState, EnrollmentState)
+}
 _PERSONAL = {"user": ("name",)}
 _BOOLEANS = frozenset({"require_possession", "suspend_devices", "audit_all_decisions", "is_developer"})
 _COLUMNS = {"created_by_entry": "created_audit_id"}
@@ -156,6 +169,11 @@ class Evidence:
         async for kind, row in evidence.states(self.connection, account_id):
             yield stored_state(kind, row)
 
+    async def batches(self, account_id: str) -> AsyncIterator[StoredBatch]:
+        """See `Source.batches`."""
+        async for batch in stored_batches(self.connection, account_id):
+            yield batch
+
     async def certificates(self, account_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """See `Source.certificates`."""
         async for row in evidence.ders(self.connection, account_id):
@@ -234,6 +252,7 @@ def stored_state(kind: str, row: Row) -> StoredState:
         personal={name: str(row[name]) for name in personal},
         used=row["certificate_used"] if is_account else None,
         kept=row["certificate_kept"] if is_account else None,
+        is_ended=kind == "enrollment" and bool(row["is_ended"]),
     )
 
 

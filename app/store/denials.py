@@ -1,6 +1,6 @@
 """How often devices were refused for a blacklisted record: counted, one row for each device, record and service."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -9,7 +9,6 @@ from app.clock import from_micros, to_micros
 from app.ids import new_id
 from app.store.connection import Connection, Row, Transaction
 from app.store.paging import Page, Window, page_of
-from app.store.reads import COUNT_LIMIT
 from app.terms import Service
 
 DEVICES_LIMIT = 10_000
@@ -27,7 +26,17 @@ _INSERT = (
 )
 _DEVICES = "SELECT count(*) AS n FROM denial WHERE account_id = $1 AND certificate_id = $2"
 _COLUMNS = "id, account_id, certificate_id, endpoint_name, service, fingerprint, attempts, first_at, last_at"
-_TOTAL = "SELECT sum(attempts) AS n FROM denial WHERE account_id = $1 AND certificate_id = $2"
+_TOTALS = (
+    "SELECT certificate_id, count(*) AS devices, sum(attempts) AS attempts FROM denial"
+    " WHERE account_id = $1 AND certificate_id IN ({}) GROUP BY certificate_id"
+)
+
+
+class Total(NamedTuple):
+    """Of how many devices there are denials for a record (of DEVICES_LIMIT at most), and how many attempts in all."""
+
+    devices: int
+    attempts: int
 
 
 class Denied(NamedTuple):
@@ -86,32 +95,38 @@ async def count(transaction: Transaction, counted: Mapping[Denied, Attempts]) ->
         await _insert(transaction, denied if room[record] >= 0 else denied._replace(endpoint_name=""), attempts)
 
 
-async def denials_page(connection: Connection, account_id: str, certificate_id: str, window: Window) -> Page[DenialRow]:
-    """A page of a record's denials, the last refused first; the key of a place is `last_at` and the id."""
-    values: list[object] = [account_id, certificate_id]
+async def denials_pages(
+    connection: Connection, account_id: str, certificate_ids: Iterable[str], window: Window
+) -> dict[str, Page[DenialRow]]:
+    """The same page of each record's denials, the last refused first; an empty one where there are none.
+
+    The key of a place is `last_at` and the id.
+    """
+    values: list[object] = [account_id]
     bounds = ""
     for key, comparison in ((window.after, "<"), (window.before, ">")):
         if key is not None:
             bounds += f" AND (last_at, id) {comparison} (${len(values) + 1}, ${len(values) + 2})"
             values.extend(key)
     direction = "ASC" if window.backward else "DESC"
-    query = (
-        f"SELECT {_COLUMNS} FROM denial WHERE account_id = $1 AND certificate_id = $2{bounds}"
-        f" ORDER BY last_at {direction}, id {direction} LIMIT {window.size + 1}"
-    )
-    return page_of([DenialRow.of(row) for row in await connection.fetch(query, *values)], window)
+    ids = list(dict.fromkeys(certificate_ids))
+    pieces = [
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM denial WHERE account_id = $1 AND certificate_id = ${place}{bounds}"
+        f" ORDER BY last_at {direction}, id {direction} LIMIT {window.size + 1}) AS page"
+        for place in range(len(values) + 1, len(values) + 1 + len(ids))
+    ]
+    found = await connection.fetch(" UNION ALL ".join(pieces), *values, *ids) if pieces else ()
+    rows = [DenialRow.of(row) for row in found]
+    return {each: page_of([row for row in rows if row.denied.certificate_id == each], window) for each in ids}
 
 
-async def count_denials(connection: Connection, account_id: str, certificate_id: str) -> int | None:
-    """Of how many devices there are denials for a record; None over COUNT_LIMIT."""
-    found = await _devices(connection, account_id, certificate_id)
-    return None if found > COUNT_LIMIT else found
-
-
-async def total_attempts(connection: Connection, account_id: str, certificate_id: str) -> int:
-    """How many attempts were refused for a record in all."""
-    row = await connection.fetch_one(_TOTAL, account_id, certificate_id)
-    return 0 if row is None or row["n"] is None else int(row["n"])
+async def totals(connection: Connection, account_id: str, certificate_ids: Iterable[str]) -> dict[str, Total]:
+    """What there is in all for each of these records."""
+    ids = list(dict.fromkeys(certificate_ids))
+    places = ", ".join(f"${place}" for place in range(2, len(ids) + 2))
+    found = await connection.fetch(_TOTALS.format(places), account_id, *ids) if ids else ()
+    counted = {row["certificate_id"]: Total(int(row["devices"]), int(row["attempts"])) for row in found}
+    return {each: counted.get(each, Total(0, 0)) for each in ids}
 
 
 async def _added(transaction: Transaction, denied: Denied, attempts: Attempts) -> bool:

@@ -1,14 +1,16 @@
 """Devices: by name, by certificate, and in lists."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.clock import to_micros
+from app.impact import DeviceKind
 from app.store.connection import Connection, Row
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.paging import Page, Window, page_of
 from app.store.reads import COUNT_LIMIT
+from app.store.rows import instant_of
 from app.terms import DeviceStatus, Service
 
 # A suspension of a record holds for whoever was registered through it by then and was not released since.
@@ -20,17 +22,16 @@ _SUSPENDED_WITH = (
     "SELECT max(s.suspended_at) FROM device_credential AS c"
     f" JOIN device_suspension AS s ON s.certificate_id = c.certificate_id WHERE c.device_id = d.id AND {_STANDS}"
 )
-_DEVICE = f"SELECT d.*, ({_SUSPENDED_WITH}) AS record_suspended_at FROM device AS d"
+_COLUMNS = f"d.*, ({_SUSPENDED_WITH}) AS record_suspended_at"
+_DEVICE = f"SELECT {_COLUMNS} FROM device AS d"
 _MATCHING = (
     f"{_DEVICE} WHERE d.account_id = $1 AND d.id IN (SELECT id FROM device WHERE account_id = $1 AND endpoint_name = $2"
     " UNION SELECT device_id FROM device_credential WHERE account_id = $1 AND key_sha256 = $3) ORDER BY d.id"
 )
 _CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_id, accepted_at"
-_PRESENTED = "SELECT leaf, presented FROM device_credential WHERE account_id = $1 AND device_id = $2 AND service = $3"
-_REGISTERED_THROUGH = (
-    "SELECT count(*) AS devices, max(accepted_at) AS newest FROM device_credential"
-    " WHERE account_id = $1 AND certificate_id = $2"
-)
+_PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
+# One look at the end of an index: however many devices there are, the writer that asks must not count them.
+_LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
 
 
@@ -44,6 +45,15 @@ def is_suspended(besides: str = "") -> str:
 
 
 IS_SUSPENDED = is_suspended()
+_SUSPENDED_KEYS = (
+    "SELECT DISTINCT k.key_sha256 FROM device_credential AS k JOIN device AS d ON d.id = k.device_id"
+    f" WHERE k.account_id = $1 AND {IS_SUSPENDED} AND k.key_sha256"
+)
+_SUSPENDED_COUNTS = (
+    "SELECT c.certificate_id, count(DISTINCT c.device_id) AS n FROM device_credential AS c"
+    " JOIN device_suspension AS s ON s.certificate_id = c.certificate_id JOIN device AS d ON d.id = c.device_id"
+    f" WHERE c.account_id = $1 AND {_STANDS} AND c.certificate_id"
+)
 _STATUS = {
     DeviceStatus.BOOTSTRAPPED: f"(NOT {IS_SUSPENDED} AND NOT {_IS_REGISTERED})",
     DeviceStatus.REGISTERED: f"(NOT {IS_SUSPENDED} AND {_IS_REGISTERED})",
@@ -55,19 +65,22 @@ _STATUS = {
 class DeviceFilter:
     """Narrows a list of devices: everything given must hold, and a set means any of it.
 
-    `certificate_id`: the device was last let in through this record, for either service.
+    `certificate_id`: the device was last let in through this record, for either service. `kind`, with `valid_at`: it is
+    of this kind, and its certificate is valid then.
     """
 
     status: frozenset[DeviceStatus] | None = None
     endpoint_name_prefix: str | None = None
     certificate_id: str | None = None
+    kind: DeviceKind | None = None
+    valid_at: datetime | None = None
     seen_from: datetime | None = None
     seen_before: datetime | None = None
 
 
 @dataclass(slots=True)
 class _Conditions:
-    """A WHERE that grows, with its values."""
+    """A WHERE that grows, with its values, which the other parts of a statement share."""
 
     values: list[object]
     texts: list[str] = field(default_factory=list)
@@ -104,46 +117,99 @@ async def devices_page(
     connection: Connection, account_id: str, wanted: DeviceFilter, window: Window
 ) -> Page[DeviceRow]:
     """A page of the account's devices, by endpoint name."""
-    conditions = _narrowed(account_id, wanted)
-    for key, comparison in ((window.after, ">"), (window.before, "<")):
-        if key is not None:
-            conditions.add(f"d.endpoint_name {comparison} {{}}", key[0])
-    direction = "DESC" if window.backward else "ASC"
-    query = (
-        f"{_DEVICE} WHERE d.account_id = $1{conditions.text}"
-        f" ORDER BY d.endpoint_name {direction} LIMIT {window.size + 1}"
-    )
+    conditions = _narrowed(_Conditions([account_id]), wanted)
+    query = f"{_DEVICE} WHERE d.account_id = $1{_paged(conditions, window)}"
     return page_of(await _whole(connection, await connection.fetch(query, *conditions.values)), window)
+
+
+async def devices_pages(
+    connection: Connection, account_id: str, certificate_ids: Iterable[str], wanted: DeviceFilter, window: Window
+) -> dict[str, Page[DeviceRow]]:
+    """The same page of the devices of each of these records, by endpoint name; an empty one where there are none."""
+    ids, values, pieces = list(dict.fromkeys(certificate_ids)), list[object]([account_id]), list[str]()
+    for certificate_id in ids:
+        conditions = _narrowed(_Conditions(values), replace(wanted, certificate_id=certificate_id))
+        # The record's number, so that a device of several records stands in the page of each.
+        select = f"SELECT {_COLUMNS}, {len(pieces)} AS piece FROM device AS d"
+        pieces.append(f"SELECT * FROM ({select} WHERE d.account_id = $1{_paged(conditions, window)}) AS page")
+    if not pieces:
+        return {}
+    found = await connection.fetch(" UNION ALL ".join(pieces), *values)
+    whole = {device.id: device for device in await _whole(connection, found)}
+    return {
+        certificate_id: page_of([whole[row["id"]] for row in found if row["piece"] == piece], window)
+        for piece, certificate_id in enumerate(ids)
+    }
 
 
 async def count_devices(connection: Connection, account_id: str, wanted: DeviceFilter) -> int | None:
     """How many devices match; None over COUNT_LIMIT."""
-    conditions = _narrowed(account_id, wanted)
-    query = (
-        "SELECT count(*) AS n FROM (SELECT 1 FROM device AS d"
-        f" WHERE d.account_id = $1{conditions.text} LIMIT {COUNT_LIMIT + 1}) AS counted"
-    )
-    row = await connection.fetch_one(query, *conditions.values)
-    count = 0 if row is None else int(row["n"])
-    return None if count > COUNT_LIMIT else count
+    conditions = _narrowed(_Conditions([account_id]), wanted)
+    row = await connection.fetch_one(_counting(conditions), *conditions.values)
+    return _counted(0 if row is None else int(row["n"]))
 
 
-async def registered_through(connection: Connection, account_id: str, certificate_id: str) -> tuple[int, int | None]:
-    """How many registrations there are through a record, and when the newest was made, in microseconds."""
-    row = await connection.fetch_one(_REGISTERED_THROUGH, account_id, certificate_id)
-    return (0, None) if row is None else (int(row["devices"]), row["newest"])
+async def counts_of_devices(
+    connection: Connection, account_id: str, certificate_ids: Iterable[str], wanted: DeviceFilter
+) -> dict[str, int | None]:
+    """The same of each of these records."""
+    ids, values = list(dict.fromkeys(certificate_ids)), list[object]([account_id])
+    narrowed = [_narrowed(_Conditions(values), replace(wanted, certificate_id=each)) for each in ids]
+    pieces = [f"SELECT {piece} AS piece, ({_counting(each)}) AS n" for piece, each in enumerate(narrowed)]
+    found = await connection.fetch(" UNION ALL ".join(pieces), *values) if pieces else ()
+    return {ids[row["piece"]]: _counted(int(row["n"])) for row in found}
+
+
+async def suspended_counts(connection: Connection, account_id: str, certificate_ids: Iterable[str]) -> dict[str, int]:
+    """How many devices each of these records keeps suspended now; a record that keeps none is absent."""
+    ids = list(dict.fromkeys(certificate_ids))
+    query = f"{_SUSPENDED_COUNTS} IN ({_places(len(ids), 2)}) GROUP BY c.certificate_id"
+    return {row["certificate_id"]: int(row["n"]) for row in await connection.fetch(query, account_id, *ids)}
+
+
+async def suspended_keys(connection: Connection, account_id: str, keys: Iterable[bytes]) -> set[bytes]:
+    """Those of these certificates, by `key_sha256`, that a suspended device was ever let in with."""
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        return set()
+    query = f"{_SUSPENDED_KEYS} IN ({_places(len(wanted), 2)})"
+    return {bytes(row["key_sha256"]) for row in await connection.fetch(query, account_id, *wanted)}
+
+
+async def last_registration(connection: Connection, account_id: str, certificate_id: str) -> datetime | None:
+    """When the newest registration through a record was made; None where there is none."""
+    row = await connection.fetch_one(_LAST_THROUGH, account_id, certificate_id)
+    return None if row is None else instant_of(row["newest"])
 
 
 async def presented(
-    connection: Connection, account_id: str, device_id: str, service: Service
-) -> tuple[bytes, bytes] | None:
-    """What a device was last let in with: its certificate, and the others joined end to end; None if it never was."""
-    row = await connection.fetch_one(_PRESENTED, account_id, device_id, service.value)
-    return None if row is None else (bytes(row["leaf"]), bytes(row["presented"]))
+    connection: Connection, account_id: str, device_ids: Iterable[str]
+) -> dict[tuple[str, Service], tuple[bytes, bytes]]:
+    """What devices were last let in with for each service: their certificate, and the others joined end to end."""
+    ids = list(dict.fromkeys(device_ids))
+    found = await connection.fetch(f"{_PRESENTED} IN ({_places(len(ids), 2)})", account_id, *ids)
+    return {(row["device_id"], Service(row["service"])): (bytes(row["leaf"]), bytes(row["presented"])) for row in found}
 
 
-def _narrowed(account_id: str, wanted: DeviceFilter) -> _Conditions:
-    conditions = _Conditions([account_id])
+def _paged(conditions: _Conditions, window: Window) -> str:
+    """What follows `account_id = $1`: the conditions, and the window in the order of the endpoint names."""
+    for key, comparison in ((window.after, ">"), (window.before, "<")):
+        if key is not None:
+            conditions.add(f"d.endpoint_name {comparison} {{}}", key[0])
+    direction = "DESC" if window.backward else "ASC"
+    return f"{conditions.text} ORDER BY d.endpoint_name {direction} LIMIT {window.size + 1}"
+
+
+def _counting(conditions: _Conditions) -> str:
+    found = f"SELECT 1 FROM device AS d WHERE d.account_id = $1{conditions.text} LIMIT {COUNT_LIMIT + 1}"
+    return f"SELECT count(*) AS n FROM ({found}) AS counted"
+
+
+def _counted(count: int) -> int | None:
+    return None if count > COUNT_LIMIT else count
+
+
+def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:
     if wanted.status is not None:
         any_of = " OR ".join(sorted(_STATUS[status] for status in wanted.status))
         conditions.add(f"({any_of or 'FALSE'})")
@@ -156,6 +222,14 @@ def _narrowed(account_id: str, wanted: DeviceFilter) -> _Conditions:
             "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND certificate_id = {})",
             wanted.certificate_id,
         )
+    if wanted.kind is not None and wanted.valid_at is not None:
+        kind, at = wanted.kind, to_micros(wanted.valid_at)
+        conditions.add(
+            "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND service = {}"
+            " AND certificate_id = {} AND issuer_sha256 = {} AND presented_sha256 = {}"
+            " AND valid_from <= {} AND valid_to >= {})",
+            kind.service.value, kind.certificate_id, kind.issuer_sha256, kind.presented_sha256, at, at,
+        )  # fmt: skip
     if wanted.seen_from is not None:
         conditions.add("d.last_seen_at >= {}", to_micros(wanted.seen_from))
     if wanted.seen_before is not None:
@@ -166,7 +240,7 @@ def _narrowed(account_id: str, wanted: DeviceFilter) -> _Conditions:
 async def _whole(connection: Connection, found: Sequence[Row]) -> list[DeviceRow]:
     if not found:
         return []
-    ids = [row["id"] for row in found]
+    ids = list(dict.fromkeys(row["id"] for row in found))
     rows = await connection.fetch(
         f"SELECT {_CREDENTIAL_COLUMNS} FROM device_credential WHERE device_id IN ({_places(len(ids), 1)})"
         " ORDER BY device_id, service",

@@ -7,7 +7,7 @@ from typing import Self
 from app.clock import from_micros
 from app.store.connection import Row
 from app.store.rows import instant_of
-from app.terms import Service
+from app.terms import DeviceStatus, Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,13 @@ class DeviceRow:
     def is_suspended(self) -> bool:
         """By itself, or with everything that is registered through a record."""
         return self.suspended_at is not None or self.record_suspended_at is not None
+
+    @property
+    def status(self) -> DeviceStatus:
+        """What it may do now."""
+        if self.is_suspended:
+            return DeviceStatus.SUSPENDED
+        return DeviceStatus.BOOTSTRAPPED if self.credential(Service.LWM2M) is None else DeviceStatus.REGISTERED
 
     def credential(self, service: Service) -> CredentialRow | None:
         """What it was last let in with for this service; None if it never was."""

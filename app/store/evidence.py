@@ -6,6 +6,7 @@ from datetime import MAXYEAR
 from typing import Any, cast
 
 from app.clock import EPOCH, from_micros
+from app.store import enrollment_evidence
 from app.store.connection import Connection, Engine, Row
 
 STREAM_BATCH = 1_000
@@ -26,6 +27,7 @@ _ACCOUNTS = " UNION ".join(
         ("portal_user", "account_id"),
         ("device", "account_id"),
         ("x509_certificate", "account_id"),
+        ("enrollment", "account_id"),
     )
 )
 _STREAM_COLUMNS = (
@@ -137,6 +139,8 @@ async def states(connection: Connection, account_id: str) -> AsyncIterator[tuple
     for kind, query in _STATES.items():
         for row in await connection.fetch(query, account_id):
             yield kind, row
+    async for row in enrollment_evidence.told_singly(connection, account_id):
+        yield "enrollment", row
 
 
 async def stray_bodies(connection: Connection) -> list[int]:

@@ -70,7 +70,9 @@ _DIALECTS = {
             " ORDER BY subject_id)), '')"
         ),
         of_one_subject=(
-            "coalesce(json_quote(d.subject_id) || ':[' || replace(json_quote(d.disclosures), '~', '\",\"') || ']', '')"
+            # SQLite quotes NULL as the text null: of nobody nothing is disclosed.
+            "CASE WHEN d.subject_id IS NULL THEN ''"
+            " ELSE json_quote(d.subject_id) || ':[' || replace(json_quote(d.disclosures), '~', '\",\"') || ']' END"
         ),
         as_bytes="CAST({0} AS BLOB)",
         before_body="CAST({0} || CAST(b.body AS TEXT) || '}}\n' AS BLOB)",

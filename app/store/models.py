@@ -100,6 +100,50 @@ class PortalUser(Model):
         table = "portal_user"
 
 
+class Enrollment(Model):
+    """A claim of a device's identity."""
+
+    id = fields.CharField(max_length=32, primary_key=True)
+    account_id = fields.CharField(max_length=32)
+    version = fields.IntField()
+    fingerprint = fields.BinaryField()
+    created_at = fields.BigIntField()
+    expires_at = fields.BigIntField(null=True)
+    claimed_at = fields.BigIntField(null=True)
+    device_id = fields.CharField(max_length=32, null=True)
+    job_id = fields.CharField(max_length=32, null=True)
+    released_at = fields.BigIntField(null=True)
+    created_audit_id = fields.CharField(max_length=32)
+
+    class Meta:
+        """Where it lies."""
+
+        table = "enrollment"
+
+
+class Job(Model):
+    """What is worked off in batches."""
+
+    id = fields.CharField(max_length=32, primary_key=True)
+    account_id = fields.CharField(max_length=32)
+    kind = fields.CharField(max_length=32)
+    status = fields.CharField(max_length=16)
+    created_at = fields.BigIntField()
+    completed_at = fields.BigIntField(null=True)
+    total_count = fields.IntField()
+    processed_count = fields.IntField()
+    errors_count = fields.IntField()
+    input_sha256 = fields.BinaryField()
+    input_bytes = fields.BigIntField()
+    chunk_count = fields.IntField()
+    cursor = fields.IntField()
+
+    class Meta:
+        """Where it lies."""
+
+        table = "job"
+
+
 class AuditEntry(Model):
     """The numbers and hashes of an entry; its body and disclosures lie in tables of their own."""
 

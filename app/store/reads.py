@@ -103,7 +103,7 @@ async def api_keys_page(connection: Connection, account_id: str, window: Window)
 
 async def api_keys(connection: Connection, account_id: str, key_ids: Iterable[str]) -> dict[str, ApiKeyRow]:
     """Keys of the account by their ids; what is not there is absent."""
-    found = await _among(
+    found = await among(
         connection, f"SELECT {columns(ApiKeyRow)} FROM api_key WHERE account_id = $1 AND id", account_id, key_ids
     )
     return {row["id"]: ApiKeyRow.of(row) for row in found}
@@ -138,7 +138,7 @@ async def certificates(
     connection: Connection, account_id: str, certificate_ids: Iterable[str]
 ) -> dict[str, CertificateRow]:
     """Records of the account by their ids; what is not there, or another account's, is absent."""
-    found = await _among(connection, f"{_CERTIFICATE} AND id", account_id, certificate_ids)
+    found = await among(connection, f"{_CERTIFICATE} AND id", account_id, certificate_ids)
     return {row["id"]: CertificateRow.of(row) for row in found}
 
 
@@ -146,7 +146,7 @@ async def certificates_of_authority(
     connection: Connection, account_id: str, subject_keys: Iterable[bytes]
 ) -> list[CertificateRow]:
     """The account's records of these CAs, whichever certificate of theirs each holds, oldest first."""
-    found = await _among(connection, f"{_CERTIFICATE} AND subject_key_sha256", account_id, subject_keys)
+    found = await among(connection, f"{_CERTIFICATE} AND subject_key_sha256", account_id, subject_keys)
     return sorted((CertificateRow.of(row) for row in found), key=lambda record: record.id)
 
 
@@ -168,7 +168,7 @@ async def certificate_with_fingerprint(
 
 async def challenges(connection: Connection, account_id: str, challenge_ids: Iterable[str]) -> dict[str, ChallengeRow]:
     """Challenges of the account by their ids; what is not there, or another account's, is absent."""
-    found = await _among(connection, f"{_CHALLENGE} AND id", account_id, challenge_ids)
+    found = await among(connection, f"{_CHALLENGE} AND id", account_id, challenge_ids)
     return {row["id"]: ChallengeRow.of(row) for row in found}
 
 
@@ -177,14 +177,14 @@ async def open_challenges(
 ) -> dict[str, ChallengeRow]:
     """By the ids of records, their challenges that were neither used nor voided: each has one at most."""
     query = f"{_CHALLENGE} AND used_at IS NULL AND voided_at IS NULL AND certificate_id"
-    found = await _among(connection, query, account_id, certificate_ids)
+    found = await among(connection, query, account_id, certificate_ids)
     return {row["certificate_id"]: ChallengeRow.of(row) for row in found}
 
 
 async def ders(connection: Connection, account_id: str, fingerprints: Iterable[bytes]) -> dict[bytes, bytes]:
     """The bytes of certificates that the account has, or had, in a chain, by their SHA-256."""
     query = "SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256"
-    found = await _among(connection, query, account_id, fingerprints)
+    found = await among(connection, query, account_id, fingerprints)
     return {bytes(row["sha256"]): bytes(row["der"]) for row in found}
 
 
@@ -197,9 +197,10 @@ async def _count(connection: Connection, table: str, account_id: str) -> int | N
     return None if count > COUNT_LIMIT else count
 
 
-async def _among(
+async def among(
     connection: Connection, query: str, account_id: str, values: Iterable[str] | Iterable[bytes]
 ) -> Sequence[Row]:
+    """The rows of a query that ends in a column, for which this column has one of the values."""
     wanted = list(dict.fromkeys(values))
     if not wanted:
         return []

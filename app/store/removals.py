@@ -39,13 +39,20 @@ _LIVE_KEY = (
     "SELECT 1 AS found FROM api_key WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL"
     " AND (expires_at IS NULL OR expires_at > $3)"
 )
-# What the state is compared with, what counts an account's certificates, and what accounts for removals stays.
+# What the state is compared with, what counts an account's certificates, and what accounts for removals stays; and what
+# tells of a thousand claims.
 _KEPT = (
-    "(e.action IN ('audit.erasure', 'audit.retention')"
+    "(e.action IN ('audit.erasure', 'audit.retention', 'enrollment.claim_batch', 'enrollment.release_batch')"
     " OR (e.target_type = 'account' AND e.result = 'success' AND e.action LIKE 'account.%')"
     + "".join(
         f" OR EXISTS (SELECT 1 FROM {table} WHERE {table}.audit_id = e.id)"
         for table in ("account", "certificate", "api_key", "portal_user", "device")
+    )
+    # Not of what was claimed by itself and given up by itself: of that nothing is left to compare.
+    + "".join(
+        f" OR EXISTS (SELECT 1 FROM enrollment WHERE enrollment.{entry} = e.id"
+        " AND (job_id IS NOT NULL OR release_job_id IS NOT NULL OR released_at IS NULL))"
+        for entry in ("audit_id", "released_audit_id")
     )
     + ")"
 )

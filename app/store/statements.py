@@ -1,12 +1,17 @@
 """Running statements: what every connection of both engines does in the same way."""
 
 import abc
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from app.store.connection import Engine, Row
+
+MOST_AT_ONCE = 256
+"""Rows, or values of a list, of one statement of `in_powers`."""
+
+T = TypeVar("T")
 
 
 class Result(NamedTuple):
@@ -44,3 +49,17 @@ class Statements(abc.ABC):
         """See `Connection.fetch_one`."""
         rows = (await self.run(self.native(sql), args)).rows
         return rows[0] if rows else None
+
+
+def in_powers(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in pieces whose sizes are powers of two, so that few texts of statements are prepared."""
+    at = 0
+    while at < len(values):
+        size = 1 << (min(len(values) - at, MOST_AT_ONCE).bit_length() - 1)
+        yield values[at : at + size]
+        at += size
+
+
+def places(count: int, first: int) -> str:
+    """So many placeholders, numbered from the first on."""
+    return ", ".join(f"${place}" for place in range(first, first + count))

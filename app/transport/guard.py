@@ -29,6 +29,8 @@ class Bounds:
 
     head_seconds: float = 10.0
     body_seconds: float = 30.0
+    body_bytes: int = 1024 * 1024
+    """Who sends so much of a body in its time is not slow, and has as much time again for the rest."""
     head_bytes: int = 64 * 1024
     """A chain of four RSA-4096 certificates, percent-encoded, has 10 KiB: a gateway hands it on in a header."""
     header_count: int = 100
@@ -75,6 +77,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._field_bytes = 0
+        self._body_bytes = 0
         self._dropped = 0
         self._is_refused = False
         self._malformed: _Malformed | None = None
@@ -102,6 +105,8 @@ class GuardedProtocol(HttpToolsProtocol):
             # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
             self._set_deadline(self._bounds.head_seconds, "slow headers")
             self._head_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -143,6 +148,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._clear_deadline()
+        self._body_bytes = 0
         self._set_deadline(self._bounds.body_seconds, "slow body")
         super().on_headers_complete()
 
@@ -233,8 +239,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline = None
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
-            # Not the client's fault: what was sent waits for an answer that is still being made.
+        if self.flow.read_paused or (not self._in_head and self._body_bytes >= self._bounds.body_bytes):
+            # Not the client's fault: what was sent waits for an answer that is still being made, or is a long file.
+            self._body_bytes = 0
             self._set_deadline(self._bounds.body_seconds, reason)
             return
         self._refuse(_Malformed(HTTPStatus.REQUEST_TIMEOUT, reason))

@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import TypedDict
 
-from app.actor import ANONYMOUS, Actor, Origin, command_line
-from app.audit import device_events, events, possession_events
+from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
+from app.audit import device_events, enrollment_events, events, possession_events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
 from app.audit.states import Json, Target
@@ -28,6 +28,7 @@ from tests.audit.pinned_states import (
     api_key,
     certificate,
     challenge,
+    claim,
     device,
     unnamed,
     user,
@@ -37,6 +38,9 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "audit_entries.json"
 
 OPERATOR = command_line(ACCOUNT, "root")
 INSTALLATION = command_line(None, None)
+RUNNER = Actor(ActorType.SYSTEM, "jobs", ACCOUNT, None, frozenset())
+JOB = "0190a0000000700080000000000000ac"
+BATCH = enrollment_events.Batch(JOB, 2, 1_001, 998, 2, "44" * 32)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GRAPHQL = Origin("0190a0000000700080000000000000f1", "Upload", "first", TRACE, "192.0.2.7", "curl/8 “x”")
 SHELL = Origin("0190a0000000700080000000000000f2", "anchorage account set-limit")
@@ -119,6 +123,27 @@ LATER: dict[str, tuple[Event, Actor]] = {
         ),
         KEY,
     ),
+    "enrollment.claim": (enrollment_events.EnrollmentClaimed(claim()), KEY),
+    "enrollment.release": (enrollment_events.EnrollmentReleased(claim()), KEY),
+    "enrollment.release of one that a batch made": (
+        enrollment_events.EnrollmentReleased(claim(expires_at=None, batch="0190a0000000700080000000000000e6")),
+        KEY,
+    ),
+    "enrollment.bulk_claim": (enrollment_events.BulkClaimStarted(JOB, 1_001, 98_123, "33" * 32), KEY),
+    "enrollment.bulk_release": (enrollment_events.BulkReleaseStarted(JOB, 0, 12, "33" * 32), OPERATOR),
+    "enrollment.claim_batch": (
+        enrollment_events.EnrollmentsClaimed(BATCH, to_text(START), to_text(START + timedelta(days=30))),
+        RUNNER,
+    ),
+    "enrollment.claim_batch for ever": (enrollment_events.EnrollmentsClaimed(BATCH, to_text(START), None), RUNNER),
+    "enrollment.release_batch": (enrollment_events.EnrollmentsReleased(BATCH), RUNNER),
+    "enrollment.use": (
+        enrollment_events.EnrollmentUsed(
+            claim(), claim(version=2, claimed_at=to_text(START), device_id="0190a0000000700080000000000000ff")
+        ),
+        KEY,
+    ),
+    "job.fail": (enrollment_events.JobFailed(JOB, 1_000), RUNNER),
     "account.set_feature that came later": (
         events.AccountFeatureSet(account(4), account(5, suspend_devices=True, audit_all_decisions=True)),
         OPERATOR,

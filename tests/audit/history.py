@@ -12,8 +12,11 @@ from app.errors import Refusal
 from app.rules.credential import Credential
 from app.rules.possession import Signature
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
+from app.services.bulk import Uploads
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate, UploadCertificate
 from app.services.door import Command, Door, Repeatable, T
+from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
+from app.services.jobs import JobRunner
 from app.services.keys import CreateApiKey, RevokeApiKey
 from app.services.possession import CreatePossessionChallenge, ProvePossession, asked
 from app.services.strangers import SINGLY, Strangers
@@ -21,11 +24,14 @@ from app.services.submission import Submission
 from app.services.users import CreateUser, SetUserPassword
 from app.store.database import Database
 from app.store.rows import AccountRow, CertificateRow
-from app.terms import Service, Status, Tier, Usage
+from app.terms import JobKind, Service, Status, Tier, Usage
+from tests.enrolling import csv_of, fingerprint, identity, in_pieces
 from tests.rules.authority import Made, make
 from tests.rules.challenging import signature_of
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAYS = (30, 30, 1, None)
+"""For how long claims are made."""
 
 
 @cache
@@ -101,10 +107,34 @@ class World:
         """Trust a CA of this name."""
         return await self.act(self.uploading(name, service))
 
+    async def work_off(self, kind: JobKind, data: bytes) -> None:
+        """Have a job made of a file, and done."""
+        uploads = Uploads(self.database, self.door, self.clock)
+        await uploads.take(self.admin, kind, self.origin(), in_pieces(data))
+        await JobRunner(self.database, self.door, self.clock, self.database.leadership("jobs"), 30).once()
+
     def uploading(self, name: str, service: Service = Service.BOOTSTRAP) -> UploadCertificate:
         """The command that trusts a CA of this name."""
         submission = Submission.of(_ca(name).der, at=START)
         return UploadCertificate(name, f"The CA {name}", submission, Usage.CREDENTIALS, service)
+
+
+async def claim(world: World) -> None:
+    """Claims by themselves and by jobs, of either kind some given up by themselves, some by a job, some not."""
+    alone = [await world.act(ClaimEnrollment(identity(f"alone {number}"), days)) for number, days in enumerate(DAYS)]
+    world.clock.now += timedelta(days=1)
+    await world.act(ClaimEnrollment(identity("alone 2"), 30))
+    await world.act(ReleaseEnrollment(alone[0].id, "Sold"))
+    with pytest.raises(Refusal):
+        await world.act(ClaimEnrollment(identity("alone 1")))
+    names = [identity(f"together {number}") for number in range(4)]
+    await world.work_off(JobKind.ENROLLMENT_CLAIM, csv_of([*names, "no identity"]))
+    row = await world.database.reads.fetch_one(
+        "SELECT id FROM enrollment WHERE fingerprint = $1", fingerprint("together 0")
+    )
+    assert row is not None
+    await world.act(ReleaseEnrollment(row["id"]))
+    await world.work_off(JobKind.ENROLLMENT_RELEASE, csv_of([names[1], identity("alone 1"), identity("nobody's")]))
 
 
 async def live(world: World) -> None:
@@ -126,6 +156,7 @@ async def live(world: World) -> None:
         await world.repeat(world.uploading("Plant E"), "once")
     key = await world.act(CreateApiKey("Gateway", Role.GATEWAY, Credential("b" * 32, bytes(32))))
     await world.act(RevokeApiKey(key.row.id, "Rotated"))
+    await claim(world)
     await world.act(CreateUser("ada", Role.ADMIN, "hash"), world.operator)
     await world.act(SetUserPassword("ada", "another hash"), world.operator)
     with pytest.raises(Refusal):

@@ -9,6 +9,7 @@ from app.audit.states import (
     CertificateState,
     ChallengeState,
     DeviceState,
+    EnrollmentState,
     UnnamedUserState,
     UserState,
 )
@@ -132,3 +133,18 @@ def challenge() -> ChallengeState:
         certificate_expires_at=to_text(START + timedelta(hours=72)),
         attempts=5,
     )
+
+
+def claim(**changed: object) -> EnrollmentState:
+    """A claim of an identity, as it was made but for what is given."""
+    fields = {
+        "id": "0190a0000000700080000000000000ab",
+        "version": 1,
+        "fingerprint": "0f" * 32,
+        "created_at": to_text(START),
+        "expires_at": to_text(START + timedelta(days=30)),
+        "claimed_at": None,
+        "device_id": None,
+        "batch": None,
+    }
+    return EnrollmentState(**{**fields, **changed})  # type: ignore[arg-type]  # as the fields above

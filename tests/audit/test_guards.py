@@ -20,8 +20,8 @@ from tests.checks import check_log
 from tests.conftest import ENGINE
 
 LOG_TABLES = ("audit_entry", "audit_body", "audit_disclosure", "audit_stream")
-KEPT_TABLES = (*LOG_TABLES, "x509_certificate", "certificate_tombstone")
-STATE_TABLES = ("account", "certificate", "api_key", "portal_user", "possession_challenge")
+KEPT_TABLES = (*LOG_TABLES, "x509_certificate", "certificate_tombstone", "job_error")
+STATE_TABLES = ("account", "certificate", "api_key", "portal_user", "possession_challenge", "enrollment", "job")
 
 EVERYWHERE = [
     *(f"DELETE FROM {table}" for table in (*KEPT_TABLES, *STATE_TABLES)),
@@ -52,6 +52,24 @@ EVERYWHERE = [
     "UPDATE api_key SET revoked_at = NULL",
     "UPDATE api_key SET role = 'admin', audit_id = (SELECT min(id) FROM audit_entry)",
     "UPDATE api_key SET secret_sha256 = fingerprint FROM certificate",
+    "UPDATE enrollment SET superseded_audit_id = 'new' WHERE expires_at IS NULL",
+    "UPDATE enrollment SET superseded_audit_id = (SELECT min(id) FROM audit_entry)",
+    "UPDATE enrollment SET superseded_audit_id = NULL WHERE superseded_audit_id IS NOT NULL",
+    "UPDATE enrollment SET claimed_at = 1",
+    "UPDATE enrollment SET claimed_at = 1, version = version + 1, audit_id = (SELECT min(id) FROM audit_entry)",
+    "UPDATE enrollment SET account_id = 'x'",
+    "UPDATE enrollment SET expires_at = expires_at + 1",
+    "UPDATE enrollment SET job_id = 'x' WHERE job_id IS NULL",
+    "UPDATE enrollment SET fingerprint = input_sha256, version = version + 1, audit_id = 'new' FROM job",
+    "UPDATE enrollment SET released_at = NULL, released_audit_id = NULL, release_job_id = NULL",
+    (
+        "UPDATE enrollment SET released_at = 1, released_audit_id = (SELECT min(id) FROM audit_entry)"
+        " WHERE released_at IS NULL"
+    ),
+    "UPDATE job SET errors_count = 0",
+    "UPDATE job SET status = 'RUNNING', completed_at = NULL, audit_id = 'new'",
+    "UPDATE job SET cursor = 0, audit_id = 'new'",
+    "UPDATE job_error SET text = 'x'",
     "UPDATE portal_user SET role = 'viewer'",
     "UPDATE portal_user SET password_hash = 'x'",
     "UPDATE portal_user SET password_hash = 'x', audit_id = (SELECT min(id) FROM audit_entry)",
@@ -165,6 +183,32 @@ UNRECORDED = {
     "a record deleted": [
         "UPDATE certificate SET version = version + 1, audit_id = 'new'",
         "DELETE FROM certificate",
+    ],
+    "an identity claimed": [
+        (
+            "INSERT INTO enrollment (id, account_id, version, fingerprint, created_at, created_audit_id,"
+            " audit_id) SELECT 'x', account_id, 1, hash, 1, 'new', 'new' FROM audit_entry"
+            " WHERE account_id IS NOT NULL LIMIT 1"
+        )
+    ],
+    "a claim given up": ["UPDATE enrollment SET released_at = 1, released_audit_id = 'new' WHERE released_at IS NULL"],
+    "a claim that gave way": [
+        (
+            "UPDATE enrollment SET superseded_audit_id = 'new'"
+            " WHERE released_at IS NULL AND superseded_audit_id IS NULL AND expires_at IS NOT NULL"
+        )
+    ],
+    "a claim used": [
+        (
+            "UPDATE enrollment SET claimed_at = 1, device_id = 'x', version = version + 1, audit_id = 'new'"
+            " WHERE released_at IS NULL"
+        )
+    ],
+    "a job made": [
+        (
+            "INSERT INTO job SELECT 'x', account_id, kind, 'QUEUED', 1, NULL, 1, 0, 0, input_sha256, 1, 1, 0, 'new'"
+            " FROM job LIMIT 1"
+        )
     ],
     "a key made": [
         (

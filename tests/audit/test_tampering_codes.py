@@ -6,6 +6,7 @@ from app.audit.stored import UNDECIDABLE, Code, Verdict, Verification
 from app.commands.audit_log import EXIT
 from tests.audit import test_erasure, test_tampering, test_verify_tree_kept
 from tests.audit.tampers import CASES
+from tests.audit.tampers_enrollment import ENROLLMENT_CASES
 from tests.audit.tampers_tree import TREE_CASES
 
 # What takes more than one statement, or a checkpoint that was kept, and the test that does it.
@@ -28,7 +29,7 @@ def test_every_code_is_found_somewhere() -> None:
 
 
 def test_no_two_cases_have_the_same_name() -> None:
-    assert not CASES.keys() & TREE_CASES.keys()
+    assert len(CASES | ENROLLMENT_CASES | TREE_CASES) == len(CASES) + len(ENROLLMENT_CASES) + len(TREE_CASES)
 
 
 @pytest.mark.parametrize("code", Code)

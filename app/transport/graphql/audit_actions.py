@@ -34,6 +34,14 @@ class AuditAction(StrEnum):
     DEVICE_SUSPEND = "device.suspend"
     DEVICE_RESUME = "device.resume"
     INTERMEDIATES_REMEMBER = "intermediates.remember"
+    ENROLLMENT_CLAIM = "enrollment.claim"
+    ENROLLMENT_RELEASE = "enrollment.release"
+    ENROLLMENT_BULK_CLAIM = "enrollment.bulk_claim"
+    ENROLLMENT_BULK_RELEASE = "enrollment.bulk_release"
+    ENROLLMENT_CLAIM_BATCH = "enrollment.claim_batch"
+    ENROLLMENT_RELEASE_BATCH = "enrollment.release_batch"
+    ENROLLMENT_USE = "enrollment.use"
+    JOB_FAIL = "job.fail"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -75,6 +83,16 @@ enumeration(
         AuditAction.DEVICE_SUSPEND: "A device was suspended.",
         AuditAction.DEVICE_RESUME: "A suspended device was let in again.",
         AuditAction.INTERMEDIATES_REMEMBER: "Intermediates were brought ahead of the devices that need them.",
+        AuditAction.ENROLLMENT_CLAIM: "A device's identity was claimed.",
+        AuditAction.ENROLLMENT_RELEASE: "A claim was given up.",
+        AuditAction.ENROLLMENT_BULK_CLAIM: "A file of identities to claim was taken in.",
+        AuditAction.ENROLLMENT_BULK_RELEASE: "A file of identities to give up was taken in.",
+        AuditAction.ENROLLMENT_CLAIM_BATCH: "A job claimed the identities of some lines; `canonicalJson` counts them"
+        " and holds their digest.",
+        AuditAction.ENROLLMENT_RELEASE_BATCH: "A job gave up the identities of some lines; `canonicalJson` counts"
+        " them and holds their digest.",
+        AuditAction.ENROLLMENT_USE: "A device came in for the first time by a claim.",
+        AuditAction.JOB_FAIL: "A job was given up, through a fault of ours.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

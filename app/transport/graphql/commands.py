@@ -16,6 +16,8 @@ from app.services.certificates import (
     UploadCertificate,
 )
 from app.services.developer_certificates import CreateDeveloperCertificate
+from app.services.devices import ResumeDevice, SuspendDevice
+from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.services.possession import CreatePossessionChallenge, ProvePossession, fresh_nonce
 from app.terms import ClientCertForm, Service, Status, Usage
@@ -27,6 +29,7 @@ Key: TypeAlias = strawberry.ID | None
 
 _REPEAT = "Make it up per intended act, and repeat it on retry within 24 hours: the second answer is the first."
 _REASON = "Why, in up to 500 characters; it goes into the audit log."
+_IMPACT = "The `token` of a preview of this very change: refuse where it would now do something else to devices."
 _EXPECTED = "Refuse unless this is still the version."
 
 
@@ -39,6 +42,7 @@ class UploadCertificateInput:
     source: CertificateSource = attribute("The chain.")
     usage: Usage = attribute("How devices will use it.")
     service: Service = attribute("Which server accepts devices that chain to it.", default=Service.BOOTSTRAP)
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
 
     async def command(self, at: datetime) -> UploadCertificate:
@@ -49,6 +53,7 @@ class UploadCertificateInput:
             submission=await self.source.examined(at),
             usage=self.usage,
             service=self.service,
+            expected_impact=given(self.expected_impact),
         )
 
 
@@ -95,6 +100,15 @@ class SetCertificateStatusInput:
 
     id: strawberry.ID = attribute("Which.")
     status: Status = attribute("Blacklists it (`INACTIVE`) or enables it (`ACTIVE`).")
+    suspend_devices: bool = attribute(
+        "With `INACTIVE`: also suspend the devices that are registered through it by now, at both servers; only where"
+        " the account has `deviceSuspensionEnabled`.",
+        default=False,
+    )
+    resume_devices: bool = attribute(
+        "With `ACTIVE`: also resume the devices that `suspendDevices` suspended, and no others.", default=False
+    )
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     reason: str | None = attribute(_REASON, default=UNSET)
     expected_version: int | None = attribute(_EXPECTED, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
@@ -106,6 +120,9 @@ class SetCertificateStatusInput:
             status=self.status,
             reason=given(self.reason),
             expected_version=given(self.expected_version),
+            suspend_devices=self.suspend_devices,
+            resume_devices=self.resume_devices,
+            expected_impact=given(self.expected_impact),
         )
 
 
@@ -120,6 +137,7 @@ class DeleteCertificateInput:
         "Delete a blacklisted certificate even where another one would then admit devices that it blocks now.",
         default=False,
     )
+    expected_impact: str | None = attribute(_IMPACT, default=UNSET)
     idempotency_key: Key = attribute(_REPEAT, default=UNSET)
 
     def command(self) -> DeleteCertificate:
@@ -129,6 +147,7 @@ class DeleteCertificateInput:
             reason=given(self.reason),
             expected_version=given(self.expected_version),
             confirm_unblock=self.confirm_unblock,
+            expected_impact=given(self.expected_impact),
         )
 
 
@@ -191,3 +210,58 @@ class ProvePossessionInput:
     async def command(self) -> ProvePossession:
         """What to do. A certificate is read here; what is wrong with it is refused behind the door."""
         return ProvePossession(decode(Kind.CHALLENGE, self.challenge_id), await self.proof.proof())
+
+
+@input_type
+class SuspendDeviceInput:
+    """A device to suspend. One that is suspended already gets the new category and description."""
+
+    id: strawberry.ID = attribute("Which.")
+    category: str = attribute("A word for why, of your own, for example `lost`: 1 to 100 characters.")
+    description: str | None = attribute("More about why, in up to 500 characters.", default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> SuspendDevice:
+        """What to do."""
+        return SuspendDevice(decode(Kind.DEVICE, self.id), self.category, given(self.description))
+
+
+@input_type
+class ResumeDeviceInput:
+    """A suspended device to let in again, whether it was suspended by itself or with its certificate."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ResumeDevice:
+        """What to do."""
+        return ResumeDevice(decode(Kind.DEVICE, self.id), given(self.reason))
+
+
+@input_type
+class ClaimEnrollmentInput:
+    """A device's identity to claim."""
+
+    identity: str = attribute(
+        "`A-` and the SHA-256 of the device's bootstrap certificate: 32 pairs of hexadecimal digits with colons between"
+        " them."
+    )
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self, expires_after_days: int | None) -> ClaimEnrollment:
+        """What to do."""
+        return ClaimEnrollment(self.identity, expires_after_days)
+
+
+@input_type
+class ReleaseEnrollmentInput:
+    """A claim to give up."""
+
+    id: strawberry.ID = attribute("Which.")
+    reason: str | None = attribute(_REASON, default=UNSET)
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> ReleaseEnrollment:
+        """What to do."""
+        return ReleaseEnrollment(decode(Kind.ENROLLMENT, self.id), given(self.reason))

@@ -21,7 +21,7 @@ PAGE_SIZE = 20
 PAGE_LIMIT = 100
 _CURSOR_LIMIT = 1024
 _LARGEST = 2**63 - 1
-_TEXTUAL = frozenset({"name", "id"})
+_TEXTUAL = frozenset({"name", "id", "endpoint_name"})
 """The orders whose values are texts; those of all others are numbers."""
 
 First = Annotated[int | None, strawberry.argument(description="How many from the start, 1 to 100; 20 when absent.")]

@@ -12,13 +12,16 @@ from app import __version__
 from app.actor import Actor, Origin
 from app.audit.proof import Receipt
 from app.clock import Clock
+from app.errors import StoreUnavailable
 from app.rules.credentials_file import Servers
 from app.services.audit_log import ReadAuditLog
 from app.services.door import Door, Recorded, Repeatable
 from app.services.receipts import awaited_receipts
+from app.services.trust_states import TrustState, TrustStates
 from app.settings import Settings
 from app.store.connection import Connection
 from app.store.database import Database
+from app.transport.graphql.fleet_loaders import FleetLoaders
 from app.transport.graphql.gate import Budget
 from app.transport.graphql.loaders import Loaders
 from app.transport.long_runs import without_long_runs
@@ -38,6 +41,7 @@ class Services:
     door: Door
     clock: Clock
     settings: Settings
+    trust: TrustStates
     release: str = __version__
     servers: Servers = field(default_factory=Servers)
     """What devices connect to, as far as the operator named it."""
@@ -56,6 +60,7 @@ class Context:
     connection: Connection = field(init=False)
     """Where queries read."""
     loaders: Loaders = field(init=False)
+    fleet: FleetLoaders = field(init=False)
     _log_reads: dict[str, asyncio.Task[Recorded[None]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +76,14 @@ class Context:
         """Forget what was read: before every act of an operation, and every event of a subscription."""
         self.now = now or self.now
         self.loaders = Loaders(self.connection, self.account_id, self.now, self._receipts)
+        self.fleet = FleetLoaders(self.connection, self.account_id, self.now, self.trust_state)
+
+    async def trust_state(self) -> TrustState:
+        """What the account trusts now. Raises StoreUnavailable where only what it trusted last is known."""
+        confirmed = await self.services.trust.current(self.account_id)
+        if confirmed.stale_seconds:
+            raise StoreUnavailable("What the account trusts cannot be read now.")
+        return confirmed.state
 
     async def _receipts(self, entries: Mapping[int, bytes]) -> dict[int, Receipt]:
         return await awaited_receipts(self.services.database, entries)

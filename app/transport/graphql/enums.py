@@ -4,7 +4,18 @@ from enum import StrEnum, unique
 
 from app.actor import ActorType, Role, Scope
 from app.findings import ProofFlaw, Severity
-from app.terms import ClientCertForm, Possession, Service, Status, Tier, Usage
+from app.rules.enrollment import LineCode
+from app.terms import (
+    ClientCertForm,
+    EnrollmentStatus,
+    JobKind,
+    JobStatus,
+    Possession,
+    Service,
+    Status,
+    Tier,
+    Usage,
+)
 from app.transport.graphql.described import enumeration
 
 
@@ -153,6 +164,51 @@ enumeration(
         ClientCertForm.XFCC: "Envoy's `x-forwarded-client-cert` header.",
         ClientCertForm.PEM: "PEM text in a header, percent-encoded.",
         ClientCertForm.DER: "DER in a header, as Base64.",
+    },
+)
+enumeration(
+    EnrollmentStatus,
+    "EnrollmentStatus",
+    "What has become of the claim of a device's identity.",
+    {
+        EnrollmentStatus.WAITING: "The device has not come yet.",
+        EnrollmentStatus.USED: "A device has used it: it does not expire any more.",
+        EnrollmentStatus.EXPIRED: "Its time was over before a device used it: it counts as none, and anybody may claim"
+        " the identity.",
+    },
+)
+enumeration(
+    JobKind,
+    "JobKind",
+    "What a job does with the lines of its file.",
+    {
+        JobKind.ENROLLMENT_CLAIM: "Claims the identities.",
+        JobKind.ENROLLMENT_RELEASE: "Gives up the claims of the identities.",
+    },
+)
+enumeration(
+    JobStatus,
+    "JobStatus",
+    "How far a job is.",
+    {
+        JobStatus.QUEUED: "It waits for its turn.",
+        JobStatus.RUNNING: "Some of its lines are done.",
+        JobStatus.DONE: "All of its lines are done, or refused.",
+        JobStatus.FAILED: "It was given up, through a fault of ours. What is done stays done.",
+    },
+)
+enumeration(
+    LineCode,
+    "JobErrorCode",
+    "Why a line of a file was refused.",
+    {
+        LineCode.LINE_TOO_LONG: "It is longer than 4,096 bytes.",
+        LineCode.NOT_UTF8: "It is not UTF-8.",
+        LineCode.NOT_CSV: "It is not CSV: most likely a quotation mark is not closed on its line.",
+        LineCode.INVALID_IDENTITY: "Its first value is no enrollment identity: `A-` and 32 pairs of hexadecimal digits"
+        " with colons between them.",
+        LineCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever: an earlier line of the file included.",
+        LineCode.NOT_FOUND: "The account holds no claim of the identity, or gave it up with an earlier line.",
     },
 )
 enumeration(

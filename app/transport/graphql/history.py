@@ -17,7 +17,7 @@ async def past_account(info: Info, as_of: AsOf) -> Account | None:
     """The caller's account as it was; None where it was not there yet."""
     size = as_of.size()
     await info.context.record_log_read("account.asOf", path_of(info))
-    point = await _point(info.context, as_of, size)
+    point = await point_of(info.context, as_of, size)
     row = await history.account(info.context.connection, point)
     return None if row is None else Account.of(row, HistoryPoint.of(point))
 
@@ -30,7 +30,7 @@ async def past_certificates(
     size = as_of.size()
     wanted, window = Wanted() if narrowed is None else narrowed.wanted(), asked.window(ordered.field.value)
     await context.record_log_read("certificates.asOf", path_of(info))
-    point = await _point(context, as_of, size)
+    point = await point_of(context, as_of, size)
     trusted = await history.trusted(context.connection, point)
     admitted = [record for record in trusted.records if wanted.admits(record)]
     page = page_among(admitted, ordered.order(), window, lambda record: place_of(record, ordered.field))
@@ -43,7 +43,8 @@ async def past_certificates(
     return CertificateConnection.of(page, ordered.field, count, past, HistoryPoint.of(point))
 
 
-async def _point(context: Context, as_of: AsOf, size: int) -> Point:
+async def point_of(context: Context, as_of: AsOf, size: int) -> Point:
+    """The point that is meant; `size` is `as_of.size()`. Raises HistoryUnavailable."""
     time = as_of.instant(context.now)
     if time is not None:
         return await history.point_in_time(context.connection, context.account_id, time, now=context.now)

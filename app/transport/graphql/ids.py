@@ -20,6 +20,8 @@ class Kind(StrEnum):
     USER = "usr"
     CHALLENGE = "chl"
     DEVICE = "dev"
+    ENROLLMENT = "enr"
+    JOB = "job"
 
 
 TARGETS = {
@@ -30,6 +32,8 @@ TARGETS = {
     "user": Kind.USER,
     "possession_challenge": Kind.CHALLENGE,
     "device": Kind.DEVICE,
+    "enrollment": Kind.ENROLLMENT,
+    "job": Kind.JOB,
 }
 """What the log calls the kinds of objects. An account has one log, and the log is known by the account's id."""
 

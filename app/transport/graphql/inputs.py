@@ -9,13 +9,16 @@ from typing import TypeVar
 import strawberry
 from strawberry import UNSET
 
+from app.errors import InvalidInput
+from app.rules.enrollment import parse_identity
 from app.rules.possession import Proof, Signature, VerificationCertificate
 from app.services.audit_search import Search
 from app.services.submission import Submission
+from app.store.enrollments import EnrollmentFilter as EnrollmentsWanted
 from app.store.log_reads import EntryFilter
 from app.store.paging import Order
 from app.store.reads import CertificateFilter as Wanted
-from app.terms import Possession, Service, Status, Usage
+from app.terms import EnrollmentStatus, Possession, Service, Status, Usage
 from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.connections import PAGE_LIMIT
 from app.transport.graphql.described import attribute, input_type, one_of
@@ -164,6 +167,23 @@ class AuditEventFilter:
             end=given(occurred.end),
         )
         return Search.of(narrowed, _with_stored_ids(search_text(given(self.text)) or ""))
+
+
+@input_type
+class EnrollmentFilter:
+    """Narrows a list of claims: everything given must hold, and a list means any of its items."""
+
+    identity: str | None = attribute("This identity, in either case of its digits.", default=UNSET)
+    status: list[EnrollmentStatus] | None = attribute("What has become of it.", default=UNSET)
+
+    def wanted(self, at: datetime) -> EnrollmentsWanted:
+        """As it is looked for, as of an instant. Raises BadUserInput for what is no identity."""
+        identity = given(self.identity)
+        try:
+            fingerprint = None if identity is None else parse_identity(identity)
+        except InvalidInput as invalid:
+            raise BadUserInput(invalid.message) from None
+        return EnrollmentsWanted(fingerprint=fingerprint, status=_any_of(self.status), at=at)
 
 
 @one_of

@@ -15,8 +15,10 @@ from app.services import assessment
 from app.services.assessment import Noticed
 from app.services.history import Trusted
 from app.services.submission import authority
-from app.store import log_reads, reads
+from app.store import enrollments, jobs, log_reads, reads
 from app.store.connection import Connection
+from app.store.enrollments import EnrollmentRow
+from app.store.jobs import ErrorRow, JobRow
 from app.store.paging import Page, Window
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, EntryRow
 from app.terms import Possession
@@ -50,6 +52,9 @@ class Loaders:
         self.challenges: DataLoader[str, ChallengeRow | None] = DataLoader(self._challenges)
         self.open_challenges: DataLoader[str, ChallengeRow | None] = DataLoader(self._open_challenges)
         self.entries: DataLoader[str, EntryRow | None] = DataLoader(self._entries)
+        self.enrollments: DataLoader[str, EnrollmentRow | None] = DataLoader(self._enrollments)
+        self.jobs: DataLoader[str, JobRow | None] = DataLoader(self._jobs)
+        self.job_errors: DataLoader[tuple[str, Window], Page[ErrorRow]] = DataLoader(self._job_errors)
         self.receipts: DataLoader[tuple[int, bytes], Receipt | None] = DataLoader(self._receipts)
         self.places: DataLoader[str, int | None] = DataLoader(self._places)
         self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
@@ -118,6 +123,22 @@ class Loaders:
     async def _entries(self, ids: list[str]) -> list[EntryRow | None]:
         found = await log_reads.entries(self.connection, self.account_id, ids)
         return [found.get(wanted) for wanted in ids]
+
+    async def _enrollments(self, ids: list[str]) -> list[EnrollmentRow | None]:
+        found = await enrollments.enrollments(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _jobs(self, ids: list[str]) -> list[JobRow | None]:
+        found = await jobs.jobs(self.connection, self.account_id, ids)
+        return [found.get(wanted) for wanted in ids]
+
+    async def _job_errors(self, wanted: list[tuple[str, Window]]) -> list[Page[ErrorRow]]:
+        pages: dict[tuple[str, Window], Page[ErrorRow]] = {}
+        for window in dict.fromkeys(window for _, window in wanted):
+            of_window = [job_id for job_id, other in wanted if other == window]
+            found = await jobs.errors_pages(self.connection, self.account_id, of_window, window)
+            pages |= {(job_id, window): page for job_id, page in found.items()}
+        return [pages[key] for key in wanted]
 
     async def _receipts(self, wanted: list[tuple[int, bytes]]) -> list[Receipt | None]:
         found = await self.awaited(dict(wanted))

@@ -2,7 +2,8 @@
 
 from app.services import assessment
 from app.services.assessment import Preview
-from app.store import reads
+from app.store import enrollments, jobs, reads
+from app.store.enrollments import EnrollmentFilter as EnrollmentsWanted
 from app.store.reads import CertificateFilter as Wanted
 from app.store.rows import AccountRow, CertificateRow
 from app.transport.graphql.connections import Asked
@@ -12,6 +13,7 @@ from app.transport.graphql.inputs import (
     CertificateFilter,
     CertificateLookup,
     CertificateOrder,
+    EnrollmentFilter,
     PreviewCertificateInput,
     given,
     search_text,
@@ -19,6 +21,8 @@ from app.transport.graphql.inputs import (
 from app.transport.graphql.selection import names_below
 from app.transport.graphql.types.accounts import KEYS_ORDER, ApiKeyConnection
 from app.transport.graphql.types.certificates import CertificateConnection
+from app.transport.graphql.types.enrollments import ENROLLMENTS_ORDER, EnrollmentConnection
+from app.transport.graphql.types.jobs import JOBS_ORDER, JobConnection
 
 
 async def own_account(context: Context) -> AccountRow:
@@ -59,6 +63,21 @@ async def api_keys_page(context: Context, asked: Asked) -> ApiKeyConnection:
     """A page of the account's keys."""
     page = await reads.api_keys_page(context.connection, context.account_id, asked.window(KEYS_ORDER))
     return ApiKeyConnection.of(page)
+
+
+async def enrollments_page(context: Context, narrowed: EnrollmentFilter | None, asked: Asked) -> EnrollmentConnection:
+    """A page of the account's claims."""
+    wanted = EnrollmentsWanted(at=context.now) if narrowed is None else narrowed.wanted(context.now)
+    connection, account_id = context.connection, context.account_id
+    page = await enrollments.enrollments_page(connection, account_id, wanted, asked.window(ENROLLMENTS_ORDER))
+    return EnrollmentConnection.of(page, lambda: enrollments.count_enrollments(connection, account_id, wanted))
+
+
+async def jobs_page(context: Context, asked: Asked) -> JobConnection:
+    """A page of the account's jobs."""
+    connection, account_id = context.connection, context.account_id
+    page = await jobs.jobs_page(connection, account_id, asked.window(JOBS_ORDER))
+    return JobConnection.of(page, lambda: jobs.count_jobs(connection, account_id))
 
 
 async def preview(context: Context, given_input: PreviewCertificateInput) -> Preview:

@@ -7,13 +7,17 @@ import strawberry
 
 from app.actor import Scope
 from app.transport.graphql.commands import (
+    ClaimEnrollmentInput,
     CreateApiKeyInput,
     CreateDeveloperCertificateInput,
     CreatePossessionChallengeInput,
     DeleteCertificateInput,
     ProvePossessionInput,
+    ReleaseEnrollmentInput,
+    ResumeDeviceInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
+    SuspendDeviceInput,
     UpdateCertificateInput,
     UploadCertificateInput,
 )
@@ -22,6 +26,8 @@ from app.transport.graphql.described import object_type
 from app.transport.graphql.inputs import given
 from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
+from app.transport.graphql.types.device_payloads import ResumeDevicePayload, SuspendDevicePayload
+from app.transport.graphql.types.enrollment_payloads import ClaimEnrollmentPayload, ReleaseEnrollmentPayload
 from app.transport.graphql.types.payloads import (
     CreateApiKeyPayload,
     CreateDeveloperCertificatePayload,
@@ -82,7 +88,7 @@ class Mutation:
     async def set_certificate_status(
         self, info: Info, given_input: Annotated[SetCertificateStatusInput, _input("The status.")]
     ) -> SetCertificateStatusPayload | None:
-        """Blacklists or enables a certificate."""
+        """Blacklists or enables a certificate, and suspends or resumes its devices with it where that is asked."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return SetCertificateStatusPayload.of(done)
 
@@ -127,3 +133,36 @@ class Mutation:
         command = await given_input.command()
         done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
         return ProvePossessionPayload.of(done)
+
+    @_changes(Scope.DEVICES_WRITE, SuspendDevicePayload, cost=10)
+    async def suspend_device(
+        self, info: Info, given_input: Annotated[SuspendDeviceInput, _input("Which, and why.")]
+    ) -> SuspendDevicePayload | None:
+        """Refuses a device until somebody resumes it."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return await SuspendDevicePayload.of(info.context, done)
+
+    @_changes(Scope.DEVICES_WRITE, ResumeDevicePayload, cost=10)
+    async def resume_device(
+        self, info: Info, given_input: Annotated[ResumeDeviceInput, _input("Which.")]
+    ) -> ResumeDevicePayload | None:
+        """Lets a suspended device in again."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return await ResumeDevicePayload.of(info.context, done)
+
+    @_changes(Scope.DEVICES_WRITE, ClaimEnrollmentPayload, cost=10)
+    async def claim_enrollment(
+        self, info: Info, given_input: Annotated[ClaimEnrollmentInput, _input("The identity.")]
+    ) -> ClaimEnrollmentPayload | None:
+        """Claims a device's identity. Files of them go to `POST /enrollments/bulk`."""
+        command = given_input.command(info.context.services.settings.enrollment_days)
+        done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
+        return ClaimEnrollmentPayload.of(done)
+
+    @_changes(Scope.DEVICES_WRITE, ReleaseEnrollmentPayload, cost=10)
+    async def release_enrollment(
+        self, info: Info, given_input: Annotated[ReleaseEnrollmentInput, _input("Which.")]
+    ) -> ReleaseEnrollmentPayload | None:
+        """Gives up the claim of a device's identity: anybody may claim it then."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return ReleaseEnrollmentPayload.of(done)

@@ -10,21 +10,34 @@ from app.actor import Scope
 from app.transport.graphql.connections import After, Before, First, Last, asked
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
+from app.transport.graphql.device_inputs import DeviceFilter, VerifyDeviceInput
+from app.transport.graphql.device_lists import devices_page
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
 from app.transport.graphql.history import past_account, past_certificates
+from app.transport.graphql.ids import Kind, decode
+from app.transport.graphql.impact import PreviewCertificateChangeInput, previewed
 from app.transport.graphql.inputs import (
     AsOf,
     AuditEventFilter,
     CertificateFilter,
     CertificateLookup,
     CertificateOrder,
+    EnrollmentFilter,
     PreviewCertificateInput,
     few,
     given,
     log_search,
 )
 from app.transport.graphql.log_lists import account_log
-from app.transport.graphql.lookups import api_keys_page, certificate_by, certificates_page, own_account, preview
+from app.transport.graphql.lookups import (
+    api_keys_page,
+    certificate_by,
+    certificates_page,
+    enrollments_page,
+    jobs_page,
+    own_account,
+    preview,
+)
 from app.transport.graphql.proofs import checkpoint, consistency_proof, inclusion_proof_by_id
 from app.transport.graphql.scalars import SafeInt
 from app.transport.graphql.scopes import OPEN, SIGNED_IN, Cost, by_the_door, field, needs
@@ -32,10 +45,16 @@ from app.transport.graphql.types.accounts import Account, ApiKeyConnection
 from app.transport.graphql.types.actors import Viewer
 from app.transport.graphql.types.audit import AuditEventConnection
 from app.transport.graphql.types.certificates import Certificate, CertificateConnection
+from app.transport.graphql.types.decisions import TrustDecision
+from app.transport.graphql.types.devices import Device, DeviceConnection
+from app.transport.graphql.types.enrollments import Enrollment, EnrollmentConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
+from app.transport.graphql.types.impact import CertificateChangeImpact
+from app.transport.graphql.types.jobs import Job, JobConnection
 from app.transport.graphql.types.node import Node, fetch_node
 from app.transport.graphql.types.preview import CertificatePreview
 from app.transport.graphql.types.service import Health, RateLimit
+from app.transport.graphql.verifying import verified
 
 NEWEST_FIRST = CertificateOrder(field=CertificateOrderField.CREATED_AT, direction=OrderDirection.DESC)
 
@@ -52,6 +71,8 @@ Past = Annotated[
         directives=[Cost(weight="20")],
     ),
 ]
+NarrowedDevices = Annotated[DeviceFilter | None, strawberry.argument(description="Narrows the list.")]
+NarrowedEnrollments = Annotated[EnrollmentFilter | None, strawberry.argument(description="Narrows the list.")]
 NarrowedLog = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the log.")]
 
 
@@ -123,6 +144,49 @@ class Query:
         """What an upload would do, without doing it."""
         return CertificatePreview.of(await preview(info.context, given_input))
 
+    @field(needs(Scope.DEVICES_READ))
+    async def device(
+        self, info: Info, device_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Device | None:
+        """One device; null when there is none."""
+        row = await info.context.fleet.devices.load(decode(Kind.DEVICE, device_id))
+        return None if row is None else Device.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def devices(  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedDevices = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> DeviceConnection | None:
+        """The devices that came in at least once, by endpoint name."""
+        return await devices_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ), cost=20)
+    async def preview_certificate_change(
+        self,
+        info: Info,
+        given_input: Annotated[
+            PreviewCertificateChangeInput, strawberry.argument(name="input", description="The change.")
+        ],
+    ) -> CertificateChangeImpact | None:
+        """What a change of certificates would do to devices, without doing it; null for an unknown certificate."""
+        return await previewed(info, given_input)
+
+    @field(needs(Scope.DEVICES_READ), cost=10)
+    async def verify_device(
+        self,
+        info: Info,
+        given_input: Annotated[
+            VerifyDeviceInput, strawberry.argument(name="input", description="The chain, and what to decide for.")
+        ],
+    ) -> TrustDecision | None:
+        """Whether a device that presents this chain would get in, and why. It gets in nowhere by this."""
+        return await verified(info, given_input)
+
     @field(by_the_door(Scope.AUDIT_READ))
     async def audit_events(  # the arguments of a connection
         self,
@@ -178,6 +242,42 @@ class Query:
     ) -> ApiKeyConnection | None:
         """The account's API keys, newest first; secrets are never shown again."""
         return await api_keys_page(info.context, asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollment(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Enrollment | None:
+        """One claim of a device's identity; null when there is none."""
+        row = await info.context.loaders.enrollments.load(decode(Kind.ENROLLMENT, node_id))
+        return None if row is None else Enrollment.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def enrollments(  # the arguments of a connection
+        self,
+        info: Info,
+        filter_by: NarrowedEnrollments = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> EnrollmentConnection | None:
+        """The account's claims of devices' identities, newest first."""
+        return await enrollments_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ))
+    async def job(
+        self, info: Info, node_id: Annotated[strawberry.ID, strawberry.argument(name="id", description="Its id.")]
+    ) -> Job | None:
+        """One job; null when there is none."""
+        row = await info.context.loaders.jobs.load(decode(Kind.JOB, node_id))
+        return None if row is None else Job.of(row)
+
+    @field(needs(Scope.DEVICES_READ))
+    async def jobs(
+        self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> JobConnection | None:
+        """The account's jobs, newest first."""
+        return await jobs_page(info.context, asked(first, after, last, before))
 
     @field(OPEN)
     def rate_limit(self, info: Info) -> RateLimit | None:

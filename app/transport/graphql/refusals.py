@@ -14,6 +14,7 @@ from app.transport.graphql.ids import Kind, encode
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, findings_of
 from app.transport.graphql.types.errors import (
+    AlreadyClaimedError,
     CertificateRejectedError,
     DuplicateCertificateError,
     IdempotencyKeyReusedError,
@@ -26,6 +27,7 @@ from app.transport.graphql.types.errors import (
     UserErrorCode,
     VersionConflictError,
 )
+from app.transport.graphql.types.impact import CertificateChangeImpact
 from app.transport.graphql.types.payloads import Payload
 
 AS_DATA: dict[type[Refusal], type[UserError]] = {
@@ -37,10 +39,12 @@ AS_DATA: dict[type[Refusal], type[UserError]] = {
     errors.DuplicateCertificate: DuplicateCertificateError,
     errors.CertificateRejected: CertificateRejectedError,
     errors.VersionConflict: VersionConflictError,
+    errors.ImpactChanged: VersionConflictError,
     errors.InvalidState: InvalidStateError,
     errors.DeleteWouldUnblock: InvalidStateError,
     errors.ChallengeUsed: InvalidStateError,
     errors.ProofRejected: ProofRejectedError,
+    errors.AlreadyClaimed: AlreadyClaimedError,
     errors.IdempotencyKeyReused: IdempotencyKeyReusedError,
 }
 """What the caller can act on: part of a payload."""
@@ -95,6 +99,9 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
             more["existing"] = await _certificate(context, refusal.existing_id)
         case errors.CertificateRejected():
             more["findings"] = findings_of(Noticed(finding) for finding in refusal.findings)
+        case errors.ImpactChanged():
+            more["current"] = await _certificate(context, refusal.target_id)
+            more["impact"] = CertificateChangeImpact.of(refusal.impact, context.now)
         case errors.VersionConflict():
             more["current"] = await _certificate(context, refusal.target_id)
         case errors.ProofRejected():

@@ -19,7 +19,7 @@ change and of every attempt at one.
 
 Conventions
   * Every object that can be refetched implements `Node`; ids are opaque, URL-safe and prefixed by kind (`crt_`, `evt_`,
-    `key_`, `acc_`). The id of another account's object is answered as one of nothing.
+    `key_`, `acc_`, `enr_`, `job_`). The id of another account's object is answered as one of nothing.
   * Lists are Relay connections: ask for `first` (forward) or `last` (backward), at most 100 at a time. Cursors are
     opaque and stay valid while rows come and go.
   * A mutation takes one `input` and returns one payload. Problems the caller can act on are data: `errors` is empty on

@@ -95,6 +95,7 @@ class Caller:
             self.house.door,
             self.house.clock,
             settings,
+            self.house.trust,
             release="1.2.3",
             checks=self.checks,
             servers=self.servers,

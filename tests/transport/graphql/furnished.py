@@ -6,6 +6,9 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
+from app.terms import JobKind
+from tests.connecting import Gateway, device, may_suspend
+from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
@@ -58,6 +61,44 @@ mutation Delete($input: DeleteCertificateInput!) {
   }
 }
 """
+CLAIM = """
+mutation Claim($input: ClaimEnrollmentInput!) {
+  claimEnrollment(input: $input) {
+    enrollment { id identity status createdAt expiresAt claimedAt }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName }
+  }
+}
+"""
+RELEASE = """
+mutation Release($input: ReleaseEnrollmentInput!) {
+  releaseEnrollment(input: $input) {
+    releasedId
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetName reason }
+  }
+}
+"""
+
+
+SUSPEND = """
+mutation Suspend($input: SuspendDeviceInput!) {
+  suspendDevice(input: $input) {
+    device { id endpointName status suspension { at category description withCertificate } }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code targetId targetName changes { field } }
+  }
+}
+"""
+RESUME = """
+mutation Resume($input: ResumeDeviceInput!) {
+  resumeDevice(input: $input) {
+    device { id status suspension { at } }
+    errors { __typename ... on UserError { code message path } }
+    auditEntry { id action outcome code reason }
+  }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +110,9 @@ class Furnished:
     api_key: str
     event: str
     challenge: str
+    device: str
+    enrollment: str
+    job: str
 
     @property
     def account(self) -> str:
@@ -84,17 +128,33 @@ def renewals(name: str) -> tuple[Made, Made]:
 
 
 async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a challenge; a gateway's key, which is revoked; a refusal."""
+    """Two records of one CA, one of them blacklisted; a device, which is suspended, by itself and with the record.
+
+    And a challenge; a gateway's key, which is revoked; a refusal.
+    A claim, and a job that made another one and refused a line.
+    """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
     first: Data = await admin.upload("old", old, description="The first.")
+    gateway, pump = Gateway(house, admin.account_id), device("pump", old)
+    came_in = await gateway.let_in(pump)
+    await admin(SUSPEND, input={"id": f"dev_{came_in.id}", "category": "lost", "description": "On its way."})
     await admin.upload("new", new)
     owned = await admin.upload("owned", usage="CREDENTIALS")
     challenge = (await admin(CHALLENGE, input={"certificateId": owned["id"]}))["createPossessionChallenge"]["challenge"]
-    await admin(SET_STATUS, input={"id": first["id"], "status": "INACTIVE", "reason": "Left its place."})
+    await may_suspend(house, admin.account_id)
+    given = {"id": first["id"], "status": "INACTIVE", "suspendDevices": True, "reason": "Left its place."}
+    await admin(SET_STATUS, input=given)
+    await gateway.ask(pump)
+    await gateway.flush()
     expires = (AT + timedelta(days=90)).isoformat()
     given = {"name": "gateway", "role": Role.GATEWAY.name, "clientCert": "XFCC", "expiresAt": expires}
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
-    return Furnished(admin, first["id"], made["apiKey"]["id"], made["auditEntry"]["id"], challenge["id"])
+    claim = (await admin(CLAIM, input={"identity": identity(name)}))["claimEnrollment"]["enrollment"]["id"]
+    job, _ = await worked_off(
+        house, admin.actor, JobKind.ENROLLMENT_CLAIM, csv_of([identity(name), identity(f"{name} 2")])
+    )
+    key, event = made["apiKey"]["id"], made["auditEntry"]["id"]
+    return Furnished(admin, first["id"], key, event, challenge["id"], f"dev_{came_in.id}", claim, f"job_{job.id}")

@@ -23,8 +23,17 @@ ARGUMENTS = {
     "deleteCertificate": '(input: {id: "crt_0"})',
     "createApiKey": '(input: {name: "mine", role: GATEWAY})',
     "revokeApiKey": '(input: {id: "key_0"})',
+    "device": '(id: "dev_0")',
+    "previewCertificateChange": '(input: {delete: "crt_0"})',
+    "verifyDevice": '(input: {chain: {pem: ""}})',
+    "suspendDevice": '(input: {id: "dev_0", category: "lost"})',
+    "resumeDevice": '(input: {id: "dev_0"})',
     "createPossessionChallenge": '(input: {certificateId: "crt_0"})',
     "provePossession": '(input: {challengeId: "chl_0", proof: {signature: ""}})',
+    "enrollment": '(id: "enr_0")',
+    "job": '(id: "job_0")',
+    "claimEnrollment": '(input: {identity: ""})',
+    "releaseEnrollment": '(input: {id: "enr_0"})',
 }
 
 
@@ -81,9 +90,11 @@ async def test_a_key_may_do_what_its_role_says(admin: Caller, role: Role) -> Non
         ("chl", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("evt", {Role.ADMIN, Role.AUDITOR}),
         ("key", {Role.ADMIN}),
+        ("enr", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
+        ("job", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
         ("acc", set(Role)),
         ("usr", set(Role)),
-        ("dev", set(Role)),
+        ("dev", {Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}),
     ],
 )
 async def test_the_kind_of_an_id_decides_who_may_ask_for_it(admin: Caller, prefix: str, allowed: set[Role]) -> None:

@@ -105,7 +105,7 @@ async def test_a_target_of_a_kind_that_one_may_not_read_is_left_out(house: House
     [
         ({"action": ["CERTIFICATE_SET_STATUS"]}, ["CERTIFICATE_SET_STATUS"]),
         ({"action": ["CERTIFICATE_DELETE", "API_KEY_REVOKE"]}, ["API_KEY_REVOKE", "API_KEY_REVOKE"]),
-        ({"outcome": ["REFUSED"]}, ["API_KEY_REVOKE"]),
+        ({"outcome": ["REFUSED"]}, ["DEVICE_CONNECT", "API_KEY_REVOKE"]),
         ({"outcome": ["FAILED"]}, []),
         ({"codes": ["NOT_FOUND", "QUOTA_EXCEEDED"]}, ["API_KEY_REVOKE"]),
         ({"codes": []}, []),

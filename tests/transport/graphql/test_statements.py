@@ -2,12 +2,15 @@
 
 import pytest
 
+from app.terms import JobKind
 from app.transport.graphql.scalars import write_instant
+from tests.connecting import Gateway, device
+from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
-from tests.rules.authority import chain_of_three
+from tests.rules.authority import chain_of_three, make
 from tests.transport.graphql.callers import Caller, account
 from tests.transport.graphql.claims import Claim
-from tests.transport.graphql.furnished import renewals
+from tests.transport.graphql.furnished import CLAIM, SET_STATUS, renewals
 
 # Each document, and the statements that it costs. A list of the log costs three: entries, bodies, disclosures. What the
 # door does to record that the log is read is not among them.
@@ -31,6 +34,10 @@ COSTS = {
     "{ auditEvents(first: 100) { edges { node { actor { apiKey { name } } } } } }": 4,
     "{ apiKeys(first: 100) { edges { node { name } } } }": 1,
     "{ apiKeys(first: 100) { totalCount edges { node { name } } } }": 2,
+    "{ enrollments(first: 100) { edges { node { id identity status } } } }": 1,
+    "{ enrollments(first: 100, filterBy: {status: [WAITING]}) { totalCount edges { node { id } } } }": 2,
+    "{ jobs(first: 100) { edges { node { id status } } } }": 1,
+    "{ jobs(first: 100) { totalCount edges { node { errors(first: 5) { edges { node { line code } } } } } } }": 3,
     "{ viewer { account { displayName certificateQuota { used } } actor { displayName } scopes } }": 1,
     # The point, the stragglers beside it of a clock that went back, its time, the tree, which there is not yet; then
     # the last entries of all objects, bodies, disclosures, the bytes of certificates. Of an account: its own last
@@ -45,16 +52,41 @@ COSTS = {
     "{ health { status } }": 0,
     "{ rateLimit { cost } }": 0,
     '{ certificate(by: {name: "0"}) { name chain { subject } findings { code } } }': 3,
+    # A list of devices costs two: devices and what they were let in with. What the account trusts is in memory.
+    "{ devices(first: 100) { edges { node { endpointName status suspension { at } acceptedAt lastSeenAt } } } }": 2,
+    "{ devices(first: 100, filterBy: {status: [BOOTSTRAPPED]}) { totalCount edges { node { id } } } }": 3,
+    "{ devices(first: 100) { edges { node { identity { subject } trustedBy { name } } } } }": 4,
+    # Chains, and who is suspended among those whose chains would be let in.
+    "{ devices(first: 100) { edges { node { identity { subject } trustDecision { reason } } } } }": 4,
+    "{ devices(first: 100) { edges { node { trustDecision { certificates { name } paths { valid } } } } } }": 5,
+    "{ devices(first: 100) { edges { node { auditEvents(first: 2) { edges { node { action } } } } } } }": 5,
+    "{ certificates(first: 100) { edges { node { devices(first: 5) { edges { node { status } } } } } } }": 3,
+    "{ certificates(first: 100) { edges { node { devices(first: 5) { totalCount edges { cursor } } } } } }": 4,
+    "{ certificates(first: 100) { edges { node { devices { edges { node { trustedBy { name } } } } } } } }": 4,
+    "{ certificates(first: 100) { edges { node { denials { totalCount edges { node { attempts } } } } } } }": 3,
+    "{ certificates(first: 100) { edges { node { deniedAttempts suspendedDeviceCount devicesSuspendedAt } } } }": 3,
 }
 
 
 async def fill(caller: Caller, count: int) -> None:
-    """So many pairs of certificates of one CA each."""
+    """So many pairs of certificates of one CA each, each with a device; and a blacklisted one that refused others."""
+    gateway = Gateway(caller.house, caller.account_id)
     for number in range(count):
         for certificate in renewals(f"CA {number}"):
             await caller.upload(f"{len(caller.statements)}{number}{certificate.parsed.serial}", certificate)
+            await gateway.let_in(device(f"device {number} {certificate.parsed.serial}", certificate))
         await Claim.made(caller, f"owned {number}")
+        await caller(CLAIM, input={"identity": identity(f"{caller.account_id} {number}")})
+        await worked_off(caller.house, caller.actor, JobKind.ENROLLMENT_CLAIM, csv_of(["none", "of these"]))
     await caller.upload("0", *chain_of_three())
+    left = make("Left")
+    left_id = (await caller.upload("left", left))["id"]
+    for number in range(count):
+        await gateway.let_in(device(f"left {number}", left))
+    await caller(SET_STATUS, input={"id": left_id, "status": "INACTIVE"})
+    for number in range(count):
+        await gateway.ask(device(f"left {number}", left))
+    await gateway.flush()
 
 
 @pytest.fixture

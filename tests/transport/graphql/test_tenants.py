@@ -16,12 +16,14 @@ from tests.transport.graphql.documents import IdInput, everything, id_inputs, ro
 from tests.transport.graphql.furnished import Furnished, furnish
 
 NOTHING = "0123456789abcdef0123456789abcdef"
-KINDS = ("certificate", "api_key", "event", "account", "challenge")
+KINDS = ("certificate", "api_key", "event", "account", "challenge", "device", "enrollment", "job")
 
 REST: Mapping[str, dict[str, Any]] = {
     "setCertificateStatus": {"status": "INACTIVE"},
     "updateCertificate": {"name": "mine"},
     "provePossession": {"proof": {"signature": "AAAA"}},
+    "suspendDevice": {"category": "mine"},
+    "previewCertificateChange": {"setStatus": {"status": "INACTIVE"}},
 }
 """What an input needs beside the id."""
 
@@ -37,7 +39,15 @@ def argument(place: IdInput, node_id: str) -> Any:
     value: Any = [node_id] if place.is_list else node_id
     for name in reversed(place.path[1:]):
         value = {name: value}
-    return REST.get(place.field, {}) | value if isinstance(value, dict) else value
+    return with_rest(value, REST.get(place.field, {}))
+
+
+def with_rest(value: Any, rest: Mapping[str, Any]) -> Any:
+    """What an input needs beside the id, where the id stands: one of several ways in stays the only one."""
+    if not isinstance(value, dict):
+        return value
+    inner = {name: with_rest(each, rest.get(name, {})) for name, each in value.items()}
+    return {name: each for name, each in rest.items() if not isinstance(each, dict) or "proof" in rest} | inner
 
 
 async def answer(caller: Caller, place: IdInput, node_id: str) -> Data:
@@ -65,6 +75,15 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "revokeApiKey.input.id",
         "createPossessionChallenge.input.certificateId",
         "provePossession.input.challengeId",
+        "device.id",
+        "previewCertificateChange.input.delete",
+        "previewCertificateChange.input.setStatus.id",
+        "devices.filterBy.trustedBy",
+        "suspendDevice.input.id",
+        "resumeDevice.input.id",
+        "enrollment.id",
+        "job.id",
+        "releaseEnrollment.input.id",
         "certificateChanged.ids",
     }
 
@@ -97,6 +116,18 @@ OWN = (
     ("setCertificateStatus.input.id", "certificate"),
     ("deleteCertificate.input.id", "certificate"),
     ("revokeApiKey.input.id", "api_key"),
+    ("node.id", "device"),
+    ("device.id", "device"),
+    ("previewCertificateChange.input.delete", "certificate"),
+    ("previewCertificateChange.input.setStatus.id", "certificate"),
+    ("devices.filterBy.trustedBy", "certificate"),
+    ("suspendDevice.input.id", "device"),
+    ("resumeDevice.input.id", "device"),
+    ("node.id", "enrollment"),
+    ("node.id", "job"),
+    ("enrollment.id", "enrollment"),
+    ("job.id", "job"),
+    ("releaseEnrollment.input.id", "enrollment"),
 )
 
 
@@ -109,12 +140,21 @@ async def test_ones_own_id_is_answered_otherwise(house: House, tmp_path: Path) -
         assert await answer(mine.admin, place, own) != await answer(mine.admin, place, f"{own[:4]}{NOTHING}"), name
 
 
+KIND_OF = {
+    "revokeApiKey": "key",
+    "provePossession": "chl",
+    "suspendDevice": "dev",
+    "resumeDevice": "dev",
+    "enrollment": "enr",
+    "releaseEnrollment": "enr",
+    "job": "job",
+}
 MALFORMED = ("", "crt_", "crt_XYZ", f"dev_{NOTHING}", NOTHING, f"crt_{NOTHING.upper()}", "crt_\x00", "crt_\ud800")
 
 
 async def test_what_is_no_id_is_answered_as_nothings(admin: Caller) -> None:
     for place in PLACES:
-        kind = {"revokeApiKey": "key", "provePossession": "chl"}.get(place.field, "crt")
+        kind = KIND_OF.get(place.field, "crt")
         expected = _without_ids(await answer(admin, place, f"{kind}_{NOTHING}"))
         for malformed in MALFORMED:
             assert _without_ids(await answer(admin, place, malformed)) == expected, (place.name, malformed)
@@ -131,11 +171,13 @@ async def everything_of(furnished: Furnished) -> Data:
     """What an account holds, asked without leaving a trace in it."""
     selection = everything(root("Query")["certificates"].type, 3)
     keys = "apiKeys { edges { node { id revokedAt } } }"
-    return await furnished.admin(f"{{ certificates {selection} {keys} }}")
+    devices = "devices { edges { node { id status suspension { category } } } }"
+    claims = "enrollments { edges { node { id } } } jobs { edges { node { id status } } }"
+    return await furnished.admin(f"{{ certificates {selection} {keys} {devices} {claims} }}")
 
 
 def _without_ids(text: str) -> str:
     # What is no id is recorded as the id that nothing has, which the refusal's entry then names.
-    for kind in ("crt", "key", "chl"):
+    for kind in ("crt", *KIND_OF.values()):
         text = text.replace(f"{kind}_{'0' * 32}", "ID")
     return text

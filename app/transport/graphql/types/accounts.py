@@ -44,6 +44,13 @@ class Account(Node):
     require_possession: bool = attribute(
         "Whether uploads with the usage `CREDENTIALS` stay `PENDING` until the account proves that it holds the key."
     )
+    device_suspension_enabled: bool = attribute(
+        "Whether blacklisting a certificate may also suspend the devices that are registered through it."
+    )
+    audits_all_decisions: bool = attribute(
+        "Whether every acceptance of a device has an entry in the log, not only its first and each that changes"
+        " something."
+    )
     created_at: datetime = attribute("When it was opened.")
     as_of: HistoryPoint | None = attribute(
         "The point that was asked for; null when it is shown as it is now.", default=None
@@ -58,6 +65,8 @@ class Account(Node):
             tier=row.tier,
             certificate_quota=CertificateQuota.of(Quota.of(row)),
             require_possession=row.require_possession,
+            device_suspension_enabled=row.suspend_devices,
+            audits_all_decisions=row.audit_all_decisions,
             created_at=row.created_at,
             as_of=as_of,
         )

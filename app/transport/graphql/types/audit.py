@@ -25,11 +25,14 @@ from app.transport.graphql.scalars import SafeInt, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.actors import Actor
+from app.transport.graphql.types.enrollments import Enrollment
 from app.transport.graphql.types.evidence import AuditInclusionProof
+from app.transport.graphql.types.jobs import Job
 from app.transport.graphql.types.node import SOURCES, Node, Source, fetch_readable
 
 if TYPE_CHECKING:
     from app.transport.graphql.types.certificates import Certificate
+    from app.transport.graphql.types.devices import Device
     from app.transport.graphql.types.possession import PossessionChallenge
 
 LOG_ORDER = "sequence"
@@ -37,9 +40,12 @@ LOG_ORDER = "sequence"
 
 AuditTarget: TypeAlias = Annotated[
     Annotated["Certificate", strawberry.lazy("app.transport.graphql.types.certificates")]
+    | Annotated["Device", strawberry.lazy("app.transport.graphql.types.devices")]
     | Annotated["PossessionChallenge", strawberry.lazy("app.transport.graphql.types.possession")]
     | ApiKey
-    | Account,
+    | Account
+    | Enrollment
+    | Job,
     strawberry.union("AuditTarget", description="What an entry can be about."),
 ]
 

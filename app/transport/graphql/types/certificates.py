@@ -30,6 +30,7 @@ from app.transport.graphql.scalars import PEM, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field, needs
 from app.transport.graphql.types.actors import Actor
 from app.transport.graphql.types.audit import AuditEventConnection
+from app.transport.graphql.types.certificate_fleet import WithDevices
 from app.transport.graphql.types.history import HistoryPoint
 from app.transport.graphql.types.node import SOURCES, Node, Source
 from app.transport.graphql.types.possession import PossessionChallenge
@@ -72,7 +73,7 @@ def findings_of(noticed: Iterable[Noticed], past: Loaders | None = None) -> list
 
 
 @object_type
-class Certificate(Node):
+class Certificate(WithDevices, Node):
     """A certificate the account trusts, with its chain up to the root."""
 
     version: int = attribute("Goes up by one on every change: send it back as `expectedVersion`.")
@@ -142,6 +143,7 @@ class Certificate(Node):
             created_at=row.created_at,
             updated_at=row.updated_at,
             created_by=Actor.of_upload(row),
+            devices_suspended_at=row.devices_suspended_at,
             row=row,
             past=past,
         )

@@ -6,6 +6,7 @@ from app.findings import ProofFlaw
 from app.transport.graphql.described import attribute, enumeration, interface, object_type
 from app.transport.graphql.types.accounts import CertificateQuota
 from app.transport.graphql.types.certificates import Certificate, CertificateFinding
+from app.transport.graphql.types.impact import CertificateChangeImpact
 
 
 @unique
@@ -24,6 +25,7 @@ class UserErrorCode(StrEnum):
     DELETE_WOULD_UNBLOCK = "DELETE_WOULD_UNBLOCK"
     PROOF_REJECTED = "PROOF_REJECTED"
     POP_CHALLENGE_USED = "POP_CHALLENGE_USED"
+    ALREADY_CLAIMED = "ALREADY_CLAIMED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
@@ -47,6 +49,7 @@ enumeration(
         " `confirmUnblock` says that this is wanted.",
         UserErrorCode.PROOF_REJECTED: "The proof of possession proves nothing; `flaw` says why.",
         UserErrorCode.POP_CHALLENGE_USED: "The challenge was answered, or a newer one took its place.",
+        UserErrorCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever.",
         UserErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with a different input.",
     },
 )
@@ -97,6 +100,10 @@ class VersionConflictError(UserError):
     """The object changed since it was read: show the caller `current` and ask again."""
 
     current: Certificate | None = attribute("The certificate as it is now; null when it was deleted in this instant.")
+    impact: CertificateChangeImpact | None = attribute(
+        "What the change would do now, where `expectedImpact` was given and says something else; else null.",
+        default=None,
+    )
 
 
 @object_type
@@ -110,6 +117,11 @@ class ProofRejectedError(UserError):
 
     flaw: ProofFlaw = attribute("Why: branch on this.")
     attempts_left: int = attribute("How many more proofs this challenge accepts.")
+
+
+@object_type
+class AlreadyClaimedError(UserError):
+    """The identity is claimed already. By whom is not said, not even whether it is the caller's own account."""
 
 
 @object_type

@@ -14,6 +14,7 @@ from app.transport.graphql import ids
 from app.transport.graphql.context import Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.ids import Kind
+from app.transport.graphql.scalars import SafeInt
 from app.transport.graphql.scopes import PARENT, field
 from app.transport.graphql.types.accounts import Account, ApiKey
 from app.transport.graphql.types.audit import AuditEvent
@@ -183,6 +184,11 @@ class SetCertificateStatusPayload(Payload):
         "The certificate as it is now; null when there are errors.", default=None
     )
     errors: list[SetCertificateStatusError] = attribute("Empty on success.", default_factory=list)
+
+    @field(PARENT, cost=5)
+    async def suspended_device_count(self, info: Info) -> SafeInt:
+        """How many devices are suspended with the certificate now; 0 when there are errors."""
+        return SafeInt(0 if self.certificate is None else await self.certificate.suspended(info.context))
 
     @classmethod
     def of(cls, done: Recorded[CertificateRow]) -> Self:

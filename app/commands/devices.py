@@ -1,0 +1,207 @@
+"""`anchorage device …`: whether a chain would be let in, and what may be done to devices."""
+
+import json
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.clock import to_text
+from app.commands.running import AccountId, AsJson, Shown, answer_list, instant, object_id, run
+from app.errors import InvalidInput
+from app.installation import Installation
+from app.rules import explanation
+from app.rules.der import begins_with_two_sequences
+from app.services import decisions, history
+from app.services.audit_log import ReadAuditLog
+from app.services.decisions import Decided, Presented
+from app.services.devices import ResumeDevice, SuspendDevice
+from app.services.trust_states import load
+from app.store import device_reads
+from app.store.device_reads import DeviceFilter
+from app.store.device_rows import DeviceRow
+from app.store.paging import Window
+from app.terms import Service
+
+commands = typer.Typer(help="Devices, and whether they get in.", no_args_is_help=True)
+
+NOT_ALLOWED = 2
+"""As `openssl verify` ends where a chain is not valid."""
+_FILE_LIMIT = 1 << 20
+_AT_ONCE = 1_000
+
+DeviceId = Annotated[str, typer.Argument(metavar="ID", help="The device's id.")]
+
+
+class ServiceName(StrEnum):
+    """A service as the command line spells it."""
+
+    BOOTSTRAP = "bootstrap"
+    LWM2M = "lwm2m"
+
+    @property
+    def service(self) -> Service:
+        """The service itself."""
+        return Service[self.name]
+
+
+@commands.command("verify")
+def verify(
+    file: Annotated[
+        str, typer.Argument(help="The chain as PEM, the device's certificate first; `-` is standard input.")
+    ],
+    account: AccountId,
+    service: Annotated[ServiceName, typer.Option(help="At which server.")],
+    *,
+    at: Annotated[str | None, typer.Option(metavar="INSTANT", help="Decide as of then; now when absent.")] = None,
+    endpoint_name: Annotated[str | None, typer.Option(help="The name it connects with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a device that presents this chain gets in, and why. Ends with 0 if it does, and with 2 if not.
+
+    With 1 where that cannot be said. Nothing is recorded against the device. As of then: by the certificates that the
+    account trusted, as its log tells; intermediates that devices brought are not in it. Looking there is recorded.
+    """
+
+    async def action(installation: Installation) -> Decided:
+        presented = Presented(_read(file), service.service, endpoint_name)
+        account_id, reads = object_id(account), installation.database.reads
+        if at is None:
+            state = await load(reads, account_id)
+            return await decisions.present(reads, state, presented, installation.clock())
+        then, looking = instant(at), ReadAuditLog("anchorage device verify --at")
+        operator = installation.operator(account_id)
+        await installation.door.perform(operator, looking, installation.origin("anchorage device verify"))
+        point = await history.point_in_time(reads, account_id, then, now=installation.clock())
+        return await decisions.past(reads, point, presented)
+
+    decided = run(action)
+    told = json.dumps(_as_json(decided), ensure_ascii=False, indent=2) if as_json else "\n".join(_lines(decided))
+    sys.stdout.write(f"{told}\n")
+    if not decided.decision.is_allowed:
+        raise typer.Exit(NOT_ALLOWED)
+
+
+@commands.command("suspend")
+def suspend(
+    account: AccountId,
+    device: DeviceId,
+    category: Annotated[str, typer.Option(help="A word for why, for example `lost`.")],
+    *,
+    description: Annotated[str | None, typer.Option(help="More about why.")] = None,
+) -> None:
+    """Refuse a device until somebody resumes it."""
+
+    async def action(installation: Installation) -> str:
+        command = SuspendDevice(object_id(device), category, description)
+        operator = installation.operator(object_id(account))
+        origin = installation.origin("anchorage device suspend")
+        return (await installation.door.perform(operator, command, origin)).value
+
+    typer.echo(f"suspended {run(action)}")
+
+
+@commands.command("resume")
+def resume(
+    account: AccountId,
+    device: DeviceId,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; it goes into the audit log.")] = None,
+) -> None:
+    """Let a suspended device in again, whether it was suspended by itself or with its certificate."""
+
+    async def action(installation: Installation) -> str:
+        command = ResumeDevice(object_id(device), reason)
+        operator = installation.operator(object_id(account))
+        origin = installation.origin("anchorage device resume")
+        return (await installation.door.perform(operator, command, origin)).value
+
+    typer.echo(f"resumed {run(action)}")
+
+
+@commands.command("list")
+def list_devices(account: AccountId, *, as_json: AsJson = False) -> None:
+    """An account's devices, by endpoint name."""
+
+    async def action(installation: Installation) -> list[DeviceRow]:
+        found: list[DeviceRow] = []
+        window, is_more = Window(_AT_ONCE), True
+        while is_more:
+            page = await device_reads.devices_page(
+                installation.database.reads, object_id(account), DeviceFilter(), window
+            )
+            found += page.rows
+            is_more = page.has_next
+            window = Window(_AT_ONCE, after=(found[-1].endpoint_name, found[-1].id) if found else None)
+        return found
+
+    shown = [_shown(device) for device in run(action)]
+    answer_list(shown, as_json=as_json, columns=("id", "endpoint_name", "status", "last_seen_at", "suspended"))
+
+
+def _read(file: str) -> str | bytes:
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
+            data = source.read(_FILE_LIMIT)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
+    return data if begins_with_two_sequences(data) else data.decode("utf-8", "replace")
+
+
+def _lines(decided: Decided) -> Iterator[str]:
+    decision = decided.decision
+    yield f"{'ALLOWED' if decision.is_allowed else 'DENIED'} {decision.reason.value}: {decision.explanation}"
+    for path in explanation.paths(decision, decided.store):
+        yield f"  {'valid' if path.is_valid else 'broken'} path"
+        for step in path.steps:
+            yield f"    {step.place.value.lower():12} {step.certificate.subject_text}"
+            for check in step.checks:
+                if not check.passed:
+                    yield f"    {'':12} {check.kind.value}: {check.detail}"
+
+
+def _as_json(decided: Decided) -> dict[str, object]:
+    decision = decided.decision
+    return {
+        "outcome": "ALLOWED" if decision.is_allowed else "DENIED",
+        "reason": decision.reason.value,
+        "explanation": decision.explanation,
+        "evaluated_at": to_text(decision.question.at),
+        "certificates": [{"id": record.id, "name": record.name} for record in decision.records],
+        "paths": [
+            {
+                "valid": path.is_valid,
+                "steps": [
+                    {
+                        "role": step.place.value,
+                        "subject": step.certificate.subject_text,
+                        "fingerprint": step.certificate.fingerprint.hex(),
+                        "checks": [
+                            {
+                                "kind": check.kind.value,
+                                "passed": check.passed,
+                                "detail": check.detail,
+                                "reference": check.reference,
+                            }
+                            for check in step.checks
+                        ],
+                    }
+                    for step in path.steps
+                ],
+            }
+            for path in explanation.paths(decision, decided.store)
+        ],
+    }
+
+
+def _shown(device: DeviceRow) -> Shown:
+    return {
+        "id": device.id,
+        "endpoint_name": device.endpoint_name,
+        "status": device.status.value,
+        "last_seen_at": None if device.last_seen_at is None else to_text(device.last_seen_at),
+        "suspended": device.suspended_category if device.record_suspended_at is None else "with its certificate",
+    }

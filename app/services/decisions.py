@@ -1,0 +1,110 @@
+"""What would be decided about a device, now or at a point of the past. Nobody is let in, and nothing is recorded."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from app.errors import CertificateRejected
+from app.reasons import Reason
+from app.rules import admission, pem
+from app.rules.decision import Decision
+from app.rules.trust_store import TrustStore
+from app.services import history
+from app.services.admissions import Asked, decided, refusal
+from app.services.history import Point, Trusted
+from app.services.submission import authority
+from app.services.trust_states import TrustState, record_of
+from app.store import device_reads, enrollments
+from app.store.connection import Connection
+from app.store.device_rows import DeviceRow
+from app.terms import Service
+
+
+class Presented(NamedTuple):
+    """A chain that somebody holds: PEM text with the device's certificate first, or that certificate alone as DER."""
+
+    source: str | bytes
+    service: Service
+    endpoint_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, and what it was made with. `trusted` is what the log says of a past; None of now."""
+
+    decision: Decision
+    store: TrustStore
+    trusted: Trusted | None = None
+
+
+async def present(connection: Connection, state: TrustState, presented: Presented, at: datetime) -> Decided:
+    """What would be decided now about a chain, and the device that it belongs to. What cannot be read is refused."""
+    decision = await asyncio.to_thread(_decide, state.store, presented, at)
+    if decision.is_allowed:
+        name = presented.endpoint_name or admission.endpoint_name_of(decision.question.device)
+        key = authority(decision.question.device)
+        matching = await device_reads.matching(connection, state.account_id, name, key)
+        if any(device.is_suspended for device in matching):
+            decision = admission.suspended(decision)
+        elif admission.needs_claim(decision):
+            fingerprint = decision.question.device.fingerprint
+            if await enrollments.claim(connection, state.account_id, fingerprint, at) is None:
+                decision = admission.not_enrolled(decision)
+    return Decided(decision, state.store)
+
+
+async def past(connection: Connection, point: Point, presented: Presented) -> Decided:
+    """What would have been decided about a chain at a point of the past, by the records that the account had then.
+
+    Of devices, their suspensions, and intermediates that were remembered, nothing is looked at: the decision takes what
+    is presented, and what was uploaded. Raises HistoryUnavailable.
+    """
+    trusted = await history.trusted(connection, point)
+    records = [record_of(row, trusted.chains[row.chain]) for row in trusted.records]
+    store = TrustStore(sorted(records, key=lambda record: record.id))
+    return Decided(await asyncio.to_thread(_decide, store, presented, point.time), store, trusted)
+
+
+async def of_devices(
+    connection: Connection, state: TrustState, asked: Sequence[tuple[DeviceRow, Asked]], at: datetime
+) -> list[Decided]:
+    """What would be decided now about each device, if it came with this."""
+    decisions = await asyncio.to_thread(_decide_each, state.store, [each for _, each in asked], at)
+    keys = {authority(each.question.device) for each in decisions if each.is_allowed}
+    suspended = await device_reads.suspended_keys(connection, state.account_id, keys)
+    to_claim = {each.question.device.fingerprint for each in decisions if admission.needs_claim(each)}
+    claimed = await enrollments.claimed_among(connection, state.account_id, to_claim, at)
+    return [
+        Decided(_of_device(device, decision, suspended, claimed), state.store)
+        for (device, _), decision in zip(asked, decisions, strict=True)
+    ]
+
+
+def _of_device(device: DeviceRow, decision: Decision, suspended: set[bytes], claimed: set[bytes]) -> Decision:
+    if _is_suspended(device, decision, suspended):
+        return admission.suspended(decision)
+    if admission.needs_claim(decision) and decision.question.device.fingerprint not in claimed:
+        return admission.not_enrolled(decision)
+    return decision
+
+
+def _is_suspended(device: DeviceRow, decision: Decision, suspended: set[bytes]) -> bool:
+    if not decision.is_allowed:
+        return False
+    return device.is_suspended or authority(decision.question.device) in suspended
+
+
+def _decide(store: TrustStore, presented: Presented, at: datetime) -> Decision:
+    source = presented.source
+    try:
+        ders = pem.tokenise(source) if isinstance(source, str) else pem.from_der(source)
+    except CertificateRejected as rejected:
+        asked = Asked(presented.service, (), presented.endpoint_name)
+        return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
+    return decided(store, Asked(presented.service, ders, presented.endpoint_name), at)
+
+
+def _decide_each(store: TrustStore, asked: Iterable[Asked], at: datetime) -> list[Decision]:
+    return [decided(store, each, at) for each in asked]

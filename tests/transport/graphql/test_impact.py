@@ -1,0 +1,145 @@
+"""Previewing a change of certificates, and requiring what the preview said."""
+
+from typing import Any
+
+import pytest
+
+from app.terms import Service
+from tests.connecting import Gateway, device, may_suspend
+from tests.house import House
+from tests.rules.authority import Made, make
+from tests.transport.graphql.callers import Caller, Data, pem_of
+
+PREVIEW = """query Preview($input: PreviewCertificateChangeInput!) {
+  previewCertificateChange(input: $input) {
+    losingCount gainingCount movingCount unchangedCount unknownCount token
+    effects {
+      service before after deviceCount certificateBefore { name } certificateAfter { name }
+      devices(first: 5) { totalCount edges { node { endpointName } } }
+    }
+  }
+}"""
+SET = """mutation Set($input: SetCertificateStatusInput!) {
+  setCertificateStatus(input: $input) {
+    certificate { status }
+    errors { __typename ... on UserError { code path }
+      ... on VersionConflictError { current { name } impact { losingCount token } } }
+  }
+}"""
+DELETE = """mutation Delete($input: DeleteCertificateInput!) {
+  deleteCertificate(input: $input) { deletedId errors { ... on UserError { code path } } }
+}"""
+UPLOAD = """mutation Upload($input: UploadCertificateInput!) {
+  uploadCertificate(input: $input) { certificate { id } errors { ... on UserError { code path } } }
+}"""
+
+
+async def trust(caller: Caller, name: str, *chain: Made) -> str:
+    """A record of the LwM2M service; its id."""
+    given = {"name": name, "source": {"pem": pem_of(*chain)}, "usage": "THIRD_PARTY_CA", "service": "LWM2M"}
+    made = (await caller(UPLOAD, input=given))["uploadCertificate"]
+    identity: str = made["certificate"]["id"]
+    return identity
+
+
+@pytest.fixture
+def gateway(house: House, admin: Caller) -> Gateway:
+    return Gateway(house, admin.account_id)
+
+
+async def preview(caller: Caller, **change: Any) -> Data:
+    found: Data = (await caller(PREVIEW, input=change))["previewCertificateChange"]
+    return found
+
+
+async def test_a_blacklisting_is_previewed_with_its_devices(admin: Caller, gateway: Gateway) -> None:
+    anchor = make("I")
+    record = await trust(admin, "I", anchor)
+    for number in range(3):
+        await gateway.let_in(device(f"pump {number}", anchor), service=Service.LWM2M)
+
+    found = await preview(admin, setStatus={"id": record, "status": "INACTIVE"})
+
+    assert (found["losingCount"], found["gainingCount"], found["movingCount"], found["unchangedCount"]) == (3, 0, 0, 0)
+    (effect,) = found["effects"]
+    assert (effect["before"], effect["after"], effect["deviceCount"]) == ("TRUSTED", "BLACKLISTED", 3)
+    assert (effect["certificateBefore"], effect["certificateAfter"]) == ({"name": "I"}, None)
+    assert [edge["node"]["endpointName"] for edge in effect["devices"]["edges"]] == ["pump 0", "pump 1", "pump 2"]
+
+
+async def test_a_deletion_says_through_what_devices_stay(admin: Caller, gateway: Gateway) -> None:
+    anchor = make("I")
+    sub = make("S", issuer=anchor)
+    await trust(admin, "I", anchor)
+    lower = await trust(admin, "S", sub, anchor)
+    await gateway.let_in(device("pump", sub), sub, service=Service.LWM2M)
+
+    found = await preview(admin, delete=lower)
+
+    (effect,) = found["effects"]
+    assert (found["losingCount"], found["movingCount"]) == (0, 1)
+    assert (effect["certificateBefore"]["name"], effect["certificateAfter"]["name"]) == ("S", "I")
+
+
+async def test_an_upload_says_who_would_gain(admin: Caller, gateway: Gateway) -> None:
+    anchor = make("I")
+    record = await trust(admin, "I", anchor)
+    await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
+    await admin(DELETE, input={"id": record})
+    upload = {"source": {"pem": pem_of(anchor)}, "usage": "THIRD_PARTY_CA"}
+
+    found = await preview(admin, upload=upload)
+
+    assert (found["losingCount"], found["gainingCount"]) == (0, 1)
+    given = {**upload, "name": "again", "service": "LWM2M", "expectedImpact": found["token"]}
+    assert (await admin(UPLOAD, input=given))["uploadCertificate"]["errors"] == []
+
+
+async def test_suspending_with_it_takes_also_those_who_would_stay(
+    house: House, admin: Caller, gateway: Gateway
+) -> None:
+    await may_suspend(house, admin.account_id)
+    anchor, other = make("I"), make("Other")
+    record = await trust(admin, "I", anchor)
+    await trust(admin, "other", other)
+    await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
+    await gateway.let_in(device("valve", other), service=Service.LWM2M)
+
+    found = await preview(admin, setStatus={"id": record, "status": "INACTIVE", "suspendDevices": True})
+
+    assert {(effect["after"], effect["deviceCount"]) for effect in found["effects"]} == {("DEVICE_SUSPENDED", 1)}
+    assert found["unchangedCount"] == 1
+    await admin(SET, input={"id": record, "status": "INACTIVE", "suspendDevices": True})
+    resumed = await preview(admin, setStatus={"id": record, "status": "ACTIVE", "resumeDevices": True})
+    assert (resumed["gainingCount"], resumed["losingCount"]) == (1, 0)
+
+
+async def test_what_would_do_something_else_by_now_is_refused_with_what_it_would_do(
+    admin: Caller, gateway: Gateway
+) -> None:
+    anchor = make("I")
+    record = await trust(admin, "I", anchor)
+    await gateway.let_in(device("one", anchor), service=Service.LWM2M)
+    shown = await preview(admin, setStatus={"id": record, "status": "INACTIVE"})
+    await gateway.let_in(device("two", anchor), service=Service.LWM2M)
+    given = {"id": record, "status": "INACTIVE", "expectedImpact": shown["token"]}
+
+    (error,) = (await admin(SET, input=given))["setCertificateStatus"]["errors"]
+
+    assert (error["code"], error["path"], error["current"]) == ("VERSION_CONFLICT", ["expectedImpact"], {"name": "I"})
+    assert error["impact"]["losingCount"] == 2
+    again = given | {"expectedImpact": error["impact"]["token"]}
+    assert (await admin(SET, input=again))["setCertificateStatus"]["errors"] == []
+
+
+async def test_an_unknown_certificate_has_no_impact(admin: Caller) -> None:
+    assert await preview(admin, delete=f"crt_{'0' * 32}") is None
+    assert await preview(admin, setStatus={"id": f"crt_{'0' * 32}", "status": "ACTIVE"}) is None
+
+
+async def test_what_would_not_be_accepted_is_said(admin: Caller) -> None:
+    leaf = device("pump", make("I"))
+
+    refused = await admin.refusal(PREVIEW, input={"upload": {"source": {"pem": pem_of(leaf)}, "usage": "CREDENTIALS"}})
+
+    assert refused == "BAD_USER_INPUT"
