@@ -66,6 +66,8 @@ class FindingCode(StrEnum):
     NOT_YET_VALID = "NOT_YET_VALID"
     EXPIRES_SOON = "EXPIRES_SOON"
     SAME_KEY_AS = "SAME_KEY_AS"
+    UNUSED = "UNUSED"
+    BLOCKED_BY = "BLOCKED_BY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from app.services.device_servers import device_servers
 from app.services.key_uses import KeyUses
 from app.services.migrations import RecordMigration
 from app.services.signing import SigningCheck
+from app.services.standing import LEAD, StandingFindings
 from app.services.strangers import Strangers
 from app.services.witnesses import Witnesses, named_witnesses
 from app.settings import BadSetting, Settings
@@ -89,6 +91,7 @@ class Application:
     metrics: Metrics
     witnesses: Witnesses
     gateways: Gateways
+    standing_findings: StandingFindings
 
 
 def create_app(
@@ -172,6 +175,9 @@ def _parts(settings: Settings, clock: Clock) -> Application:
         readiness=Readiness(health.checks_of(database, settings.store_url, is_signed, gateways.trust)),
         metrics=metrics,
         gateways=gateways,
+        standing_findings=StandingFindings(
+            database, installation.door, clock, database.leadership(LEAD), timedelta(days=settings.unused_days)
+        ),
         witnesses=Witnesses(database, asked, clock, leads=lambda: installation.signing.state.leads, observer=metrics),
     )
 
@@ -211,6 +217,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
         beside = [
             _beside(_flush_now_and_then(parts), "flush of refusals and key uses"),
             _beside(installation.job_runner().run(), "jobs"),
+            _beside(parts.standing_findings.run(), "findings about certificates"),
         ]
         if installation.settings.notary:
             beside.append(_beside(installation.signing.run(), "notary"))

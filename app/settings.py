@@ -176,6 +176,8 @@ class Settings(BaseSettings):
     """Whom the process that signs the log asks to cosign it."""
     bridge_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     """For how long devices are decided about from what was last read while the database cannot be read."""
+    unused_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """For so long no device is let in through a certificate before it is said to be unused."""
     metrics: Metrics = Metrics.LOOPBACK
     metrics_token: Annotated[SecretStr, Field(min_length=16, max_length=200)] | None = None
 

@@ -1,13 +1,16 @@
 """Devices that come to an account's gateway, without the HTTP between them."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from app.actor import SCOPES, Actor, ActorType, Role, command_line
+from app.rules import enrollment
 from app.services.accounts import Feature, SetAccountFeature
 from app.services.admissions import Admissions, Answer, Asked
+from app.services.enrollments import ClaimEnrollment
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import RefusedDevices
-from app.store import device_reads
+from app.store import device_reads, enrollments
 from app.store.device_rows import DeviceRow
 from app.terms import Service
 from tests.house import ORIGIN, House
@@ -40,10 +43,18 @@ class Gateway:
         return await self.admissions.ask(actor, asked, ORIGIN)
 
     async def let_in(self, *chain: Made, service: Service = Service.BOOTSTRAP, name: str | None = None) -> DeviceRow:
-        """A device that comes in. Raises AssertionError where it does not."""
+        """A device that is claimed, unless it is already, and comes in. Raises AssertionError where it does not."""
+        await self.claim(chain[0])
         answer = await self.ask(*chain, service=service, endpoint_name=name)
         assert answer.device_id is not None, answer.decision.reason
         return await self.device(answer.device_id)
+
+    async def claim(self, made: Made) -> None:
+        """Have the account claim the device, as it must where the record is for enrollment, unless it has."""
+        fingerprint = hashlib.sha256(made.der).digest()
+        if await enrollments.claim(self.house.database.reads, self.account_id, fingerprint, self.house.clock()) is None:
+            command = ClaimEnrollment(enrollment.render_identity(fingerprint))
+            await self.house.perform(command_line(self.account_id, "root"), command)
 
     async def device(self, device_id: str) -> DeviceRow:
         """The device as it is now."""

@@ -19,6 +19,7 @@ from app.audit.enrollment_events import (
     JobFailed,
 )
 from app.audit.event import Changed, Created, Deleted, Event, Noted
+from app.audit.finding_events import CertificateFindingsNoted
 from app.audit.possession_events import PossessionChallenged, PossessionProven
 from app.audit.states import (
     AccountState,
@@ -266,11 +267,15 @@ EVENTS: tuple[type[Event], ...] = (
     EnrollmentsReleased,
     JobFailed,
     EnrollmentUsed,
+    CertificateFindingsNoted,
 )
 """Every kind of event, in the order in which they were added."""
 
 CERTIFICATE_MADE = (CertificateUploaded.kind, DeveloperCertificateCreated.kind)
 """The actions by which a record comes to be there."""
+
+CERTIFICATE_NOTED = CertificateFindingsNoted.kind
+"""The action that is about a record and leaves it as it is."""
 
 REQUEST_REFUSED = "request.refused"
 """The action of a request that was refused before anything of it ran. It is no event: nothing happened."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from app.audit.events import CERTIFICATE_MADE
+from app.audit.events import CERTIFICATE_MADE, CERTIFICATE_NOTED
 from app.audit.known import (
     ARCHIVED,
     NOTHING,
@@ -68,7 +68,8 @@ class Stretched:
 
     def skip(self, entry: StoredEntry) -> None:
         """Go on by one entry whose body is archived, as that of no last change is and of none of an account."""
-        if entry.result != "success" or entry.code is not None or entry.target_type not in _TYPES:
+        is_done = entry.result == "success" and entry.code is None
+        if not is_done or entry.target_type not in _TYPES or entry.action == CERTIFICATE_NOTED:
             return
         is_deleted = entry.action in _ENDS
         if entry.action in _COUNTED:
@@ -100,9 +101,8 @@ class Stretched:
             self.report(Finding.at(Code.CHAIN_BYTES_MISSING, entry, message))
 
     def _count(self, entry: StoredEntry, before: Json | None, after: Json | None) -> None:
-        if entry.target_type == "certificate":
-            if before is None or after is None:
-                self.counted.append(Counted((before is None) - (after is None), after is None))
+        if entry.target_type == "certificate" and (before is None or after is None):
+            self.counted.append(Counted((before is None) - (after is None), after is None))
         elif entry.target_type == "account" and before is not None and after is not None:
             limit = after.get("certificate_limit")
             self.counted.append(Limited(limit if isinstance(limit, int) else None))

@@ -1,6 +1,6 @@
 """`anchorage account …`: what the seed calls "contact us"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,12 +8,14 @@ import typer
 
 from app.clock import to_text
 from app.commands.running import AsJson, Shown, answer, answer_list, object_id, run
+from app.errors import NotFound
 from app.installation import Installation
 from app.rules.quota import HIGHEST_LIMIT
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
 from app.services.door import Command
-from app.store import reads
+from app.store import reads, standing, trust_reads
 from app.store.rows import AccountRow
+from app.store.standing import FindingRow
 from app.terms import Tier
 
 commands = typer.Typer(help="Accounts, their tiers and limits.", no_args_is_help=True)
@@ -111,6 +113,37 @@ def list_accounts(*, as_json: AsJson = False) -> None:
 
     shown = [_shown(account) for account in run(action)]
     answer_list(shown, as_json=as_json, columns=("id", "name", "tier", "limit", "used", "remaining"))
+
+
+@commands.command("findings")
+def findings(account: AccountArgument, *, as_json: AsJson = False) -> None:
+    """What is worth knowing about an account's certificates, newest first, as of the last look."""
+
+    async def action(installation: Installation) -> list[Shown]:
+        account_id, connection = object_id(account), installation.database.reads
+        if await reads.account(connection, account_id) is None:
+            raise NotFound("There is no account of this id.")
+        found = await standing.of_account(connection, account_id)
+        records = await trust_reads.records(connection, account_id)
+        names = {record.id: record.name for record in records}
+        return [_finding(row, names) for row in found]
+
+    answer_list(run(action), as_json=as_json, columns=("since", "severity", "code", "certificate", "message"))
+
+
+def _finding(row: FindingRow, names: Mapping[str, str]) -> Shown:
+    finding, related_id = row.standing.finding, row.standing.related_id or None
+    return {
+        "since": to_text(row.appeared_at),
+        "severity": finding.severity.value,
+        "code": finding.code.value,
+        "certificate": names.get(row.certificate_id),
+        "certificate_id": row.certificate_id,
+        "message": finding.message,
+        "related_certificate_id": related_id,
+        "chain_index": finding.index,
+        "reference": finding.reference,
+    }
 
 
 def _change(words: str, account: str, as_json: bool, make: Callable[[str], Command[AccountRow]]) -> None:  # noqa: FBT001  # passed on as given

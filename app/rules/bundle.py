@@ -60,11 +60,13 @@ def _may_stand_alone(store: TrustStore, anchor: ParsedCertificate, at: datetime)
     """Whether a device right below the anchor would be let in, if it were without a flaw of its own."""
     if next(ca_flaws(anchor, CLIENT_AUTH, at=at), None) is not None:
         return False
+    # Such a device stands below every certificate of the same CA: one that a blacklisted CA signed blocks it as well.
+    same = [each for each in store.named(anchor.subject) if each.authority == anchor.authority]
     try:
-        above = Closure(store, (anchor,), checks=PRODUCTION.signatures)
+        above = [Closure(store, (each,), checks=PRODUCTION.signatures) for each in same]
     except TooComplex:
         return False
-    return not any(store.blocking(certificate) for certificate in above.issuers)
+    return not any(store.blocking(certificate) for closure in above for certificate in closure.issuers)
 
 
 def _passed(candidates: Iterable[ParsedCertificate], at: datetime) -> int:

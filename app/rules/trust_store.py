@@ -65,6 +65,11 @@ class TrustStore:
             pool.setdefault(certificate.subject, {})[certificate] = None
         self._named = {subject: tuple(found) for subject, found in pool.items()}
 
+    @property
+    def blocks_any(self) -> bool:
+        """Whether any record is blacklisted."""
+        return bool(self._blocking)
+
     def named(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
         """The known certificates of this subject (DER)."""
         return self._named.get(subject, ())

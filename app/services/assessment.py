@@ -1,28 +1,31 @@
 """What can be said about a record, or about an upload that was not made yet, without changing anything."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.errors import CertificateRejected
-from app.findings import Finding, FindingCode, Severity
+from app.findings import Finding, Severity
 from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
+from app.rules.standing import NOBODY, OF_THE_ACCOUNT, same_key_as
 from app.rules.upload import require_service, standing_findings
 from app.services.certificates import Quota
 from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import AccountRow, CertificateRow
+from app.store.standing import FindingRow
 from app.terms import Possession, Service, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A finding, and the other record that it is about, if it is about one."""
+    """A finding, the other record that it is about, if it is about one, and since when it is known to stand."""
 
     finding: Finding
     related: CertificateRow | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,26 @@ def standing(chain: Chain, relatives: Iterable[CertificateRow], *, at: datetime)
     """
     found = [Noticed(finding) for finding in standing_findings(chain, at=at)]
     return (*found, *_same_key(chain, relatives))
+
+
+def recorded(
+    noticed: Iterable[Noticed], stored: Sequence[FindingRow], related: Mapping[str, CertificateRow]
+) -> tuple[Noticed, ...]:
+    """What is noticed about a record, each finding with since when it stands, and what only a look can find.
+
+    `related` holds the other records that this is about, by their ids.
+    """
+    since = {row.standing.key: row.appeared_at for row in stored}
+    known = (
+        replace(each, since=since.get((each.finding.code, NOBODY if each.related is None else each.related.id)))
+        for each in noticed
+    )
+    looked_for = (
+        Noticed(row.standing.finding, related.get(row.standing.related_id), row.appeared_at)
+        for row in stored
+        if row.standing.finding.code in OF_THE_ACCOUNT
+    )
+    return (*known, *looked_for)
 
 
 async def preview(
@@ -94,5 +117,4 @@ def _duplicate(chain: Chain | None, relatives: Iterable[CertificateRow], service
 def _same_key(chain: Chain | None, relatives: Iterable[CertificateRow]) -> Iterable[Noticed]:
     for record in relatives:
         if chain is not None and record.fingerprint != chain.trusted_ca.fingerprint:
-            message = f"The same CA, with the same key, is trusted under another certificate, as “{record.name}”."
-            yield Noticed(Finding(Severity.WARNING, FindingCode.SAME_KEY_AS, message), record)
+            yield Noticed(same_key_as(record.name), record)

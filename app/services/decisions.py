@@ -58,8 +58,8 @@ async def present(connection: Connection, state: TrustState, presented: Presente
 async def past(connection: Connection, point: Point, presented: Presented) -> Decided:
     """What would have been decided about a chain at a point of the past, by the records that the account had then.
 
-    Of devices, their suspensions, and intermediates that were remembered, nothing is looked at: the decision takes what
-    is presented, and what was uploaded. Raises HistoryUnavailable.
+    Of devices, their suspensions and claims, and intermediates that were remembered, nothing is looked at: the decision
+    takes what is presented, and what was uploaded. Raises HistoryUnavailable.
     """
     trusted = await history.trusted(connection, point)
     records = [record_of(row, trusted.chains[row.chain]) for row in trusted.records]

@@ -7,7 +7,7 @@ together with what the command says a refusal costs (`Tx.if_refused`); if the en
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -31,6 +31,7 @@ from app.store.device_writes import Devices
 from app.store.enrollments import Enrollments
 from app.store.idempotency_keys import IdempotencyKeys
 from app.store.jobs import Jobs
+from app.store.standing import Findings
 from app.store.writes import Accounts, ApiKeys, Certificates, Users
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
@@ -45,10 +46,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T_co]):
-    """What a command did: the caller's answer, and the event for the log."""
+    """What a command did: the caller's answer, and the event for the log.
+
+    A look at many objects has an event for each about which there is something to record, by the id of its entry; it
+    may find none.
+    """
 
     value: T_co
-    event: Event
+    event: Event | Mapping[str, Event]
 
 
 @dataclass(slots=True)
@@ -77,6 +82,7 @@ class Tx:
     devices: Devices = field(init=False)
     enrollments: Enrollments = field(init=False)
     jobs: Jobs = field(init=False)
+    findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:
         # The operator of the whole installation has no account, and so finds nothing in the rows of one.
@@ -90,6 +96,7 @@ class Tx:
         self.devices = Devices(self.transaction, self.account_id, self.entry_id)
         self.enrollments = Enrollments(self.transaction, self.account_id, self.entry_id)
         self.jobs = Jobs(self.transaction, self.account_id, self.entry_id)
+        self.findings = Findings(self.transaction, self.account_id)
 
 
 class Command(Protocol[T_co]):
@@ -123,10 +130,11 @@ class Repeatable(Command[T_co], Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[T]):
-    """What was done, and the entry that says so."""
+    """What was done, and the entry that says so; of a look there are as many as there was something to record."""
 
     value: T
     entry_id: str
+    entries: int = 1
 
 
 def fresh_salt() -> bytes:
@@ -236,7 +244,8 @@ class Door:
 
         outcome = await self._database.write(stream, unit)
         result = outcome.result if isinstance(outcome, _Ended) else Result.SUCCESS
-        self._on_recorded(command.action, result.value)
+        for _ in range(1 if isinstance(outcome, _Ended) else outcome.entries):
+            self._on_recorded(command.action, result.value)
         if isinstance(outcome, _Ended):
             raise outcome.cause
         return outcome
@@ -245,9 +254,12 @@ class Door:
         access.require_scope(tx.actor, command.scope)
         reason = text.require_reason(command.reason)
         done = await command(tx)
-        act = Act.succeeded(done.event, entry_id=tx.entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
-        await self._append(tx.transaction, head, act)
-        return Recorded(done.value, tx.entry_id)
+        events = done.event if isinstance(done.event, Mapping) else {tx.entry_id: done.event}
+        for entry_id, event in events.items():
+            act = Act.succeeded(event, entry_id=entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
+            await self._append(tx.transaction, head, act)
+            head = await log.lock(tx.transaction, head.stream, head.account_id)  # as the entry left it
+        return Recorded(done.value, tx.entry_id, len(events))
 
     async def _run_once(self, tx: Tx, head: log.Head, command: Repeatable[T], origin: Origin, key: str) -> Recorded[T]:
         access.require_scope(tx.actor, command.scope)

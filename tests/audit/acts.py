@@ -17,6 +17,7 @@ from app.actor import ANONYMOUS, Actor, ActorType, Origin, command_line
 from app.audit import device_events, enrollment_events, events, possession_events
 from app.audit.entry import GENESIS, Act, Result, account_stream, entry_hash, seal, system_stream
 from app.audit.event import Event
+from app.audit.finding_events import CertificateFindingsNoted
 from app.audit.states import Json, Target
 from app.clock import to_text
 from tests.audit.pinned_states import (
@@ -41,6 +42,7 @@ INSTALLATION = command_line(None, None)
 RUNNER = Actor(ActorType.SYSTEM, "jobs", ACCOUNT, None, frozenset())
 JOB = "0190a0000000700080000000000000ac"
 BATCH = enrollment_events.Batch(JOB, 2, 1_001, 998, 2, "44" * 32)
+FINDINGS = Actor(ActorType.SYSTEM, "findings", ACCOUNT, None, frozenset())
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GRAPHQL = Origin("0190a0000000700080000000000000f1", "Upload", "first", TRACE, "192.0.2.7", "curl/8 “x”")
 SHELL = Origin("0190a0000000700080000000000000f2", "anchorage account set-limit")
@@ -153,6 +155,12 @@ LATER: dict[str, tuple[Event, Actor]] = {
             certificate(3), certificate(4, status="INACTIVE", devices_suspended_at=to_text(START))
         ),
         USER,
+    ),
+    "certificate.findings": (
+        CertificateFindingsNoted(
+            "0190a0000000700080000000000000cc", "Plant B", 4, ("EXPIRES_SOON", "BLOCKED_BY"), ("SAME_KEY_AS",)
+        ),
+        FINDINGS,
     ),
 }
 """What shipped after the rest: pinned after it too, for the place of an entry is part of its bytes."""

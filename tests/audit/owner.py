@@ -20,7 +20,7 @@ TABLES = (
     "audit_stream", "audit_entry", "audit_body", "audit_disclosure", "account", "certificate", "x509_certificate",
     "certificate_tombstone", "api_key", "portal_user", "idempotency_key", "audit_tree", "audit_leaf", "enrollment",
     "job", "job_chunk", "job_error", "audit_sequenced", "audit_tile", "audit_checkpoint", "audit_cosignature",
-    "audit_removal", "developer_key", "possession_challenge",
+    "audit_removal", "developer_key", "possession_challenge", "standing_finding", "standing_look",
 )  # fmt: skip
 
 

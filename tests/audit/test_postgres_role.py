@@ -8,18 +8,21 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.services.certificates import DeleteCertificate
+from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.retention import DropArchived, Month
 from app.store import leftovers
 from app.store.database import Database, open_database
 from app.store.schema import require_guards
+from app.terms import Status, Usage
 from tests.audit.erasing import Person
 from tests.audit.faithful import require_faithful
 from tests.audit.history import World, live
 from tests.audit.notaries import sign_all, started
 from tests.audit.owner import require_refused
 from tests.checks import check_log
+from tests.house import House, actor_of
+from tests.looking import look, stands
 
 PAPER = (Path(__file__).parents[2] / "docs" / "log.md").read_text(encoding="utf-8")
 SERVER, NOTARY = "anchorage_server", "anchorage_notary"
@@ -74,6 +77,19 @@ async def test_it_makes_and_deletes_developer_certificates(modest: Database, tmp
     await world.act(DeleteCertificate(made.row.id))
 
     assert await modest.reads.fetch("SELECT 1 AS one FROM developer_key") == []
+    await check_log(modest)
+
+
+async def test_it_looks_for_findings_and_lets_them_go(modest: Database) -> None:
+    house = House(modest)
+    account = await house.account()
+    made = await house.upload(actor_of(account), usage=Usage.CREDENTIALS)
+    await look(house)
+    assert await stands(house, account) == {made.id: ["BLOCKED_BY"]}
+    await house.perform(actor_of(account), SetCertificateStatus(made.id, Status.INACTIVE))
+    await look(house)
+
+    assert await stands(house, account) == {}
     await check_log(modest)
 
 

@@ -73,7 +73,9 @@ async def operator(migrated_url: str, tmp_path: Path) -> Operator:
     submission = Submission.of(fleet().upload, at=house.clock())
     upload = UploadCertificate("I", None, submission, Usage.ENROLLMENT, Service.BOOTSTRAP)
     await house.perform(actor_of(account), upload)
-    device = await Gateway(house, account.id).let_in(fleet().d1.made, name="urn:d1")
+    gateway = Gateway(house, account.id)
+    device = await gateway.let_in(fleet().d1.made, name="urn:d1")
+    await gateway.claim(fleet().d2.made)
     await database.close()
     given = {name: value for name, value in os.environ.items() if not name.startswith("ANCHORAGE_")}
     environment = given | {"ANCHORAGE_DATABASE_URL": migrated_url, "ANCHORAGE_DATA_DIR": str(tmp_path / "data")}

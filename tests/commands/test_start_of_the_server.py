@@ -48,6 +48,7 @@ BAD = {
     "checkpoint_file": "",
     "witnesses": "https://witness.example",
     "bridge_seconds": "3601",
+    "unused_days": "0",
     "metrics": "public",
     "metrics_token": "hunter2",
 }

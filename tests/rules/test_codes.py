@@ -20,11 +20,7 @@ def words(folder: Path) -> set[str]:
     return {word for text in texts for word in WORD.findall(text)}
 
 
-# Said by the use case that knows the account's other certificates.
-ELSEWHERE = {FindingCode.SAME_KEY_AS}
-
-
-@pytest.mark.parametrize("code", [code for code in FindingCode if code not in ELSEWHERE])
+@pytest.mark.parametrize("code", FindingCode)
 def test_every_code_is_given_by_a_rule_and_named_by_a_test(code: FindingCode) -> None:
     assert code.name in words(RULES)
     assert code.value in words(TESTS)
@@ -69,8 +65,9 @@ OF_AN_UPLOAD = {
     FindingCode.USAGE_SERVICE_MISMATCH,
     FindingCode.DUPLICATE_IGNORED,
     FindingCode.ORDER_NORMALISED,
-    FindingCode.SAME_KEY_AS,
 }
+# What is noticed about a record beside others, and never refuses.
+OF_A_RECORD = {FindingCode.SAME_KEY_AS, FindingCode.UNUSED, FindingCode.BLOCKED_BY}
 
 
 # What only a decision can say.
@@ -88,7 +85,7 @@ OF_A_DECISION = {
 
 def test_one_flaw_has_one_name_in_an_upload_and_in_a_decision() -> None:
     """What is not valid yet may be uploaded, and has a name of its own where it refuses."""
-    refusals = set(FindingCode) - OF_AN_UPLOAD - profile.WARNINGS
+    refusals = set(FindingCode) - OF_AN_UPLOAD - OF_A_RECORD - profile.WARNINGS
 
     assert {code.value for code in refusals} == {
         reason.value for reason in set(Reason) - OF_THE_USE_CASE - OF_A_DECISION - {rule.reason for rule in leaf.LEAF}

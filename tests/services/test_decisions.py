@@ -61,6 +61,10 @@ class Verifier:
         """A record of the bootstrap server."""
         return await self.house.perform(self.actor, upload_of(*chain, usage=Usage.ENROLLMENT, name=name))
 
+    async def claim(self, made: Made) -> None:
+        """Have the account claim the device."""
+        await Gateway(self.house, self.account_id).claim(made)
+
     def later(self) -> datetime:
         """An instant after everything so far, and before everything that follows."""
         self.house.clock.advance(timedelta(hours=1))
@@ -79,6 +83,8 @@ async def test_now_is_what_the_account_trusts_now_and_nobody_is_let_in(verifier:
     pump = device("pump", TRUSTED)
     assert (await verifier.now(pump)).decision.reason is Reason.NO_TRUST_PATH
     record = await verifier.trust(TRUSTED, ROOT)
+    assert (await verifier.now(pump)).decision.reason is Reason.NOT_ENROLLED
+    await verifier.claim(pump)
     before = len(await verifier.house.log_of(verifier.account_id))
 
     decided = await verifier.now(pump)
@@ -96,7 +102,8 @@ async def test_a_suspended_device_is_refused_by_its_name_and_by_its_certificate(
     assert (await verifier.now(pump)).decision.reason is Reason.DEVICE_SUSPENDED
     by_name = await verifier.now(device("another", TRUSTED), endpoint_name="urn:pump")
     assert by_name.decision.reason is Reason.DEVICE_SUSPENDED
-    assert (await verifier.now(device("another", TRUSTED))).decision.reason is Reason.TRUSTED
+    await verifier.claim(another := device("another", TRUSTED))
+    assert (await verifier.now(another)).decision.reason is Reason.TRUSTED
 
 
 async def test_the_past_is_decided_by_the_records_of_then(verifier: Verifier) -> None:
@@ -140,7 +147,7 @@ async def test_the_past_takes_what_is_presented_and_uploaded_and_no_remembered_i
     await verifier.trust(TRUSTED, ROOT)
     await Gateway(verifier.house, verifier.account_id).let_in(device("first", SUB), SUB)
     then = verifier.later()
-    second = device("second", SUB)
+    await verifier.claim(second := device("second", SUB))
 
     assert (await verifier.now(second)).decision.reason is Reason.TRUSTED
     assert (await verifier.at(then, second)).decision.reason is Reason.NO_TRUST_PATH
@@ -204,4 +211,6 @@ async def test_an_endpoint_name_that_is_none_is_refused(verifier: Verifier, name
 async def test_one_certificate_as_der_is_the_device_alone(verifier: Verifier) -> None:
     await verifier.trust(TRUSTED, ROOT)
 
-    assert (await verifier.about(device("pump", TRUSTED).der)).decision.reason is Reason.TRUSTED
+    await verifier.claim(pump := device("pump", TRUSTED))
+
+    assert (await verifier.about(pump.der)).decision.reason is Reason.TRUSTED

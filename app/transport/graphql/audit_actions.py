@@ -42,6 +42,7 @@ class AuditAction(StrEnum):
     ENROLLMENT_RELEASE_BATCH = "enrollment.release_batch"
     ENROLLMENT_USE = "enrollment.use"
     JOB_FAIL = "job.fail"
+    CERTIFICATE_FINDINGS = "certificate.findings"
     REQUEST_REFUSED = "request.refused"
     UNKNOWN = ""
 
@@ -93,6 +94,8 @@ enumeration(
         " them and holds their digest.",
         AuditAction.ENROLLMENT_USE: "A device came in for the first time by a claim.",
         AuditAction.JOB_FAIL: "A job was given up, through a fault of ours.",
+        AuditAction.CERTIFICATE_FINDINGS: "A look found something new about a certificate, or something gone;"
+        " `canonicalJson` says what.",
         AuditAction.REQUEST_REFUSED: "A request was refused before anything of it ran.",
         AuditAction.UNKNOWN: "Something that this release has no name for; `canonicalJson` says what.",
     },

@@ -50,6 +50,10 @@ FINDING_DESCRIPTIONS: dict[FindingCode, str] = {
     FindingCode.NOT_YET_VALID: "It is not valid yet.",
     FindingCode.EXPIRES_SOON: "It expires within 90 days.",
     FindingCode.SAME_KEY_AS: "Another certificate of the account is of the same CA with the same key: a renewal.",
+    FindingCode.UNUSED: "No device was let in through it for as long as the operator set; 90 days unless they did.",
+    FindingCode.BLOCKED_BY: "It is active, and its devices cannot come in: a blacklisted certificate of the same CA or"
+    " of one above it (the related one) stands in the way, possession is not proven yet, or its devices are suspended"
+    " with it.",
 }
 
 enumeration(FindingCode, "FindingCode", "What was found in a certificate or a chain.", FINDING_DESCRIPTIONS)

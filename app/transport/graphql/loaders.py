@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from app.audit.proof import Receipt
 from app.rules import chain as chains
 from app.rules.chain import Chain
+from app.rules.standing import NOBODY, OF_THE_ACCOUNT
 from app.services import assessment
 from app.services.assessment import Noticed
 from app.services.history import Trusted
 from app.services.submission import authority
-from app.store import enrollments, jobs, log_reads, reads
+from app.store import enrollments, jobs, log_reads, reads, standing
 from app.store.connection import Connection
 from app.store.enrollments import EnrollmentRow
 from app.store.jobs import ErrorRow, JobRow
@@ -32,6 +33,14 @@ Hashes = tuple[bytes, ...]
 
 NEED_CHAINS = frozenset({"chain", "pem", "findings", "signatureCommands", "verificationCertificateCommands"})
 """The fields, of a record or below it, that its certificates are decoded for."""
+
+
+class Looked(NamedTuple):
+    """A record that is looked at: its id, and its chain."""
+
+    certificate_id: str
+    chain: Hashes
+
 
 Awaited = Callable[[Mapping[int, bytes]], Awaitable[dict[int, Receipt]]]
 """Waits for the receipts of entries, given by their numbers with their hashes."""
@@ -58,7 +67,7 @@ class Loaders:
         self.receipts: DataLoader[tuple[int, bytes], Receipt | None] = DataLoader(self._receipts)
         self.places: DataLoader[str, int | None] = DataLoader(self._places)
         self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
-        self.noticed: DataLoader[Hashes, tuple[Noticed, ...]] = DataLoader(self._noticed)
+        self.noticed: DataLoader[Looked, tuple[Noticed, ...]] = DataLoader(self._noticed)
         self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = DataLoader(self._log_pages)
         self.log_counts: DataLoader[str, int | None] = DataLoader(self._log_counts)
 
@@ -83,6 +92,10 @@ class Loaders:
         """How many keys the account has; None over 10,000."""
         return await reads.count_api_keys(self.connection, self.account_id)
 
+    async def count_findings(self) -> int | None:
+        """How much stands about the account's certificates; None over 10,000."""
+        return await standing.count_findings(self.connection, self.account_id)
+
     async def prefetch(self, records: Sequence[CertificateRow], fields: Iterable[str]) -> None:
         """Read what these fields of these records need, so that each record can answer them without waiting.
 
@@ -92,7 +105,7 @@ class Loaders:
         if wanted & NEED_CHAINS:
             await _all(self.chains, [record.chain for record in records])
         if "findings" in wanted:
-            await _all(self.noticed, [record.chain for record in records])
+            await _all(self.noticed, [Looked(record.id, record.chain) for record in records])
         if "possessionChallenge" in wanted:
             pending = [record.id for record in records if record.possession is Possession.PENDING]
             await _all(self.open_challenges, pending)
@@ -152,8 +165,8 @@ class Loaders:
         ders = await reads.ders(self.connection, self.account_id, [sha256 for hashes in wanted for sha256 in hashes])
         return [chains.stored(tuple(ders[sha256] for sha256 in hashes)) for hashes in wanted]
 
-    async def _noticed(self, wanted: list[Hashes]) -> list[tuple[Noticed, ...]]:
-        found = await _all(self.chains, wanted)
+    async def _noticed(self, wanted: list[Looked]) -> list[tuple[Noticed, ...]]:
+        found = await _all(self.chains, [looked.chain for looked in wanted])
         authorities = [authority(chain.trusted_ca) for chain in found]
         relatives: dict[bytes, list[CertificateRow]] = {}
         records = self._records
@@ -161,9 +174,23 @@ class Loaders:
             records = await reads.certificates_of_authority(self.connection, self.account_id, authorities)
         for record in records:
             relatives.setdefault(record.subject_key_sha256, []).append(record)
-        return [
+        noticed = [
             assessment.standing(chain, relatives.get(key, ()), at=self.now)
             for chain, key in zip(found, authorities, strict=True)
+        ]
+        if self._records is not None:
+            return noticed
+        return await self._recorded([looked.certificate_id for looked in wanted], noticed)
+
+    async def _recorded(self, ids: list[str], noticed: list[tuple[Noticed, ...]]) -> list[tuple[Noticed, ...]]:
+        stored = await standing.of_certificates(self.connection, self.account_id, ids)
+        rows = [row.standing for each in stored.values() for row in each]
+        others = sorted({each.related_id for each in rows if each.finding.code in OF_THE_ACCOUNT} - {NOBODY})
+        found = await _all(self.certificates, others)
+        related = {record.id: record for record in found if record is not None}
+        return [
+            assessment.recorded(each, stored.get(certificate_id, ()), related)
+            for certificate_id, each in zip(ids, noticed, strict=True)
         ]
 
     async def _log_pages(self, wanted: list[tuple[str, Window]]) -> list[Page[EntryRow]]:

@@ -11,7 +11,7 @@ from app.transport.graphql.connections import After, Before, First, Last, asked
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
 from app.transport.graphql.device_inputs import DeviceFilter, VerifyDeviceInput
-from app.transport.graphql.device_lists import devices_page
+from app.transport.graphql.device_lists import devices_page, gateways_of
 from app.transport.graphql.enums import CertificateOrderField, OrderDirection
 from app.transport.graphql.history import past_account, past_certificates
 from app.transport.graphql.ids import Kind, decode
@@ -49,6 +49,7 @@ from app.transport.graphql.types.decisions import TrustDecision
 from app.transport.graphql.types.devices import Device, DeviceConnection
 from app.transport.graphql.types.enrollments import Enrollment, EnrollmentConnection
 from app.transport.graphql.types.evidence import AuditCheckpoint, AuditConsistencyProof, AuditInclusionProof
+from app.transport.graphql.types.gateways import Gateways
 from app.transport.graphql.types.impact import CertificateChangeImpact
 from app.transport.graphql.types.jobs import Job, JobConnection
 from app.transport.graphql.types.node import Node, fetch_node
@@ -164,6 +165,11 @@ class Query:
     ) -> DeviceConnection | None:
         """The devices that came in at least once, by endpoint name."""
         return await devices_page(info.context, given(filter_by), asked(first, after, last, before))
+
+    @field(needs(Scope.DEVICES_READ), cost=5)
+    async def gateways(self, info: Info) -> Gateways | None:
+        """Which gateway enforces which version of what the account trusts."""
+        return await gateways_of(info.context)
 
     @field(needs(Scope.DEVICES_READ), cost=20)
     async def preview_certificate_change(

@@ -10,11 +10,12 @@ from strawberry import UNSET
 from app.actor import Scope
 from app.transport.graphql.context import Info, path_of
 from app.transport.graphql.described import object_type
-from app.transport.graphql.inputs import AuditEventFilter, certificate_ids, given, log_search
+from app.transport.graphql.inputs import AuditEventFilter, given, log_search
+from app.transport.graphql.inputs import certificate_ids as only
 from app.transport.graphql.live import Feed
 from app.transport.graphql.scopes import by_the_door, field, needs
 from app.transport.graphql.types.audit import AuditEventEdge
-from app.transport.graphql.types.changes import CertificateChange, changes_of, is_change
+from app.transport.graphql.types.changes import CertificateChange, FindingChange, changes_of, findings_of, is_change
 
 Narrowed = Annotated[AuditEventFilter | None, strawberry.argument(description="Narrows the feed.")]
 Resumed = Annotated[
@@ -52,8 +53,18 @@ class Subscription:
         self, info: Info, ids: OnlyThese = UNSET, after: Resumed = UNSET
     ) -> AsyncIterator[CertificateChange]:
         """Certificates as they change."""
-        feed = Feed(info.context, changes_of(certificate_ids(ids)))
+        feed = Feed(info.context, changes_of(only(ids)))
         async with aclosing(feed.entries(given(after))) as entries:
             async for entry in entries:
                 if is_change(entry):
                     yield CertificateChange.of(entry)
+
+    @field(needs(Scope.CERTIFICATES_READ), subscription=True)
+    async def finding_changed(
+        self, info: Info, certificate_ids: OnlyThese = UNSET, after: Resumed = UNSET
+    ) -> AsyncIterator[FindingChange]:
+        """What is found about certificates, as it appears and goes. What is deleted takes its findings along."""
+        feed = Feed(info.context, findings_of(only(certificate_ids)))
+        async with aclosing(feed.entries(given(after))) as entries:
+            async for entry in entries:
+                yield FindingChange.of(entry)

@@ -6,10 +6,14 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.actor import Role
-from app.terms import JobKind
+from app.services.gateway_reports import GatewayReports
+from app.store import gateways
+from app.terms import JobKind, Service
+from app.transport.graphql.ids import Kind, decode
 from tests.connecting import Gateway, device, may_suspend
 from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
+from tests.looking import look
 from tests.rules.authority import AT, Made, make
 from tests.transport.graphql.callers import Caller, Data, account
 from tests.transport.graphql.claims import CHALLENGE
@@ -127,11 +131,18 @@ def renewals(name: str) -> tuple[Made, Made]:
     return old, new
 
 
-async def furnish(house: House, name: str) -> Furnished:
-    """Two records of one CA, one of them blacklisted; a device, which is suspended, by itself and with the record.
+async def heard_of(house: House, account_id: str, key_id: str, version: int = 1) -> None:
+    """A gateway that said which version of the account's trust it enforces."""
+    reports = GatewayReports(house.database)
+    reports.enforces(gateways.Gateway(account_id, key_id, Service.BOOTSTRAP), version, house.clock())
+    await reports.flush()
 
-    And a challenge; a gateway's key, which is revoked; a refusal.
-    A claim, and a job that made another one and refused a line.
+
+async def furnish(house: House, name: str) -> Furnished:
+    """Two records of one CA, one of them blacklisted and so in the other's way.
+
+    And a device, which is suspended, by itself and with the record; a challenge; a gateway's key, which is revoked; a
+    refusal; a claim, and a job that made another one and refused a line.
     """
     admin = await account(house, name)
     old, new = renewals(f"{name} CA")
@@ -150,11 +161,13 @@ async def furnish(house: House, name: str) -> Furnished:
     expires = (AT + timedelta(days=90)).isoformat()
     given = {"name": "gateway", "role": Role.GATEWAY.name, "clientCert": "XFCC", "expiresAt": expires}
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
+    await heard_of(house, admin.account_id, decode(Kind.API_KEY, made["apiKey"]["id"]))
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
     claim = (await admin(CLAIM, input={"identity": identity(name)}))["claimEnrollment"]["enrollment"]["id"]
     job, _ = await worked_off(
         house, admin.actor, JobKind.ENROLLMENT_CLAIM, csv_of([identity(name), identity(f"{name} 2")])
     )
+    await look(house)
     key, event = made["apiKey"]["id"], made["auditEntry"]["id"]
     return Furnished(admin, first["id"], key, event, challenge["id"], f"dev_{came_in.id}", claim, f"job_{job.id}")

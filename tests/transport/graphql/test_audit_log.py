@@ -120,7 +120,7 @@ async def test_a_filter_narrows_the_log(house: House, filter_by: Data, expected:
 async def test_the_log_of_one_target_or_actor_is_its_own(house: House) -> None:
     furnished = await furnish(house, "acme")
     of_target = await entries(furnished.admin, targetIds=[furnished.certificate])
-    assert actions(of_target) == ["CERTIFICATE_UPLOAD", "CERTIFICATE_SET_STATUS"]
+    assert actions(of_target) == ["CERTIFICATE_UPLOAD", "CERTIFICATE_SET_STATUS", "CERTIFICATE_FINDINGS"]
     of_actor = await entries(furnished.admin, actorIds=[furnished.admin.key_id], action=["CERTIFICATE_UPLOAD"])
     assert actions(of_actor) == ["CERTIFICATE_UPLOAD"] * 3
     assert await entries(furnished.admin, actorIds=[furnished.api_key]) == []

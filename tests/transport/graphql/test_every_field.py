@@ -20,11 +20,9 @@ from tests.transport.graphql.furnished import Furnished, furnish, renewals
 DEPTH = 6
 
 EMPTY = {
-    # Never true of any of these: `lastUsedAt` is written by whoever signs keys in; a chain of one has no path length.
+    # Written by whoever signs keys in.
     ("ApiKey", "lastUsedAt"),
-    ("X509Certificate", "pathLength"),
-    # No device comes, and no time is set.
-    ("Enrollment", "claimedAt"),
+    # No time is set.
     ("Enrollment", "expiresAt"),
     # Only where nobody signs: test_evidence.py.
     ("AuditEvent", "receiptAbsence"),
@@ -90,6 +88,7 @@ def arguments(furnished: Furnished) -> dict[str, str]:
         "apiKeys": "(first: 10)",
         "device": f'(id: "{furnished.device}")',
         "devices": "(first: 10)",
+        "gateways": "",
         "previewCertificateChange": f'(input: {{delete: "{furnished.certificate}"}})',
         "verifyDevice": "(input: {chain: {pem: $pem}, at: $at})",
         "enrollment": f'(id: "{furnished.enrollment}")',
@@ -156,7 +155,7 @@ async def test_every_field_has_a_value_somewhere(house: House) -> None:
     found: set[tuple[str, str]] = set()
     for data in await answers(furnished):
         seen_in(data, found)
-    roots = {"Query", "Mutation", "Subscription", "CertificateChange"}
+    roots = {"Query", "Mutation", "Subscription", "CertificateChange", "FindingChange"}
     expected = {
         (kind.name, name)
         for kind in object_types()

@@ -23,7 +23,7 @@ from app.actor import Scope
 from app.audit.events import EVENTS, REQUEST_REFUSED
 from app.errors import Refusal
 from app.findings import FindingCode
-from app.services import accounts, audit_log, certificates, devices, keys, possession, users
+from app.services import accounts, audit_log, bulk, certificates, devices, enrollments, jobs, keys, possession, users
 from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.finding_codes import FINDING_DESCRIPTIONS
 from app.transport.graphql.refusals import AS_DATA, AS_TOP_LEVEL
@@ -74,6 +74,14 @@ def test_the_exported_text_is_a_schema_of_the_same_types() -> None:
 def test_the_exported_file_is_current() -> None:
     exported = Path(__file__).parents[3] / "schema.graphql"
     assert exported.read_text(encoding="utf-8") == as_text(), "run scripts/export_schema.py"
+
+
+def test_every_page_but_those_of_what_was_refused_holds_nodes() -> None:
+    held = {kind.name: get_named_type(kind.fields["node"].type) for kind in object_types() if "node" in kind.fields}
+    edges = {name: kind for name, kind in held.items() if name.endswith("Edge")}
+    assert len(edges) > 3
+    without = {name for name, kind in edges.items() if "id" not in getattr(kind, "fields", {})}
+    assert without == {"DeviceDenialEdge", "JobErrorEdge"}
 
 
 def test_no_optional_input_has_a_default_of_null() -> None:
@@ -162,7 +170,7 @@ def test_every_refusal_that_is_data_has_its_code() -> None:
 
 
 def commands() -> Iterator[str]:
-    for module in (accounts, audit_log, certificates, devices, keys, possession, users):
+    for module in (accounts, audit_log, bulk, certificates, devices, enrollments, jobs, keys, possession, users):
         for made in vars(module).values():
             if isinstance(made, type) and made.__module__ == module.__name__ and hasattr(made, "action"):
                 yield made.action

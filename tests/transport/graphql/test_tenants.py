@@ -85,6 +85,7 @@ def test_the_schema_takes_ids_where_this_test_asks() -> None:
         "job.id",
         "releaseEnrollment.input.id",
         "certificateChanged.ids",
+        "findingChanged.certificateIds",
     }
 
 

@@ -38,13 +38,17 @@ def test_every_reason_is_in_the_schema_and_described() -> None:
     assert set(kind.values) == set(Reason) == set(REASON_DESCRIPTIONS)
 
 
-async def test_a_chain_that_gets_in_shows_its_path(admin: Caller) -> None:
+async def test_a_chain_that_gets_in_shows_its_path(house: House, admin: Caller) -> None:
     root = make("R")
     ca = make("I", issuer=root)
     sub = make("S", issuer=ca)
     made = await admin.upload("fleet", ca, root)
 
-    shown = await verify(admin, pem_of(device("pump", sub), sub))
+    pump = device("pump", sub)
+    assert (await verify(admin, pem_of(pump, sub)))["reason"] == "NOT_ENROLLED"
+    await Gateway(house, admin.account_id).claim(pump)
+
+    shown = await verify(admin, pem_of(pump, sub))
 
     assert (shown["outcome"], shown["reason"], shown["asOf"]) == ("ALLOWED", "TRUSTED", None)
     assert shown["certificates"] == [{"id": made["id"], "name": "fleet", "status": "ACTIVE"}]
@@ -83,10 +87,12 @@ async def test_nothing_is_recorded_and_nobody_let_in(admin: Caller) -> None:
 async def test_a_suspended_device_is_found_by_the_name_that_is_given(house: House, admin: Caller) -> None:
     ca = make("I")
     await admin.upload("fleet", ca)
-    row = await Gateway(house, admin.account_id).let_in(device("pump", ca), name="urn:pump")
+    gateway = Gateway(house, admin.account_id)
+    row = await gateway.let_in(device("pump", ca), name="urn:pump")
     await admin(SUSPEND, input={"id": f"dev_{row.id}", "category": "lost"})
 
-    other = pem_of(device("other", ca))
+    await gateway.claim(made := device("other", ca))
+    other = pem_of(made)
     assert (await verify(admin, other))["reason"] == "TRUSTED"
     assert (await verify(admin, other, endpointName="urn:pump"))["reason"] == "DEVICE_SUSPENDED"
     assert (await verify(admin, other, endpointName=""))["reason"] == "ENDPOINT_NAME_INVALID"

@@ -3,17 +3,20 @@
 from datetime import datetime
 from typing import Self
 
+from strawberry import UNSET
+
 from app.actor import SCOPES, Role, Scope
 from app.services.certificates import Quota
 from app.store.paging import Page
 from app.store.rows import AccountRow, ApiKeyRow
 from app.terms import ClientCertForm, Tier
 from app.transport.graphql import ids
-from app.transport.graphql.connections import PageInfo, write_cursor
+from app.transport.graphql.connections import After, Before, First, Last, PageInfo, asked, write_cursor
 from app.transport.graphql.context import Context, Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.ids import Kind
 from app.transport.graphql.scopes import PARENT, SIGNED_IN, field, needs
+from app.transport.graphql.types.findings import StandingFindingConnection, findings_page
 from app.transport.graphql.types.history import HistoryPoint
 from app.transport.graphql.types.node import SOURCES, Node, Source
 
@@ -55,6 +58,18 @@ class Account(Node):
     as_of: HistoryPoint | None = attribute(
         "The point that was asked for; null when it is shown as it is now.", default=None
     )
+
+    @field(needs(Scope.CERTIFICATES_READ))
+    async def findings(
+        self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
+    ) -> StandingFindingConnection | None:
+        """What is worth knowing about its certificates, newest first, as it was found by looking at them.
+
+        Every account is looked at once an hour, and within minutes of a change. Null where the account is shown as it
+        was: there is no looking at the past.
+        """
+        page = asked(first, after, last, before)
+        return None if self.as_of is not None else await findings_page(info.context, page)
 
     @classmethod
     def of(cls, row: AccountRow, as_of: HistoryPoint | None = None) -> Self:

@@ -24,7 +24,7 @@ from app.transport.graphql.context import Context, Info, path_of
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.enums import CertificateOrderField
 from app.transport.graphql.ids import Kind
-from app.transport.graphql.loaders import Loaders, now_or_later
+from app.transport.graphql.loaders import Loaders, Looked, now_or_later
 from app.transport.graphql.log_lists import object_log
 from app.transport.graphql.scalars import PEM, Sha256
 from app.transport.graphql.scopes import PARENT, by_the_door, field, needs
@@ -49,8 +49,12 @@ class CertificateFinding:
         " null when it is the whole."
     )
     reference: str | None = attribute("The rule, for example `RFC 5280 4.2.1.9`; null when it is ours.")
+    since: datetime | None = attribute(
+        "Since when it stands, as far as the log tells; null for what was not recorded yet, before an upload, and at a"
+        " point of the past."
+    )
     related_certificate: "Certificate | None" = attribute(
-        "The other certificate that `SAME_KEY_AS` is about; else null."
+        "The other certificate that `SAME_KEY_AS` is about, or the one that `BLOCKED_BY` names; else null."
     )
 
     @classmethod
@@ -63,6 +67,7 @@ class CertificateFinding:
             message=finding.message,
             chain_index=finding.index,
             reference=finding.reference,
+            since=noticed.since,
             related_certificate=None if noticed.related is None else Certificate.of(noticed.related, past),
         )
 
@@ -105,9 +110,14 @@ class Certificate(WithDevices, Node):
 
     @field(PARENT, returns=list[CertificateFinding])
     def findings(self, info: Info) -> list[CertificateFinding] | Awaitable[list[CertificateFinding]]:
-        """What is worth knowing about it, worst first: now, or at the point of a list `asOf`."""
+        """What is worth knowing about it, worst first: now, or at the point of a list `asOf`.
+
+        `UNUSED` and `BLOCKED_BY` are looked for once an hour, and within minutes of a change; never for the past.
+        """
         loaders = self.past or info.context.loaders
-        return now_or_later(loaders.noticed.load(self.row.chain), partial(findings_of, past=self.past))
+        return now_or_later(
+            loaders.noticed.load(Looked(self.row.id, self.row.chain)), partial(findings_of, past=self.past)
+        )
 
     @field(PARENT, returns=PossessionChallenge | None)
     def possession_challenge(self, info: Info) -> PossessionChallenge | Awaitable[PossessionChallenge | None] | None:

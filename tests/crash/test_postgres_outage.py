@@ -1,0 +1,85 @@
+"""PostgreSQL stops under a gateway's questions over HTTP, and starts again.
+
+Devices come in from the last state until that is too old, are refused from then on, and come in again without anything
+having been restarted but the database.
+
+Seen to fail where answers did not say how old their state is, and where the last state was used for ever.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.store.migrate import migrate
+from app.terms import ClientCertForm, Service
+from tests.checks import check_log
+from tests.fleet import fleet
+from tests.store.cluster import Cluster
+from tests.transport.gateway.conftest import Site
+from tests.transport.http.running import make_account, serving, settings_for
+
+BRIDGE_SECONDS = 5
+WAIT_SECONDS = 60
+UNKNOWN = {"STATE_UNKNOWN", "STORE_UNAVAILABLE"}
+"""The second where even the gateway's key cannot be checked any more."""
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for one test, to stop."""
+    cluster = Cluster.create()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture
+async def site(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Site]:
+    """A server on it, with an account that trusts the fleet's CA."""
+    admin = await asyncpg.connect(cluster.url("postgres"))
+    await admin.execute("CREATE DATABASE subject")
+    await admin.close()
+    await migrate(cluster.url("subject"))
+    async with serving(settings_for(cluster.url("subject"), tmp_path, bridge_seconds=BRIDGE_SECONDS)) as running:
+        site = Site(running, await make_account(running.installation, "fleet"), {})
+        site.keys[ClientCertForm.RFC9440] = await site.key()
+        await site.upload(fleet().upload, service=Service.LWM2M)
+        yield site
+
+
+async def ask_until(site: Site, reasons: set[str], heard: Counter[tuple[int, str, bool]]) -> None:
+    """Ask until the answer has one of these reasons, and count the answers: status, reason, whether it is stale."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            answer = await site.ask(fleet().d1)
+            reason = answer.headers["x-trust-reason"]
+            heard[answer.status_code, reason, "x-trust-stale-seconds" in answer.headers] += 1
+            if reason in reasons:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_devices_come_in_over_a_short_outage_and_not_over_a_long_one(cluster: Cluster, site: Site) -> None:
+    heard = Counter[tuple[int, str, bool]]()
+    await ask_until(site, {"TRUSTED"}, heard)
+    assert set(heard) == {(200, "TRUSTED", False)}
+
+    await asyncio.to_thread(cluster.stop)
+    await ask_until(site, UNKNOWN, heard)
+    assert heard[200, "TRUSTED", True]
+    for _ in range(5):
+        assert (await site.ask(fleet().d1)).status_code == 403
+
+    await asyncio.to_thread(cluster.start)
+    await ask_until(site, {"TRUSTED"}, heard)
+    assert {status for status, reason, _ in heard if reason != "TRUSTED"} == {403}
+    answer = await site.ask(fleet().d1)
+    assert (answer.status_code, "x-trust-stale-seconds" in answer.headers) == (200, False)
+    await site.server.parts.gateways.refused.flush(everything=True)
+    await check_log(site.server.installation.database)
