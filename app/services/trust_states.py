@@ -56,6 +56,7 @@ class _Kept:
     state: TrustState | None = None
     confirmed_at: float = 0.0
     suspect: bool = True
+    heard_while_read: bool = False
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -74,7 +75,8 @@ class TrustStates:
         kept = self._kept.get(account_id)
         if kept is None or kept.state is None:
             return None
-        kept.suspect = kept.watch.heard() or kept.suspect
+        if kept.watch.heard():
+            kept.suspect = kept.heard_while_read = True
         if kept.suspect or self._monotonic() - kept.confirmed_at >= CONFIRMED_SECONDS:
             return None
         return Confirmed(kept.state)
@@ -106,19 +108,17 @@ class TrustStates:
         self._unread_since = None
 
     async def _read(self, account_id: str, kept: _Kept) -> Confirmed:
-        # Before it reads: what is announced while it reads is read again next time.
-        begun, kept.suspect = self._monotonic(), False
+        # Until it is read nobody may use the old one, and what is announced while it is read is read again next time.
+        begun, kept.suspect = self._monotonic(), True
         kept.watch.heard()
+        kept.heard_while_read = False
         try:
             async with asyncio.timeout(READ_SECONDS):
                 kept.state = await load(self._database.reads, account_id, kept.state)
         except (StoreUnavailable, TimeoutError) as error:
-            kept.suspect = True
             self._unread_since = begun if self._unread_since is None else self._unread_since
             return self._bridged(kept, error)
-        except BaseException:
-            kept.suspect = True
-            raise
+        kept.suspect = kept.heard_while_read
         kept.confirmed_at, self._unread_since = begun, None
         return Confirmed(kept.state)
 

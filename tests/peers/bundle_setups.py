@@ -11,7 +11,7 @@ from tests.peers.terminator_setups import (
     start_envoy,
     start_nginx,
 )
-from tests.peers.terminators import Process, Workshop, free_port, is_listening
+from tests.peers.terminators import LIBCOAP_HEADER, Process, Workshop, free_port, is_listening
 
 # A service manager: the program runs again when it is told to.
 _SUPERVISOR = """
@@ -47,7 +47,7 @@ def _haproxy(workshop: Workshop, values: Values, change: Change) -> int:
     reload = f"kill -USR2 $(cat {workshop.folder}/pid)"
     _prepare(workshop, "haproxy-bundle", values | {"listen": f"127.0.0.1:{port}", "reload": reload}, change)
     process = workshop.start("haproxy", "-W", "-f", workshop.folder / "haproxy.cfg")
-    return _known(workshop, process, port, port)
+    return _known(workshop, process, port)
 
 
 def _envoy(workshop: Workshop, values: Values, change: Change) -> int:
@@ -69,22 +69,25 @@ def _mosquitto(workshop: Workshop, values: Values, change: Change) -> int:
     port = free_port()
     more = {"listen": f"{port} 127.0.0.1", "restart": workshop.folder / "restart"}
     _prepare(workshop, "mosquitto-bundle", values | more, change)
-    return _supervised(workshop, port, port, "mosquitto", "-c", workshop.folder / "mosquitto.conf")
+    return _supervised(workshop, port, "mosquitto", "-c", workshop.folder / "mosquitto.conf")
 
 
-def _libcoap(workshop: Workshop, example: str, values: Values, change: Change) -> int:
-    port = free_port()
+def _libcoap(workshop: Workshop, library: str, values: Values, change: Change) -> int:
+    # The example server of the package takes the port below as well.
+    port = free_port() + 1
     more = {"address": "127.0.0.1", "port": port, "restart": workshop.folder / "restart"}
-    _prepare(workshop, example, values | more, change)
-    return _supervised(workshop, port, port + 1, workshop.folder / "serve")
+    _prepare(workshop, f"libcoap-{library}", values | more, change)
+    built = workshop.run("cc", "-O2", "-Wall", "-Werror", "-o", "server", "server.c", f"-lcoap-3-{library}")
+    assert built.returncode == 0, built.stderr.decode()
+    return _supervised(workshop, port, workshop.folder / "serve")
 
 
 def _libcoap_openssl(workshop: Workshop, values: Values, change: Change) -> int:
-    return _libcoap(workshop, "libcoap-openssl", values, change)
+    return _libcoap(workshop, "openssl", values, change)
 
 
 def _libcoap_gnutls(workshop: Workshop, values: Values, change: Change) -> int:
-    return _libcoap(workshop, "libcoap-gnutls", values, change)
+    return _libcoap(workshop, "gnutls", values, change)
 
 
 def _with_short_connections(text: str) -> str:
@@ -97,14 +100,14 @@ def _prepare(workshop: Workshop, example: str, values: Values, change: Change) -
     keeping.until((workshop.folder / "bundle.pem.json").exists, "the bundle is there")
 
 
-def _supervised(workshop: Workshop, port: int, tls_port: int, *command: object) -> int:
+def _supervised(workshop: Workshop, port: int, *command: object) -> int:
     workshop.write("restart", _RESTART).chmod(0o755)
     process = workshop.start("sh", "-c", _SUPERVISOR, "supervisor", *command)
-    return _known(workshop, process, port, tls_port)
+    return _known(workshop, process, port)
 
 
-def _known(workshop: Workshop, process: Process, port: int, tls_port: int) -> int:
-    process.until(lambda: is_listening(tls_port), f"{process.command[0]} listens")
+def _known(workshop: Workshop, process: Process, port: int) -> int:
+    process.until(lambda: is_listening(port), f"{process.command[0]} listens")
     # Only now can it be told to begin anew: a signal that comes too early ends it.
     workshop.write("pid", str(process.popen.pid))
     return port
@@ -122,24 +125,20 @@ ENVOY_BUNDLE = Example(
 )
 CADDY_BUNDLE = Example("caddy-bundle", None, ("caddy",), _caddy, resumes_where=None, rejects=False)
 MOSQUITTO_BUNDLE = Example("mosquitto-bundle", None, ("mosquitto",), _mosquitto, resumes_where=None, visit=MqttVisit)
-# libcoap's example servers are for trying things out: they allow certificates that sign themselves or have expired.
-_LIBCOAP_LETS_IN = ("x", "expired")
 LIBCOAP_OPENSSL = Example(
     "libcoap-openssl",
     None,
-    ("coap-server-openssl", "openssl"),
+    ("cc", LIBCOAP_HEADER, "openssl"),
     _libcoap_openssl,
     resumes_where=None,
     visit=DtlsVisit,
-    wrongly_lets_in=_LIBCOAP_LETS_IN,
 )
 LIBCOAP_GNUTLS = Example(
     "libcoap-gnutls",
     None,
-    ("coap-server-gnutls", "openssl"),
+    ("cc", LIBCOAP_HEADER, "openssl"),
     _libcoap_gnutls,
     resumes_where=None,
     visit=DtlsVisit,
-    wrongly_lets_in=_LIBCOAP_LETS_IN,
     rejects=False,
 )

@@ -23,12 +23,12 @@ class DtlsVisit:
 
     def __init__(self, port: int, credentials: Credentials, session: Path | None = None) -> None:
         # It listens for TLS at the same port, if at all.
-        until(lambda: is_listening(port + 1), f"somebody listens at {port + 1}")
+        until(lambda: is_listening(port), f"somebody listens at {port}")
         descriptor, name = tempfile.mkstemp(prefix="session-", dir=credentials.file.parent)
         os.close(descriptor)
         self.session: Path | None = Path(name)
         offered = [] if session is None else ["-sess_in", str(session)]
-        command = ["s_client", "-dtls1_2", "-connect", f"127.0.0.1:{port + 1}", "-sess_out", name, *offered]
+        command = ["s_client", "-dtls1_2", "-connect", f"127.0.0.1:{port}", "-sess_out", name, *offered]
         own = ["-cert", str(credentials.file), "-key", str(credentials.file)]
         own += ["-cert_chain", str(credentials.others)] if credentials.others.exists() else []
         self._process = subprocess.Popen(

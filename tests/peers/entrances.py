@@ -13,7 +13,6 @@ from app.terms import ClientCertForm
 from tests.fleet import Device
 from tests.peers.behind import Application, application
 from tests.peers.device_side import Answer, Credentials, HttpVisit, Refused, Session, Visit
-from tests.peers.dtls_device import DtlsVisit
 from tests.peers.terminators import EFFECT_SECONDS, ROOT, Process, Workshop, is_listening, require
 
 Values = dict[str, object]
@@ -36,8 +35,6 @@ class Example:
     """Takes away what stands against resumption. None where nothing does."""
     visit: Callable[[int, Credentials, Any], Visit] = HttpVisit
     passes_chain: bool = True
-    wrongly_lets_in: tuple[str, ...] = ()
-    """Devices of the fleet that the terminator lets in against its bundle."""
     rejects: bool = True
     """Whether a blacklisted CA below an anchor can be kept out."""
     hurried: Change = str
@@ -55,11 +52,6 @@ class Entrance:
     port: int
     application: Application
     values: Values
-
-    @property
-    def tls_port(self) -> int:
-        """Where devices come in truth: CoAP has its own port for DTLS, one above the given one."""
-        return self.port + 1 if self.example.visit is DtlsVisit else self.port
 
     def credentials(self, device: Device, version: ssl.TLSVersion | None = None) -> Credentials:
         """What a device connects with."""
@@ -128,7 +120,7 @@ def bundled(
     with entrance(example, anchorage=url, key=key, change=change, interval=interval) as made:
         keeping = made.workshop.processes[0]
         keeping.until(
-            lambda: is_applied(made.workshop, "bundle.pem") and is_listening(made.tls_port), "the bundle is applied"
+            lambda: is_applied(made.workshop, "bundle.pem") and is_listening(made.port), "the bundle is applied"
         )
         yield made
 

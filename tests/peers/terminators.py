@@ -26,6 +26,7 @@ from tests.rules.authority import Made, make
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
+LIBCOAP_HEADER = "/usr/include/coap3/coap.h"
 PACKAGES = {
     "haproxy": "haproxy",
     "nginx": "nginx",
@@ -36,8 +37,10 @@ PACKAGES = {
     "coap-server-gnutls": "libcoap3-bin",
     "coap-client-gnutls": "libcoap3-bin",
     "openssl": "openssl",
+    "cc": "gcc libc6-dev",
+    LIBCOAP_HEADER: "libcoap3-dev",
 }
-"""Programs, and the Debian package that each comes with."""
+"""Programs, and files by their whole path, with the Debian packages that they come with."""
 
 EFFECT_SECONDS = 30.0
 """How long an effect is waited for that should come at once. Nothing is claimed about the time."""
@@ -52,8 +55,8 @@ class Missing(Exception):
 
 
 def program(name: str) -> str:
-    """Where a program is. Raises Missing with the command that brings it."""
-    found = shutil.which(name, path=_PROGRAMS)
+    """Where a program is, or a file by its whole path. Raises Missing with the command that brings it."""
+    found = name if Path(name).is_file() else shutil.which(name, path=_PROGRAMS)
     if found is None:
         package = PACKAGES.get(name)
         brings = f"apt-get install --no-install-recommends {package}" if package else "./scripts/setup dev"
