@@ -147,9 +147,11 @@ def _takes_a_common_name_for_a_host(path: tuple[ParsedCertificate, ...]) -> bool
 
 def _takes_by_name(case: Case, path: tuple[ParsedCertificate, ...]) -> bool:
     """Whether OpenSSL takes a CA, or takes one for self-signed, by its name alone: these have no key identifiers."""
-    if any(each.is_self_issued and not each.is_self_signed for each in (*case.taken, *path)):
+    if len({each.subject for each in path}) < len({each.authority for each in path}):
         return True
     chain = (case.question.device, *case.taken)
+    if chain[-1].is_self_issued and not chain[-1].is_self_signed:
+        return True
     return any(check_signature(below, above) is not Answer.VALID for below, above in pairwise(chain))
 
 
