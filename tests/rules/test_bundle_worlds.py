@@ -125,11 +125,12 @@ def why_kept_out(case: Case, folder: Path) -> str | None:
     path = case.decision_without_the_account.path
     if any(_only_for_anything(each) for each in path):
         return "an extended key usage of anything, and not of clients"
-    if _takes_a_common_name_for_a_host(path) and case.verdict.error == "permitted subtree violation":
+    alone = _verdict_on(path, folder)
+    if _has_a_common_name_like_a_host(path) and alone.error == "permitted subtree violation":
         return "a common name that looks like a host, under a constraint on hosts"
     if _takes_by_name(case, path):
         return "a CA of the name of another, whose key did not sign"
-    if case.taken != path[1:] and _accepted_by_itself(path, folder):
+    if case.taken != path[1:] and alone.accepts:
         return "turns back from no CA, once it has taken it by its name and dates"
     return None
 
@@ -139,7 +140,7 @@ def _only_for_anything(certificate: ParsedCertificate) -> bool:
     return usages is not None and CLIENT_AUTH not in usages
 
 
-def _takes_a_common_name_for_a_host(path: tuple[ParsedCertificate, ...]) -> bool:
+def _has_a_common_name_like_a_host(path: tuple[ParsedCertificate, ...]) -> bool:
     leaf, *cas = path
     constrained = any(each.name_constraints is not None and each.name_constraints.permitted.dns for each in cas)
     return constrained and not leaf.alternative_names.dns and any("." in text for text in leaf.subject_common_names)
@@ -147,18 +148,20 @@ def _takes_a_common_name_for_a_host(path: tuple[ParsedCertificate, ...]) -> bool
 
 def _takes_by_name(case: Case, path: tuple[ParsedCertificate, ...]) -> bool:
     """Whether OpenSSL takes a CA, or takes one for self-signed, by its name alone: these have no key identifiers."""
-    if any(each.is_self_issued and not each.is_self_signed for each in (*case.taken, *path)):
+    if len({each.subject for each in path}) < len({each.authority for each in path}):
         return True
     chain = (case.question.device, *case.taken)
+    if chain[-1].is_self_issued and not chain[-1].is_self_signed:
+        return True
     return any(check_signature(below, above) is not Answer.VALID for below, above in pairwise(chain))
 
 
-def _accepted_by_itself(path: tuple[ParsedCertificate, ...], folder: Path) -> bool:
-    """Whether OpenSSL accepts the very path that we found, where there is nothing else."""
+def _verdict_on(path: tuple[ParsedCertificate, ...], folder: Path) -> Verdict:
+    """What OpenSSL says of the very path that we found, where there is nothing else."""
     file = folder / "alone.pem"
     file.write_bytes(write(Bundle((path[-1],), (), 1, 1), Format.OPENSSL))
     with anchors_of(file) as anchors:
-        return verify(anchors, [each.der for each in path[:-1]], at=AT).accepts
+        return verify(anchors, [each.der for each in path[:-1]], at=AT)
 
 
 def test_openssl_differs_from_the_decision_only_where_no_bundle_can_say_it(
