@@ -22,6 +22,11 @@ def device(name: str, issuer: Made) -> Made:
     return make(name, issuer=issuer, is_ca=None, key_usage=("digital_signature",))
 
 
+def identity_of(made: Made) -> str:
+    """What an account claims the device by."""
+    return enrollment.render_identity(hashlib.sha256(made.der).digest())
+
+
 @dataclass
 class Gateway:
     """A gateway of an account. Flush it before the log is looked at."""
@@ -53,7 +58,7 @@ class Gateway:
         """Have the account claim the device, as it must where the record is for enrollment, unless it has."""
         fingerprint = hashlib.sha256(made.der).digest()
         if await enrollments.claim(self.house.database.reads, self.account_id, fingerprint, self.house.clock()) is None:
-            command = ClaimEnrollment(enrollment.render_identity(fingerprint))
+            command = ClaimEnrollment(identity_of(made))
             await self.house.perform(command_line(self.account_id, "root"), command)
 
     async def device(self, device_id: str) -> DeviceRow:

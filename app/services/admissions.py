@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from app.actor import Actor, Origin
 from app.clock import Clock
-from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, OutcomeUnknown, StoreUnavailable
+from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, NotFound, OutcomeUnknown, StoreUnavailable
 from app.reasons import Reason
 from app.rules import admission
 from app.rules.certificate import parse
@@ -164,7 +164,11 @@ class Admissions:
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
         if claim is not None and is_first:
-            await self.door.perform(actor, UseEnrollment(claim.id, connected.device.id), origin)
+            try:
+                await self.door.perform(actor, UseEnrollment(claim.id, connected.device.id), origin)
+            except NotFound:
+                # It was given up in between.
+                return Answer(admission.not_enrolled(decision), state.version, is_recorded=True)
         return Answer(connected.decision, connected.state.version, connected.device.id, is_repeatable=not audits_all)
 
     async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:

@@ -5,13 +5,12 @@ import hashlib
 import pytest
 
 from app.reasons import Reason
-from app.rules import enrollment
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.store import enrollments
 from app.store.enrollments import EnrollmentRow
 from app.store.rows import AccountRow
 from app.terms import JobKind, Service, Usage
-from tests.connecting import Gateway, device
+from tests.connecting import Gateway, device, identity_of
 from tests.enrolling import csv_of, worked_off
 from tests.house import House, actor_of
 from tests.rules.authority import Made, make
@@ -28,10 +27,6 @@ async def buys_from(house: House, supplier: Made, name: str) -> tuple[AccountRow
     account = await house.account(name=name)
     await house.upload(actor_of(account), supplier, usage=Usage.ENROLLMENT, service=Service.BOOTSTRAP)
     return account, Gateway(house, account.id)
-
-
-def identity_of(made: Made) -> str:
-    return enrollment.render_identity(hashlib.sha256(made.der).digest())
 
 
 async def claim_of(house: House, account: AccountRow, made: Made) -> EnrollmentRow | None:

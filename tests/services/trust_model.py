@@ -28,6 +28,7 @@ DEVICE_BY = {"dR": "R", "dI": "I", "dJ": "J", "dS": "S", "dP": "P", "dQ": "Q", "
 """Who signed each device's certificate; that of `old` has expired."""
 NO_CA_BELOW = {"P"}
 EXPIRED = {"E", "old"}
+ASK_FOR_NO_CLAIM = {"CREDENTIALS", "THIRD_PARTY_CA"}
 SERVICE_OF = {"THIRD_PARTY_CA": "LWM2M", "ENROLLMENT": "BOOTSTRAP"}
 
 
@@ -37,6 +38,7 @@ class ModelRecord:
 
     name: str
     chain: Sequence[str]
+    usage: str
     service: str
     status: str = "ACTIVE"
     is_proven: bool = True
@@ -62,6 +64,7 @@ class Model:
     records: dict[str, ModelRecord] = field(default_factory=dict)
     devices: dict[str, ModelDevice] = field(default_factory=dict)
     remembered: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)
 
     def why_no_upload(self, name: str, chain: Sequence[str], usage: str, service: str) -> str | None:
         if any(each in NO_CA_BELOW for each in chain[1:]):
@@ -105,13 +108,20 @@ class Model:
             is_pending = any(each.service == service for each in fitting.values())
             reason = "WRONG_SERVICE" if admitting else "POSSESSION_PENDING" if is_pending else "NO_TRUST_PATH"
             return {reason: set()}
-        ends = dict(self._ends(DEVICE_BY[device], pool, [], set(anchors.values())))
-        through = {known for known, anchor in anchors.items() if ends.get(anchor, "") is None}
-        if not through:
-            return {flaw: set() for flaw in ends.values() if flaw}
-        is_suspended = device in self.devices and self.devices[device].is_suspended
-        # A usage ENROLLMENT lets in whom the account has claimed: that belongs here, once there are claims.
-        return {"DEVICE_SUSPENDED": set()} if is_suspended else {"TRUSTED": through}
+        flawed = set[str]()
+        for usages in (ASK_FOR_NO_CLAIM, {*ASK_FOR_NO_CLAIM, "ENROLLMENT"}):
+            meant = {known: anchor for known, anchor in anchors.items() if admitting[known].usage in usages}
+            ends = dict(self._ends(DEVICE_BY[device], pool, [], set(meant.values())))
+            flawed |= {flaw for flaw in ends.values() if flaw}
+            through = {known for known, anchor in meant.items() if ends.get(anchor, "") is None}
+            if through:
+                return self._state_of(device, through, may_come=usages is ASK_FOR_NO_CLAIM or device in self.claims)
+        return {flaw: set() for flaw in flawed}
+
+    def _state_of(self, device: str, through: set[str], *, may_come: bool) -> dict[str, set[str]]:
+        if device in self.devices and self.devices[device].is_suspended:
+            return {"DEVICE_SUSPENDED": set()}
+        return {"TRUSTED": through} if may_come else {"NOT_ENROLLED": set()}
 
     def _above(self, authority: str, pool: set[str], seen: set[str]) -> set[str]:
         for each in pool - seen:
