@@ -1,8 +1,8 @@
 """T8: whatever is done to an account, in whatever order, its gateway answers as a second telling of the rules does.
 
 Seen to fail where a blacklisting blocked its own service alone; where intermediates were not remembered; where deleting
-a blacklisted record asked for no confirmation; where unproven records, or suspended or unclaimed devices, came in; where
-a claim was asked for though another path needs none; and where a state was used on after its account had changed.
+a blacklisted record asked for no confirmation; where unproven records, or suspended or unclaimed devices, came in;
+where a claim was asked for though another path needs none; and where a state was used on after its account had changed.
 """
 
 import asyncio
