@@ -130,6 +130,11 @@ def test_good_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "some length" not in repr(settings)
 
 
+def test_the_operators_paper_tells_of_every_setting() -> None:
+    paper = (Path(__file__).resolve().parent.parent / "docs" / "operating.md").read_text()
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in paper] == []
+
+
 def test_settings_that_are_printed_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANCHORAGE_DATABASE_URL", "postgres://user:hunter2@host/db")
     assert "hunter2" not in repr(Settings())
