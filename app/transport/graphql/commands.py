@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 from app.actor import Role
+from app.rules import pem
 from app.services.certificates import (
     UNCHANGED,
     DeleteCertificate,
@@ -18,6 +19,7 @@ from app.services.certificates import (
 from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.devices import ResumeDevice, SuspendDevice
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
+from app.services.intermediates import RememberIntermediates
 from app.services.keys import CreateApiKey, RevokeApiKey, fresh_credential
 from app.services.possession import CreatePossessionChallenge, ProvePossession, fresh_nonce
 from app.terms import ClientCertForm, Service, Status, Usage
@@ -224,6 +226,19 @@ class SuspendDeviceInput:
     def command(self) -> SuspendDevice:
         """What to do."""
         return SuspendDevice(decode(Kind.DEVICE, self.id), self.category, given(self.description))
+
+
+@input_type
+class RememberIntermediatesInput:
+    """CAs below a trusted one, ahead of the devices that need them at terminators that do not hand them on."""
+
+    source: CertificateSource = attribute("The CAs, in any order.")
+    idempotency_key: Key = attribute(_REPEAT, default=UNSET)
+
+    def command(self) -> RememberIntermediates:
+        """What to do."""
+        der = given(self.source.der)
+        return RememberIntermediates((given(self.source.pem) or "") if der is None else pem.encode([der]))
 
 
 @input_type

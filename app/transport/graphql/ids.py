@@ -29,13 +29,14 @@ TARGETS = {
     "api_key": Kind.API_KEY,
     "account": Kind.ACCOUNT,
     "audit_log": Kind.ACCOUNT,
+    "intermediates": Kind.ACCOUNT,
     "user": Kind.USER,
     "possession_challenge": Kind.CHALLENGE,
     "device": Kind.DEVICE,
     "enrollment": Kind.ENROLLMENT,
     "job": Kind.JOB,
 }
-"""What the log calls the kinds of objects. An account has one log, and the log is known by the account's id."""
+"""What the log calls the kinds of objects. What an account has once, as its log, is known by the account's id."""
 
 
 def encode(kind: Kind, stored: str) -> ID:

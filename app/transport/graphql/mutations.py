@@ -14,6 +14,7 @@ from app.transport.graphql.commands import (
     DeleteCertificateInput,
     ProvePossessionInput,
     ReleaseEnrollmentInput,
+    RememberIntermediatesInput,
     ResumeDeviceInput,
     RevokeApiKeyInput,
     SetCertificateStatusInput,
@@ -26,7 +27,11 @@ from app.transport.graphql.described import object_type
 from app.transport.graphql.inputs import given
 from app.transport.graphql.refusals import AnswersRefusals
 from app.transport.graphql.scopes import by_the_door, field
-from app.transport.graphql.types.device_payloads import ResumeDevicePayload, SuspendDevicePayload
+from app.transport.graphql.types.device_payloads import (
+    RememberIntermediatesPayload,
+    ResumeDevicePayload,
+    SuspendDevicePayload,
+)
 from app.transport.graphql.types.enrollment_payloads import ClaimEnrollmentPayload, ReleaseEnrollmentPayload
 from app.transport.graphql.types.payloads import (
     CreateApiKeyPayload,
@@ -149,6 +154,14 @@ class Mutation:
         """Lets a suspended device in again."""
         done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
         return await ResumeDevicePayload.of(info.context, done)
+
+    @_changes(Scope.DEVICES_WRITE, RememberIntermediatesPayload, cost=10)
+    async def remember_intermediates(
+        self, info: Info, given_input: Annotated[RememberIntermediatesInput, _input("Which.")]
+    ) -> RememberIntermediatesPayload | None:
+        """Remembers CAs below a trusted one, so that devices get in that cannot present them. They confer no trust."""
+        done = await info.context.perform(given_input.command(), path_of(info), given(given_input.idempotency_key))
+        return RememberIntermediatesPayload.of(done)
 
     @_changes(Scope.DEVICES_WRITE, ClaimEnrollmentPayload, cost=10)
     async def claim_enrollment(

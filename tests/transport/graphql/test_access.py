@@ -27,6 +27,7 @@ ARGUMENTS = {
     "previewCertificateChange": '(input: {delete: "crt_0"})',
     "verifyDevice": '(input: {chain: {pem: ""}})',
     "suspendDevice": '(input: {id: "dev_0", category: "lost"})',
+    "rememberIntermediates": '(input: {source: {pem: ""}})',
     "resumeDevice": '(input: {id: "dev_0"})',
     "createPossessionChallenge": '(input: {certificateId: "crt_0"})',
     "provePossession": '(input: {challengeId: "chl_0", proof: {signature: ""}})',

@@ -122,7 +122,8 @@ async def answers(furnished: Furnished) -> list[Data]:
 
 async def outcomes(furnished: Furnished) -> list[Data]:
     admin = furnished.admin
-    made = (await admin.upload("to change"))["id"]
+    made, issuing = (await admin.upload("to change"))["id"], make("issuing")
+    await admin.upload("issuing", issuing)
     claim, to_challenge = await Claim.made(admin, "to prove"), await admin.upload("to challenge", usage="CREDENTIALS")
     inputs: dict[str, dict[str, Any]] = {
         "uploadCertificate": {"name": "whole", "usage": "ENROLLMENT", "source": {"pem": pem_of(make("whole"))}},
@@ -133,6 +134,7 @@ async def outcomes(furnished: Furnished) -> list[Data]:
         "createApiKey": {"name": "whole", "role": "VIEWER"},
         "revokeApiKey": {"id": furnished.api_key},
         "suspendDevice": {"id": furnished.device, "category": "stolen"},
+        "rememberIntermediates": {"source": {"pem": pem_of(make("below", issuer=issuing))}},
         "resumeDevice": {"id": furnished.device},
         "createPossessionChallenge": {"certificateId": to_challenge["id"]},
         "provePossession": {"challengeId": claim.challenge["id"], "proof": claim.signature},

@@ -9,6 +9,7 @@ from app.transport.graphql.context import Context
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.types.devices import Device
 from app.transport.graphql.types.errors import (
+    CertificateRejectedError,
     IdempotencyKeyReusedError,
     InvalidInputError,
     InvalidStateError,
@@ -23,6 +24,11 @@ SuspendDeviceError: TypeAlias = Annotated[
 ResumeDeviceError: TypeAlias = Annotated[
     InvalidInputError | NotFoundError | InvalidStateError | IdempotencyKeyReusedError,
     strawberry.union("ResumeDeviceError", description="Why a device was not resumed."),
+]
+
+RememberIntermediatesError: TypeAlias = Annotated[
+    InvalidInputError | CertificateRejectedError | IdempotencyKeyReusedError,
+    strawberry.union("RememberIntermediatesError", description="Why no intermediate is remembered."),
 ]
 
 
@@ -50,6 +56,21 @@ class ResumeDevicePayload(Payload):
     async def of(cls, context: Context, done: Recorded[str]) -> "ResumeDevicePayload":
         """The outcome of an act that was done."""
         return cls(entry_id=done.entry_id, device=await _device(context, done))
+
+
+@object_type
+class RememberIntermediatesPayload(Payload):
+    """Which CAs are remembered: the 1,000 that were used or named last."""
+
+    fingerprints: list[str] = attribute(
+        "Their SHA-256, in hexadecimal; empty when there are errors.", default_factory=list
+    )
+    errors: list[RememberIntermediatesError] = attribute("Empty on success.", default_factory=list)
+
+    @classmethod
+    def of(cls, done: Recorded[tuple[str, ...]]) -> "RememberIntermediatesPayload":
+        """The outcome of an act that was done."""
+        return cls(entry_id=done.entry_id, fingerprints=list(done.value))
 
 
 async def _device(context: Context, done: Recorded[str]) -> Device | None:
