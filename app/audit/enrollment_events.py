@@ -81,6 +81,16 @@ class Batch:
     refused: int
     sha256: str
 
+    def said(self, done: str) -> Json:
+        """The batch, as an entry says it; `done` is the word for what was done with so many."""
+        return {
+            "first_line": self.first_line,
+            "last_line": self.last_line,
+            done: self.count,
+            "refused": self.refused,
+            "sha256": self.sha256,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentsClaimed(Noted):
@@ -99,15 +109,7 @@ class EnrollmentsClaimed(Noted):
     @property
     def extra(self) -> Json:
         """Which lines, and what was claimed."""
-        return {
-            "first_line": self.batch.first_line,
-            "last_line": self.batch.last_line,
-            "claimed": self.batch.count,
-            "refused": self.batch.refused,
-            "sha256": self.batch.sha256,
-            "created_at": self.created_at,
-            "expires_at": self.expires_at,
-        }
+        return self.batch.said("claimed") | {"created_at": self.created_at, "expires_at": self.expires_at}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,7 @@ class EnrollmentsReleased(Noted):
     @property
     def extra(self) -> Json:
         """Which lines, and what was given up."""
-        return {
-            "first_line": self.batch.first_line,
-            "last_line": self.batch.last_line,
-            "released": self.batch.count,
-            "refused": self.batch.refused,
-            "sha256": self.batch.sha256,
-        }
+        return self.batch.said("released")
 
 
 @dataclass(frozen=True, slots=True)
