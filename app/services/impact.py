@@ -33,6 +33,8 @@ UPLOADED = ""
 """Stands for the record of an upload that is not made yet."""
 
 _Answer = tuple[Reason, str | None]
+_Given = tuple[_Answer | None, _Answer | None]
+_SUSPENDED: _Answer = (Reason.DEVICE_SUSPENDED, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,15 @@ async def require_expected(
 async def impact(connection: Connection, account_id: str, change: Change, *, at: datetime) -> Impact:
     """What a change would do at an instant, from one state of the account's trust. Raises NotFound."""
     state = await load(connection, account_id)
-    tally = _Tally(state.store, changed(state.store, change), change, at)
-    await tally.take(connection, account_id, Standing(), suspended=False)
+    tally = _Tally(state.store, changed(state.store, change), at)
+    if isinstance(change, StatusChange) and change.suspend_devices:
+        # A device is suspended as a whole, also where another record lets it in at the other service.
+        await tally.take(connection, account_id, Standing(through=change.certificate_id), after=_SUSPENDED)
+        await tally.take(connection, account_id, Standing(besides=change.certificate_id))
+    else:
+        await tally.take(connection, account_id, Standing())
     if isinstance(change, StatusChange) and change.resume_devices:
-        await tally.take(connection, account_id, Standing(change.certificate_id), suspended=True)
+        await tally.take(connection, account_id, Standing(released=change.certificate_id), before=_SUSPENDED)
     return tally.impact()
 
 
@@ -106,41 +113,49 @@ def changed(store: TrustStore, change: Change) -> TrustStore:
 class _Tally:
     """Counts what happens to whom."""
 
-    def __init__(self, before: TrustStore, after: TrustStore, change: Change, at: datetime) -> None:
+    def __init__(self, before: TrustStore, after: TrustStore, at: datetime) -> None:
         self._before = before
         self._after = after
-        self._change = change
         self._at = at
         self._effects: Counter[tuple[DeviceKind, _Answer, _Answer]] = Counter()
         self._unchanged = 0
         self._unknown = 0
         self._singly_left = SINGLY_LIMIT
 
-    async def take(self, connection: Connection, account_id: str, standing: Standing, *, suspended: bool) -> None:
-        """Count these devices in."""
+    async def take(
+        self,
+        connection: Connection,
+        account_id: str,
+        standing: Standing,
+        *,
+        before: _Answer | None = None,
+        after: _Answer | None = None,
+    ) -> None:
+        """Count these devices in. `before` and `after` are what they are answered, where no rule is asked for it."""
+        given = before, after
         found = await device_kinds.kinds(connection, account_id, self._at, standing)
         if len(found) == device_kinds.KINDS_LIMIT:
             everybody = await device_kinds.total(connection, account_id, self._at, standing)
             self._unknown += everybody - sum(each.devices for each in found)
         # Elsewhere, because thousands of signatures take seconds.
-        singly = await asyncio.to_thread(self._take_together, found, suspended=suspended)
+        singly = await asyncio.to_thread(self._take_together, found, given)
         for counted in singly:
             left = counted.devices
             async for came in device_kinds.devices_of(connection, account_id, counted, self._at, standing):
                 if not self._singly_left:
                     break
-                self._count(replace(counted, devices=1, sample=came), suspended=suspended)
+                self._count(replace(counted, devices=1, sample=came), given)
                 self._singly_left, left = self._singly_left - 1, left - 1
             self._unknown += max(0, left)
 
-    def _take_together(self, found: Sequence[Counted], *, suspended: bool) -> list[Counted]:
+    def _take_together(self, found: Sequence[Counted], given: _Given) -> list[Counted]:
         """Count every kind by one of its devices; answers those whose devices have to be asked one by one."""
         singly = list[Counted]()
         for counted in found:
             if self._constrains_names(counted.sample):
                 singly.append(counted)
             else:
-                self._count(counted, suspended=suspended)
+                self._count(counted, given)
         return singly
 
     def _constrains_names(self, came: Came) -> bool:
@@ -153,26 +168,17 @@ class _Tally:
             return False
         return any(each.name_constraints is not None for closure in closures for each in closure.issuers)
 
-    def _count(self, counted: Counted, *, suspended: bool) -> None:
+    def _count(self, counted: Counted, given: _Given) -> None:
         kind, devices = counted.kind, counted.devices
         question = Question(_presented(counted.sample), kind.service, self._at)
         before, after = (
-            _answer(decide(store, question), is_claimed=counted.is_claimed) for store in (self._before, self._after)
+            answer or _answer(decide(store, question), is_claimed=counted.is_claimed)
+            for answer, store in zip(given, (self._before, self._after), strict=True)
         )
-        if suspended:
-            before = (Reason.DEVICE_SUSPENDED, None)
-        if self._suspends(kind):
-            after = (Reason.DEVICE_SUSPENDED, None)
         if before == after:
             self._unchanged += devices
         else:
             self._effects[kind, before, after] += devices
-
-    def _suspends(self, kind: DeviceKind) -> bool:
-        change = self._change
-        return (
-            isinstance(change, StatusChange) and change.suspend_devices and kind.certificate_id == change.certificate_id
-        )
 
     def impact(self) -> Impact:
         """What was counted."""

@@ -42,15 +42,29 @@ _LEAVES = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whose devices are meant: those that are not suspended, or (`released`, a record's id) only suspended with it."""
+    """Whose devices are meant: those that are not suspended, or (`released`, a record's id) only suspended with it.
+
+    Of those that are not, `through` leaves the devices that are registered through a record, for whichever service, and
+    `besides` the others.
+    """
 
     released: str | None = None
+    through: str | None = None
+    besides: str | None = None
 
     def condition(self, place: int) -> tuple[str, tuple[str, ...]]:
         """The same as a condition whose value stands at this place, and the value."""
-        if self.released is None:
-            return f"NOT {IS_SUSPENDED}", ()
-        return f"({IS_SUSPENDED} AND NOT {is_suspended(f'${place}')})", (self.released,)
+        if self.released is not None:
+            return f"({IS_SUSPENDED} AND NOT {is_suspended(f'${place}')})", (self.released,)
+        through = (
+            "EXISTS (SELECT 1 FROM device_credential AS t"
+            f" WHERE t.device_id = d.id AND t.account_id = $1 AND t.certificate_id = ${place})"
+        )
+        if self.through is not None:
+            return f"(NOT {IS_SUSPENDED} AND {through})", (self.through,)
+        if self.besides is not None:
+            return f"(NOT {IS_SUSPENDED} AND NOT {through})", (self.besides,)
+        return f"NOT {IS_SUSPENDED}", ()
 
 
 @dataclass(frozen=True, slots=True)
