@@ -14,24 +14,31 @@ from app.rules.trust import decide
 from app.services.accounts import Feature, SetAccountFeature
 from app.services.certificates import SetCertificateStatus
 from app.services.devices import ConnectDevice, SuspendDevice
+from app.services.enrollments import ClaimEnrollment
 from app.services.trust_states import load
 from app.store.rows import AccountRow
 from app.terms import Possession, Service, Status, Usage
+from tests.connecting import identity_of
 from tests.house import House, actor_of, upload_of
 from tests.world_making import UPLOADED_BEFORE
 from tests.worlds import Came, Held, World
 
 LONG_AGO = timedelta(days=30)
+CLAIMED = 0.7
+"""The part of the devices that is claimed."""
+SUSPENDING = 0.3
+"""The part of the blacklistings that suspends the devices with the record."""
 
 
 @dataclass
 class Settled:
-    """An account of its own with a world in it. `records` holds their ids by name."""
+    """An account of its own with a world in it. `records` holds their ids by name, `claimed` devices' certificates."""
 
     house: House
     account: AccountRow
     world: World
     records: dict[str, str] = field(default_factory=dict)
+    claimed: set[bytes] = field(default_factory=set)
 
     @property
     def admin(self) -> Actor:
@@ -49,8 +56,19 @@ class Settled:
 
     async def ask_for_proof(self, *, enabled: bool) -> None:
         """Whether records of the usage CREDENTIALS that are uploaded from now on need a proof of possession."""
-        command = SetAccountFeature(self.account.id, Feature.REQUIRE_POSSESSION, enabled)
+        await self.switch(Feature.REQUIRE_POSSESSION, enabled=enabled)
+
+    async def switch(self, feature: Feature, *, enabled: bool) -> None:
+        """Switch a feature of the account."""
+        command = SetAccountFeature(self.account.id, feature, enabled)
         await self.house.perform(command_line(self.account.id, "root"), command)
+
+    async def claim(self, chance: random.Random) -> None:
+        """Claim most of the devices."""
+        for device in self.world.devices:
+            if chance.random() < CLAIMED:
+                await self.house.perform(self.admin, ClaimEnrollment(identity_of(device.made)))
+                self.claimed.add(device.made.der)
 
     async def connect(self, devices: list[Came], at: datetime) -> None:
         """Let in whoever may come in at an instant, to either service."""
@@ -61,7 +79,7 @@ class Settled:
             presented = tuple(parse_cached(each) for each in device.ders)
             decision = decide(state.store, Question(presented, service, at))
             if decision.is_allowed:
-                # What another device brought meanwhile may have put a blacklisted CA above this one.
+                # It may be unclaimed or suspended, or have a CA above it that was brought meanwhile and is blacklisted.
                 with contextlib.suppress(DeviceRefused):
                     await self.house.perform(gateway, ConnectDevice(device.name, decision, state))
 
@@ -88,12 +106,16 @@ async def settle(
             needs_proof = _is_unproven(each)
             await settled.ask_for_proof(enabled=needs_proof)
         settled.records[each.name] = await settled.upload(each)
+    await settled.switch(Feature.SUSPEND_DEVICES, enabled=True)
+    await settled.claim(chance)
     half = len(world.devices) // 2
     await settled.connect(list(world.devices[:half]), world.at - LONG_AGO)
     for each in held:
         if each.status is Status.INACTIVE:
-            command = SetCertificateStatus(settled.records[each.name], Status.INACTIVE)
-            await house.perform(settled.admin, command)
+            suspends = chance.random() < SUSPENDING
+            record = settled.records[each.name]
+            blacklisting = SetCertificateStatus(record, Status.INACTIVE, suspend_devices=suspends)
+            await house.perform(settled.admin, blacklisting)
     await settled.connect(list(world.devices[half:]), world.at)
     await settled.suspend(chance, suspending)
     return settled

@@ -9,7 +9,7 @@ did not look at; and where it asked as of another instant.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,9 +41,9 @@ WORLDS = {Engine.SQLITE: 1_000, Engine.POSTGRES: 200}
 AT_ONCE = 10
 
 _REGISTRATIONS = (
-    "SELECT c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256, c.leaf, c.presented"
-    " FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
-    f" WHERE c.account_id = $1 AND NOT {IS_SUSPENDED} ORDER BY c.device_id, c.service"
+    "SELECT c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256, c.leaf, c.presented,"
+    f" CASE WHEN {IS_SUSPENDED} THEN 1 ELSE 0 END AS suspended FROM device_credential AS c"
+    " JOIN device AS d ON d.id = c.device_id WHERE c.account_id = $1 ORDER BY c.device_id, c.service"
 )
 
 
@@ -104,11 +104,11 @@ async def make_change(settled: Settled, change: Change, spare: Held | None) -> T
     """Ask what a change would do, and make it."""
     reads = settled.house.database.reads
     told = await impact(reads, settled.account.id, change, at=AT)
-    before = await load(reads, settled.account.id)
+    before = await load(reads, settled.account.id), await reads.fetch(_REGISTRATIONS, settled.account.id)
     made = await _make(settled, change, spare)
-    after = await load(reads, settled.account.id, before)
-    rows = await reads.fetch(_REGISTRATIONS, settled.account.id)
-    return Trial(settled, change, told, tuple(_happened(rows, before.store, after.store, made)))
+    after = await load(reads, settled.account.id, before[0]), await reads.fetch(_REGISTRATIONS, settled.account.id)
+    moments = [_Moment(state.store, rows, settled.claimed, made) for state, rows in (before, after)]
+    return Trial(settled, change, told, tuple(_happened(*moments)))
 
 
 def _change(chance: random.Random, settled: Settled, spare: Held | None) -> Change:
@@ -119,7 +119,12 @@ def _change(chance: random.Random, settled: Settled, spare: Held | None) -> Chan
             Record(UPLOADED, spare.name, Status.ACTIVE, record.service, record.usage, possession, record.chain)
         )
     record_id = chance.choice(sorted(settled.records.values()))
-    changes: list[Change] = [Deletion(record_id), *(StatusChange(record_id, status) for status in Status)]
+    changes: list[Change] = [
+        Deletion(record_id),
+        *(StatusChange(record_id, status) for status in Status),
+        StatusChange(record_id, Status.INACTIVE, suspend_devices=True),
+        StatusChange(record_id, Status.ACTIVE, resume_devices=True),
+    ]
     return chance.choice(changes)
 
 
@@ -127,8 +132,12 @@ async def _make(settled: Settled, change: Change, spare: Held | None) -> str | N
     """Make a change; answers with the id of an upload's record."""
     match change:
         case StatusChange():
-            # Suspending and resuming the record's devices with it belongs here, once the command can.
-            command = SetCertificateStatus(change.certificate_id, change.status)
+            command = SetCertificateStatus(
+                change.certificate_id,
+                change.status,
+                suspend_devices=change.suspend_devices,
+                resume_devices=change.resume_devices,
+            )
             await settled.house.perform(settled.admin, command)
         case Deletion():
             await settled.house.perform(settled.admin, DeleteCertificate(change.certificate_id, confirm_unblock=True))
@@ -139,29 +148,43 @@ async def _make(settled: Settled, change: Change, spare: Held | None) -> str | N
     return None
 
 
-def _happened(rows: Sequence[Row], before: TrustStore, after: TrustStore, made: str | None) -> list[Happened]:
-    happened = list[Happened]()
-    for row in rows:
+@dataclass(frozen=True)
+class _Moment:
+    """How things are before the change, or after it, with the id of the record that it makes."""
+
+    store: TrustStore
+    rows: Sequence[Row]
+    claimed: set[bytes]
+    made: str | None
+
+    def answer(self, row: Row, question: Question) -> tuple[Reason, str | None]:
+        """What is answered to a registration. A suspension is said first, whatever the certificates say."""
+        if row["suspended"]:
+            return Reason.DEVICE_SUSPENDED, None
+        decision = decide(self.store, question)
+        if not decision.is_allowed:
+            return decision.reason, None
+        record = decision.records[0]
+        if record.usage is Usage.ENROLLMENT and question.device.der not in self.claimed:
+            return Reason.NOT_ENROLLED, None
+        return decision.reason, UPLOADED if record.id == self.made else record.id
+
+
+def _happened(before: _Moment, after: _Moment) -> Iterator[Happened]:
+    """What happens to each registration that is valid now and whose device does not stay suspended."""
+    for row, later in zip(before.rows, after.rows, strict=True):
         presented = tuple(parse_cached(each) for each in (bytes(row["leaf"]), *apart(bytes(row["presented"]))))
-        if any(finding.code.value in _NOT_NOW for finding in dated(presented[0], at=AT)):
+        is_over = any(finding.code.value in _NOT_NOW for finding in dated(presented[0], at=AT))
+        if is_over or (row["suspended"] and later["suspended"]):
             continue
         question = Question(presented, Service(row["service"]), AT)
         kind = DeviceKind(
             question.service, row["certificate_id"], bytes(row["issuer_sha256"]), bytes(row["presented_sha256"])
         )
-        happened.append(Happened(kind, _answer(before, question, made), _answer(after, question, made)))
-    return happened
+        yield Happened(kind, before.answer(row, question), after.answer(later, question))
 
 
 _NOT_NOW = {"CERT_EXPIRED", "NOT_YET_VALID"}
-
-
-def _answer(store: TrustStore, question: Question, made: str | None) -> tuple[Reason, str | None]:
-    decision = decide(store, question)
-    if not decision.is_allowed:
-        return decision.reason, None
-    record = decision.records[0].id
-    return decision.reason, UPLOADED if record == made else record
 
 
 async def test_a_change_does_to_every_device_what_the_preview_says(
