@@ -1,7 +1,8 @@
 """Whose a gateway's key is, asked at every connection of a device and so remembered for a moment.
 
-A key that is revoked opens nothing from the next second on. While the database cannot be read, keys that were right
-last go on to be so for as long as decisions do.
+A key that is revoked opens nothing from the next second on. While the database cannot be read, a key that was right
+last goes on to be known, so that its gateway is told what is so and the refusals are its account's: that nobody is let
+in for long is up to the decisions (`TrustStates`), which end after the bridge.
 """
 
 from collections import OrderedDict
@@ -29,11 +30,10 @@ class GatewayKey:
 
 @dataclass(slots=True)
 class GatewayKeys:
-    """See the module. `bridge_seconds` is for how long keys are believed while the database cannot be read."""
+    """See the module."""
 
     database: Database
     monotonic: Monotonic
-    bridge_seconds: float
     _right: OrderedDict[str, tuple[GatewayKey, float]] = field(default_factory=OrderedDict)
 
     def is_confirmed(self, presented: str) -> bool:
@@ -50,9 +50,9 @@ class GatewayKeys:
         try:
             found = await self._read(presented, at)
         except StoreUnavailable:
-            if known is not None and now - since < self.bridge_seconds:
-                return known
-            raise
+            if known is None:
+                raise
+            return known
         except (Unauthenticated, Forbidden):
             self._right.pop(presented, None)
             raise

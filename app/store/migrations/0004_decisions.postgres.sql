@@ -114,8 +114,9 @@ CREATE TRIGGER device_no_truncate BEFORE TRUNCATE ON device
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse('device');
 CREATE CONSTRAINT TRIGGER device_recorded AFTER INSERT OR UPDATE OF audit_id ON device
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_recorded();
-CREATE TRIGGER device_trust_changed AFTER UPDATE OF suspended_at, released_at ON device
-    FOR EACH ROW EXECUTE FUNCTION trust_changed();
+CREATE TRIGGER device_trust_changed AFTER UPDATE OF suspended_at, released_at ON device FOR EACH ROW
+    WHEN (NEW.suspended_at IS DISTINCT FROM OLD.suspended_at OR NEW.released_at IS DISTINCT FROM OLD.released_at)
+    EXECUTE FUNCTION trust_changed();
 CREATE TRIGGER device_credential_announced BEFORE INSERT OR UPDATE ON device_credential
     FOR EACH ROW EXECUTE FUNCTION audit_announced();
 CREATE TRIGGER device_credential_no_delete BEFORE DELETE ON device_credential

@@ -116,7 +116,8 @@ END;
 CREATE TRIGGER device_no_delete BEFORE DELETE ON device BEGIN
     SELECT RAISE(ABORT, 'device_unrecorded');
 END;
-CREATE TRIGGER device_trust_changed AFTER UPDATE OF suspended_at, released_at ON device BEGIN
+CREATE TRIGGER device_trust_changed AFTER UPDATE OF suspended_at, released_at ON device
+WHEN NEW.suspended_at IS NOT OLD.suspended_at OR NEW.released_at IS NOT OLD.released_at BEGIN
     UPDATE account SET trust_version = trust_version + 1 WHERE id = NEW.account_id;
 END;
 CREATE TRIGGER device_credential_new BEFORE INSERT ON device_credential BEGIN
