@@ -1,4 +1,4 @@
-"""The seed's sentences on deleting a certificate, each proved at both services, with one path to an anchor and with two.
+"""The seed's sentences on deleting a certificate, each at both services, with one path to an anchor and with two.
 
 Sentences that are proved elsewhere: on the quota, in `test_certificates.py` and `test_developer_certificates.py`; on
 blacklisting, enabling and suspending, in `test_seed_on_blacklisting.py` and `test_fleet_suspension.py`.
@@ -36,9 +36,11 @@ def reason_without_anchor(ways: Ways) -> Reason:
 @each_kind
 @each_way
 async def test_a_deleted_certificate_lets_nobody_in(house: House, kind: Kind, ways: Ways) -> None:
-    """The seed: "When you delete a bootstrap certificate from Device Management, devices that have the deleted
-    certificate in their chain of trust can no longer bootstrap using the deleted certificate; however, they might still
-    be able to bootstrap using a different certificate in their chain of trust."
+    """What is deleted admits nobody, and with the last certificate of the chain nothing does.
+
+    The seed: "When you delete a bootstrap certificate from Device Management, devices that have the deleted certificate
+    in their chain of trust can no longer bootstrap using the deleted certificate; however, they might still be able to
+    bootstrap using a different certificate in their chain of trust."
     """
     site = await site_of(house, ways, kind)
     known, new = site.chain("known"), site.chain("new")
@@ -58,9 +60,11 @@ async def test_a_deleted_certificate_lets_nobody_in(house: House, kind: Kind, wa
 @each_kind
 @both_ways
 async def test_a_different_certificate_of_the_chain_lets_the_devices_in(house: House, kind: Kind, ways: Ways) -> None:
-    """The seed: "devices that have the deleted certificate in their chain of trust can no longer bootstrap using the
-    deleted certificate; however, they may still be able to bootstrap using a different certificate in their chain of
-    trust."
+    """The same device, and every new one, comes in through the other record.
+
+    The seed: "When you delete a bootstrap certificate from Device Management, devices that have the deleted certificate
+    in their chain of trust can no longer bootstrap using the deleted certificate; however, they may still be able to
+    bootstrap using a different certificate in their chain of trust."
     """
     site = await site_of(house, ways, kind)
     known = site.chain("known")
@@ -77,8 +81,9 @@ async def test_a_different_certificate_of_the_chain_lets_the_devices_in(house: H
 @each_service
 @both_ways
 async def test_which_of_the_two_is_deleted_makes_no_difference(house: House, service: Service, ways: Ways) -> None:
-    """The seed: "devices with a device certificate that was signed by those certificates can also connect": whichever
-    of the two CAs above them is left. The device comes with both paths, and never came before.
+    """Lower or upper, I or J: whichever is left lets in a device that never came before.
+
+    The seed: "they might still be able to bootstrap using a different certificate in their chain of trust".
     """
     for place in range(2):
         site = await site_of(house, ways)
@@ -90,8 +95,9 @@ async def test_which_of_the_two_is_deleted_makes_no_difference(house: House, ser
 @each_service
 @both_ways
 async def test_a_certificate_for_the_other_service_alone_is_none(house: House, service: Service, ways: Ways) -> None:
-    """The seed: "they might still be able to bootstrap using a different certificate in their chain of trust": might,
-    for a certificate of the other service is no different certificate to bootstrap with.
+    """Might, and not will: a certificate for the other service is none to bootstrap with.
+
+    The seed: "they might still be able to bootstrap using a different certificate in their chain of trust".
     """
     site = await site_of(house, ways)
     known = site.chain("known")
@@ -105,11 +111,10 @@ async def test_a_certificate_for_the_other_service_alone_is_none(house: House, s
 
 @each_kind
 async def test_the_chain_is_deleted_with_its_certificate(house: House, kind: Kind) -> None:
-    """The seed: "Use the /v3/trusted-certificates/{cert_id} DELETE API to delete certificates and certificate chains in
-    Device Management."
+    """With the chain the account forgets I: who presents itself alone no longer finds R, which is trusted.
 
-    A device that presents its own certificate alone needs the rest from us: with the deleted chain the account forgets
-    I, and R, which it trusts, is no longer found. A device that presents I has it still.
+    The seed: "Use the /v3/trusted-certificates/{cert_id} DELETE API to delete certificates and certificate chains in
+    Device Management."
     """
     site = await site_of(house, Ways.UPPER, kind)
     whole, alone = site.chain("whole"), site.chain("alone")[:1]
@@ -118,17 +123,19 @@ async def test_the_chain_is_deleted_with_its_certificate(house: House, kind: Kin
     await site.delete(site.records[kind.service][0].id)
 
     assert await site.reasons(alone, whole, service=kind.service) == [Reason.NO_TRUST_PATH, Reason.TRUSTED]
-    left = await reads.certificates(house.database.reads, site.account_id, [each.id for each in site.records[kind.service]])
+    left = await reads.certificates(
+        house.database.reads, site.account_id, [each.id for each in site.records[kind.service]]
+    )
     assert list(left) == site.others(site.records[kind.service][0].id, kind.service)
 
 
 @each_service
 @each_way
 async def test_devices_that_are_on_board_go_on_at_the_other_service(house: House, service: Service, ways: Ways) -> None:
-    """The seed: "They can also continue to connect to Device Management as long as their LwM2M credentials are still
-    valid."
+    """No deletion at one service touches the other: neither of a bootstrap certificate nor of an LwM2M one.
 
-    The same of an LwM2M certificate that is deleted: its devices go on bootstrapping.
+    The seed: "They can also continue to connect to Device Management as long as their LwM2M credentials are still
+    valid."
     """
     site = await site_of(house, ways)
     known = site.chain("known")
@@ -144,7 +151,9 @@ async def test_devices_that_are_on_board_go_on_at_the_other_service(house: House
 @each_way
 @pytest.mark.parametrize("shares", [True, False], ids=["credentials of the same CA", "credentials of another CA"])
 async def test_they_go_on_until_their_credentials_end(house: House, ways: Ways, *, shares: bool) -> None:
-    """The seed: "They can also continue to connect to Device Management as long as their LwM2M credentials are valid."
+    """As long as: to the end of the credential's validity, whichever CA has issued it.
+
+    The seed: "They can also continue to connect to Device Management as long as their LwM2M credentials are valid."
     """
     site = await site_of(house, ways)
     issuer, presented = site.issuer, site.intermediates
@@ -167,10 +176,9 @@ async def test_they_go_on_until_their_credentials_end(house: House, ways: Ways, 
 
 @each_way
 async def test_a_claim_outlives_the_certificate_that_it_was_made_for(house: House, ways: Ways) -> None:
-    """The seed: "This method of claiming device ownership is called first-to-claim."
+    """A deletion gives up no claim and makes none: what is claimed comes in on the other path, and nobody else.
 
-    A deletion gives nothing up that the account has claimed, and claims nothing: where another enrollment certificate
-    is left, claimed devices come in through it, and others do not.
+    The seed, of enrollment: "This method of claiming device ownership is called first-to-claim."
     """
     site = await site_of(house, ways)
     claimed, stranger = site.chain("claimed"), site.chain("stranger")
@@ -186,8 +194,9 @@ async def test_a_claim_outlives_the_certificate_that_it_was_made_for(house: Hous
 
 @both_ways
 async def test_a_different_certificate_asks_what_its_own_usage_asks(house: House, ways: Ways) -> None:
-    """The seed: "they may still be able to bootstrap using a different certificate in their chain of trust": one that
-    the account can prove ownership of asks for no claim, whatever the deleted one asked for.
+    """Where the other certificate's ownership is proven no claim is asked for, whatever the deleted one asked.
+
+    The seed: "they may still be able to bootstrap using a different certificate in their chain of trust".
     """
     site = await site_of(house, ways, ENROLLED)
     enrolling, replaced = (record.id for record in site.records[Service.BOOTSTRAP])
@@ -199,19 +208,25 @@ async def test_a_different_certificate_asks_what_its_own_usage_asks(house: House
     assert (await site.decision(site.chain("stranger"), Service.BOOTSTRAP)).reason is Reason.TRUSTED
 
 
+@each_kind
 @both_ways
-async def test_deleting_a_blacklisted_certificate_asks_before_it_lets_devices_in(house: House, ways: Ways) -> None:
-    """certificates.md: "Deleting an INACTIVE record lifts the block, and another ACTIVE record may then admit the
-    device: refuse with DELETE_WOULD_UNBLOCK unless the caller confirms."
+async def test_deleting_a_blacklisted_certificate_asks_before_it_lets_devices_in(
+    house: House, kind: Kind, ways: Ways
+) -> None:
+    """Whether the other record is above the blacklisted one, or beside it and met in a device's own chain.
+
+    The design: deleting an INACTIVE record lifts the block, and another ACTIVE record may then admit the device: refuse
+    with DELETE_WOULD_UNBLOCK unless the caller confirms.
     """
-    site = await site_of(house, ways)
-    row = await site.onboard(*site.chain("known"))
-    blocking = site.records[Service.BOOTSTRAP][0].id
+    site = await site_of(house, ways, kind)
+    known = site.chain("known")
+    assert await site.reasons(known, service=kind.service) == [Reason.TRUSTED]
+    blocking = site.records[kind.service][0].id
     await site.blacklist(blocking)
-    assert await site.everywhere(site.chain("known")) == {Reason.BLACKLISTED}
+    assert await site.reasons(known, service=kind.service) == [Reason.BLACKLISTED]
 
     with pytest.raises(DeleteWouldUnblock):
         await site.delete(blocking)
     await site.delete(blocking, confirmed=True)
 
-    assert await site.everywhere(site.chain("known"), site.chain("new")) == {Reason.TRUSTED}
+    assert await site.reasons(known, site.chain("new"), service=kind.service) == [Reason.TRUSTED] * 2

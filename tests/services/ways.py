@@ -74,9 +74,7 @@ class Site:
     gateway: Gateway
     issuer: Made
     intermediates: tuple[Made, ...]
-    second: tuple[Made, ...]
-    """Who signs a device that has the second path alone, and what such a device presents beside its certificate."""
-    chains: list[tuple[Made, ...]]
+    chains: Sequence[tuple[Made, ...]]
     """What can be uploaded, the lowest first: what the one or both records of each service hold."""
     records: dict[Service, list[CertificateRow]] = field(default_factory=dict)
 
@@ -88,11 +86,6 @@ class Site:
     def chain(self, name: str) -> tuple[Made, ...]:
         """What a device presents that has every path there is."""
         return (device(name, self.issuer), *self.intermediates)
-
-    def second_chain(self, name: str) -> tuple[Made, ...]:
-        """What a device presents that has the second path alone."""
-        signer, *presented = self.second
-        return (device(name, signer), *presented)
 
     async def trust(self, *chain: Made, kinds: Sequence[Kind] = USUAL) -> None:
         """Upload this chain once for each kind."""
@@ -158,17 +151,17 @@ async def site_of(house: House, ways: Ways, *kinds: Kind) -> Site:
     unproven = SetAccountFeature(account.id, Feature.REQUIRE_POSSESSION, enabled=False)
     await house.perform(command_line(account.id, "root"), unproven)
     await may_suspend(house, account.id)
-    gateway = Gateway(house, account.id)
     if ways is Ways.CROSSED:
-        chains = [(make("I"),), (make("J"),)]
-        issuer = make("S", issuer=chains[0][0])
-        again = make("S", issuer=chains[1][0], key=issuer.key)
-        site = Site(house, actor_of(account), gateway, issuer, (issuer, again), (again, again), chains)
+        lower, upper = make("I"), make("J")
+        issuer = make("S", issuer=lower)
+        presented: tuple[Made, ...] = (issuer, make("S", issuer=upper, key=issuer.key))
+        chains: list[tuple[Made, ...]] = [(lower,), (upper,)]
     else:
         root = make("R")
         issuer = make("I", issuer=root)
+        presented = (issuer,)
         chains = [(issuer, root), (root,)]
-        site = Site(house, actor_of(account), gateway, issuer, (issuer,), (root,), chains)
+    site = Site(house, actor_of(account), Gateway(house, account.id), issuer, presented, chains)
     for chain in chains[: 1 if ways is Ways.ONE else 2]:
         await site.trust(*chain, kinds=kinds or USUAL)
     return site
