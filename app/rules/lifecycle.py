@@ -50,6 +50,19 @@ def require_still_blocked(record: Standing, others: Iterable[Standing]) -> None:
             )
 
 
+def require_nobody_let_in(devices: int) -> None:
+    """Refuse to delete a blacklisted record where so many devices, by what they last presented, would then come in.
+
+    Raises DeleteWouldUnblock.
+    """
+    if devices:
+        raise DeleteWouldUnblock(
+            "Deleting this blacklisted certificate lifts its block, and devices that are refused now would come in on"
+            f" another path ({devices:,} of those that have come before): confirm that you want that.",
+            path=("confirmUnblock",),
+        )
+
+
 def initial_possession(usage: Usage, *, require_possession: bool) -> Possession:
     """How a new record stands: only CREDENTIALS claims the key, so only CREDENTIALS can be asked to prove it."""
     if usage is Usage.CREDENTIALS and require_possession:

@@ -17,7 +17,7 @@ from app.services import state_fields, states
 from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.command import Done, Tx
 from app.services.fleet_suspension import devices_suspended_at
-from app.services.impact import Change, Deletion, StatusChange, require_expected, uploaded
+from app.services.impact import Change, Deletion, StatusChange, impact, require_expected, uploaded
 from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.rows import AccountRow, CertificateRow
@@ -230,9 +230,7 @@ class DeleteCertificate:
         record = await _require(tx, self.certificate_id, self.expected_version)
         await _require_impact(tx, Deletion(record.id), self.expected_impact, record.id)
         if not self.confirm_unblock and record.status is Status.INACTIVE:
-            others = [other for other in await tx.certificates.all() if other.id != record.id]
-            standings = [await _standing(tx, other) for other in others]
-            lifecycle.require_still_blocked(await _standing(tx, record), standings)
+            await _require_still_blocked(tx, record)
         await tx.certificates.delete(record)
         return Done(record, CertificateDeleted(states.certificate_state(record)))
 
@@ -243,6 +241,15 @@ class DeleteCertificate:
 
 async def _require_impact(tx: Tx, change: Change, token: str | None, target_id: str) -> None:
     await require_expected(tx.transaction, tx.account_id, change, token, target_id=target_id, at=tx.now)
+
+
+async def _require_still_blocked(tx: Tx, record: CertificateRow) -> None:
+    others = [other for other in await tx.certificates.all() if other.id != record.id]
+    standings = [await _standing(tx, other) for other in others]
+    lifecycle.require_still_blocked(await _standing(tx, record), standings)
+    # A device's own intermediate may be signed by a CA that no record's chain shows beside the blacklisted one.
+    found = await impact(tx.transaction, tx.account_id, Deletion(record.id), at=tx.now)
+    lifecycle.require_nobody_let_in(found.gaining)
 
 
 async def _require(tx: Tx, certificate_id: str, expected_version: int | None) -> CertificateRow:

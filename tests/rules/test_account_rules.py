@@ -105,6 +105,13 @@ def test_without_one_the_deletion_unblocks_nothing(others: list[Standing]) -> No
     lifecycle.require_still_blocked(BLOCKED, others)
 
 
+def test_a_deletion_lets_nobody_in_unasked() -> None:
+    lifecycle.require_nobody_let_in(0)
+    with pytest.raises(DeleteWouldUnblock, match=r"1,200 of those that have come before") as raised:
+        lifecycle.require_nobody_let_in(1_200)
+    assert raised.value.path == ("confirmUnblock",)
+
+
 def test_an_active_record_blocks_nothing_and_may_go() -> None:
     record = Standing("1", "active", Status.ACTIVE, (B, A))
     lifecycle.require_still_blocked(record, [Standing("2", "its root", Status.ACTIVE, (A,))])

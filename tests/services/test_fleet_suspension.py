@@ -33,6 +33,7 @@ from app.terms import DeviceStatus, Service, Status, Usage
 from tests.connecting import Gateway, device, may_suspend
 from tests.house import ORIGIN, House, actor_of, upload_of
 from tests.rules.authority import Made, make
+from tests.services.ways import Kind, each_kind
 
 
 @dataclass
@@ -93,18 +94,6 @@ async def fleet(house: House) -> AsyncIterator[Fleet]:
     await gateway.flush()
 
 
-async def test_blacklisting_alone_lets_onboarded_devices_go_on(fleet: Fleet) -> None:
-    """The seed: "Devices that have already onboarded … can continue operation normally"."""
-    pump = await fleet.onboard("pump")
-
-    await fleet.set_status(Status.INACTIVE)
-
-    assert await fleet.connects("pump") is Reason.TRUSTED
-    assert (await fleet.gateway.device(pump)).status is DeviceStatus.REGISTERED
-    bootstrapping = await fleet.gateway.ask(device("new", fleet.bootstrap_ca))
-    assert bootstrapping.decision.reason is Reason.BLACKLISTED
-
-
 async def test_blacklisting_with_suspension_suspends_what_has_registered_with_it(fleet: Fleet) -> None:
     """The seed: it "automatically suspends devices that have already registered using that certificate"."""
     ids = [await fleet.onboard(f"pump {number}") for number in range(3)]
@@ -130,10 +119,15 @@ async def test_it_is_one_entry_of_the_record_however_many_devices_there_are(flee
     assert (await fleet.last_change())["devices_suspended_at"] is not None
 
 
-async def test_the_feature_has_to_be_enabled_for_the_account(house: House) -> None:
-    """The seed: it "is only a proof of concept and needs to be enabled separately for your account"."""
+@each_kind
+async def test_the_feature_has_to_be_enabled_for_the_account(house: House, kind: Kind) -> None:
+    """Of either service, and whatever it is used for; blacklisting alone is everybody's.
+
+    The seed: "However, automatic suspension of devices as part of certificate blacklisting is only a proof of concept
+    and needs to be enabled separately for your account."
+    """
     account = await house.account()
-    record = await house.upload(actor_of(account), usage=Usage.ENROLLMENT)
+    record = await house.upload(actor_of(account), service=kind.service, usage=kind.usage)
 
     with pytest.raises(InvalidState) as raised:
         await house.perform(actor_of(account), SetCertificateStatus(record.id, Status.INACTIVE, suspend_devices=True))

@@ -223,14 +223,15 @@ class TrustMachine(RuleBasedStateMachine):
         if answer.device_id is not None:
             record = answer.decision.records[0].id
             assert record in right[reason]
-            self.remember(device, record, service, [label_of(each) for each in answer.decision.path[1:-1]])
+            between = [label_of(each) for each in answer.decision.path[1:-1]]
+            self.remember(device, record, service, labels, between)
             assert self.ids.setdefault(device, answer.device_id) == answer.device_id
 
-    def remember(self, device: str, record: str, service: Service, between: list[str]) -> None:
+    def remember(self, device: str, record: str, service: Service, labels: list[str], between: list[str]) -> None:
         """What it brought is remembered when it comes otherwise than the last time."""
         known = self.model.devices.setdefault(device, ModelDevice())
         if known.through.get(service.value) != record:
-            known.through[service.value] = record
+            known.through[service.value], known.presented[service.value] = record, labels
             self.model.remembered |= set(between) - self.model.known()
 
     @invariant()

@@ -8,7 +8,7 @@ R ─┬─ I ─┬─ S          I' is I again, with the same name and key; Ix
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 OF_AND_BY = {
     "R": ("R", "R"),
@@ -50,9 +50,10 @@ class ModelRecord:
 
 @dataclass
 class ModelDevice:
-    """A device that came in: through which record, by service."""
+    """A device that came in: through which record, and with what beside its certificate, by service."""
 
     through: dict[str, str] = field(default_factory=dict)
+    presented: dict[str, Sequence[str]] = field(default_factory=dict)
     is_suspended: bool = False
 
 
@@ -86,7 +87,7 @@ class Model:
             return None
         related = [each.authorities[0] in record.authorities or blocked in each.authorities for each in others]
         lets_in = any(each and other.status == "ACTIVE" for each, other in zip(related, others, strict=True))
-        return "DELETE_WOULD_UNBLOCK" if lets_in else None
+        return "DELETE_WOULD_UNBLOCK" if lets_in or self._readmits_without(record_id) else None
 
     def known(self) -> set[str]:
         """The certificates of the account's own chains."""
@@ -122,6 +123,18 @@ class Model:
         if device in self.devices and self.devices[device].is_suspended:
             return {"DEVICE_SUSPENDED": set()}
         return {"TRUSTED": through} if may_come else {"NOT_ENROLLED": set()}
+
+    def _readmits_without(self, record_id: str) -> bool:
+        """Whether a device that is refused now would come in as it last came, if there were no such record."""
+        rest = {known: each for known, each in self.records.items() if known != record_id}
+        without = replace(self, records=rest, devices={})
+        return any(
+            "TRUSTED" in without.answers(device, presented, service)
+            and "TRUSTED" not in self.answers(device, presented, service)
+            for device, known in self.devices.items()
+            if not known.is_suspended
+            for service, presented in known.presented.items()
+        )
 
     def _above(self, authority: str, pool: set[str], seen: set[str]) -> set[str]:
         for each in pool - seen:

@@ -20,7 +20,7 @@ HEADERS = {
     ClientCertForm.PEM: ["x-ssl-client-cert"],
     ClientCertForm.DER: ["x-ssl-client-der", "x-ssl-client-chain-der"],
 }
-visible = some.text(some.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=300)
+visible = some.text(some.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=300).map(str.strip)
 forms = some.sampled_from(ClientCertForm)
 
 
@@ -32,7 +32,7 @@ async def test_no_text_is_let_in(trusting: Site, form: ClientCertForm, values: l
     answer = await trusting.ask(None, form=form, **sent, **({"x-endpoint-name": name} if name else {}))
 
     assert answer.status_code in {400, 403}, answer.text
-    assert ("x-trust-reason" in answer.headers) == (answer.status_code == 403)
+    assert (answer.headers["x-trust-reason"] == "NO_CERTIFICATE") == (answer.status_code == 400)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -55,8 +55,6 @@ async def test_a_good_certificate_with_one_byte_changed_is_not_let_in(
 async def test_chains_that_would_cost_much_are_refused(trusting: Site, name: str) -> None:
     presented = CASES[name]().presented
     headers = handed_on(ClientCertForm.DER, tuple(made.der for made in presented))
-    if sum(map(len, headers.values())) > 60_000:
-        pytest.skip("larger than a head may be: refused before it is read (test_framing.py)")
 
     answer = await trusting.ask(None, form=ClientCertForm.DER, **headers)
 
