@@ -26,6 +26,8 @@ CONFIRMED_SECONDS = 1.0
 """For how long a version that was read is taken to be the newest."""
 READ_SECONDS = 1.0
 """How long a read may take: a gateway that hears nothing for two seconds refuses by itself."""
+LOAD_SECONDS = 10.0
+"""How long it may take to read what thousands of records trust: longer than anybody waits, who asks again."""
 ACCOUNTS_LIMIT = 1_000
 _TRIES = 10
 
@@ -56,6 +58,7 @@ class _Kept:
     state: TrustState | None = None
     confirmed_at: float = 0.0
     suspect: bool = True
+    loading: asyncio.Task[None] | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -111,7 +114,7 @@ class TrustStates:
         kept.watch.heard()
         try:
             async with asyncio.timeout(READ_SECONDS):
-                kept.state = await load(self._database.reads, account_id, kept.state)
+                state = await self._newest(account_id, kept)
         except (StoreUnavailable, TimeoutError) as error:
             kept.suspect = True
             self._unread_since = begun if self._unread_since is None else self._unread_since
@@ -120,7 +123,22 @@ class TrustStates:
             kept.suspect = True
             raise
         kept.confirmed_at, self._unread_since = begun, None
-        return Confirmed(kept.state)
+        return Confirmed(state)
+
+    async def _newest(self, account_id: str, kept: _Kept) -> TrustState:
+        version = await _version(self._database.reads, account_id)
+        while kept.state is None or kept.state.version != version:
+            # Whoever waits may give up before it is read: then the next who asks finds it, or goes on waiting for it.
+            if kept.loading is None or kept.loading.done():
+                kept.loading = asyncio.create_task(self._load(account_id, kept), name="trust state")
+            await asyncio.shield(kept.loading)
+            # What was read is newer than `version`, and may be older than what was committed while it was parsed.
+            version = await _version(self._database.reads, account_id)
+        return kept.state
+
+    async def _load(self, account_id: str, kept: _Kept) -> None:
+        async with asyncio.timeout(LOAD_SECONDS):
+            kept.state = await load(self._database.reads, account_id, kept.state)
 
     def _bridged(self, kept: _Kept, error: Exception) -> Confirmed:
         age = self._monotonic() - kept.confirmed_at
