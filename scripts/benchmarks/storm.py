@@ -8,7 +8,7 @@ from app.actor import command_line
 from app.audit.entry import account_stream
 from app.services.certificates import SetCertificateStatus
 from app.store.connection import Connection
-from app.store.database import open_database
+from app.store.database import Role, open_database
 from app.terms import Status
 from scripts.benchmarks.asking import Answered, ask
 from scripts.benchmarks.fleets import found, opened
@@ -65,7 +65,7 @@ def peak_memory(server: Server) -> float:
 
 
 async def _number(url: str, statement: str, value: str) -> int:
-    database = open_database(url)
+    database = open_database(url, role=Role.BESIDE)
     await database.start()
     try:
         return await _read(database.reads, statement, value)
