@@ -64,11 +64,16 @@ class TrustStore:
         for certificate in self.intermediates:
             pool.setdefault(certificate.subject, {})[certificate] = None
         self._named = {subject: tuple(found) for subject, found in pool.items()}
+        self._known = {certificate.der: certificate for found in self._named.values() for certificate in found}
 
     @property
     def blocks_any(self) -> bool:
         """Whether any record is blacklisted."""
         return bool(self._blocking)
+
+    def known(self, der: bytes) -> ParsedCertificate | None:
+        """The certificate of these bytes, where it stands in a record's chain or is remembered."""
+        return self._known.get(der)
 
     def named(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
         """The known certificates of this subject (DER)."""

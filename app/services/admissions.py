@@ -27,7 +27,7 @@ from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
 from app.services.submission import authority
 from app.services.trust_states import Confirmed, TrustState, TrustStates
-from app.store import device_reads, enrollments, reads
+from app.store import device_reads, enrollments
 from app.store.database import Database
 from app.store.enrollments import EnrollmentRow
 from app.terms import Service
@@ -151,10 +151,8 @@ class Admissions:
         if claim is None and admission.needs_claim(decision):
             return Answer(admission.not_enrolled(decision), state.version)
         device = device_among(matching, asked.endpoint_name, name, decision)
-        account = await reads.account(self.database.reads, state.account_id)
-        audits_all = account is None or account.audit_all_decisions
         is_first = claim is not None and claim.claimed_at is None
-        if device is not None and not is_first and not audits_all and comes_as_before(device, decision):
+        if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
             return Answer(decision, state.version, device.id)
         try:
             recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
@@ -169,7 +167,8 @@ class Admissions:
             except NotFound:
                 # It was given up in between.
                 return Answer(admission.not_enrolled(decision), state.version, is_recorded=True)
-        return Answer(connected.decision, connected.state.version, connected.device.id, is_repeatable=not audits_all)
+        at_entry = connected.state
+        return Answer(connected.decision, at_entry.version, connected.device.id, is_repeatable=not at_entry.audits_all)
 
     async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
         if not admission.needs_claim(decision):
@@ -198,7 +197,7 @@ def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
         if asked.endpoint_name is not None:
             admission.require_endpoint_name(asked.endpoint_name)
         admission.require_few(len(asked.ders))
-        question = question_of(asked.ders, asked.service, at)
+        question = question_of(asked.ders, asked.service, at, store)
     except CertificateRejected as rejected:
         return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
     except DeviceRefused as refused:
@@ -206,9 +205,15 @@ def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
     return decide(store, question)
 
 
-def question_of(ders: Sequence[bytes], service: Service, at: datetime) -> Question:
-    """The question that a chain as DER poses. Raises CertificateRejected."""
-    return Question(tuple(parse(der, index=index) for index, der in enumerate(ders)), service, at)
+def question_of(ders: Sequence[bytes], service: Service, at: datetime, store: TrustStore | None = None) -> Question:
+    """The question that a chain as DER poses. What `store` has read already is not read again.
+
+    Raises CertificateRejected.
+    """
+    # What stands above a device is known nearly always, and a certificate takes longer to read than a signature.
+    known = (None if store is None else store.known(der) for der in ders)
+    presented = (found or parse(der, index=index) for index, (der, found) in enumerate(zip(ders, known, strict=True)))
+    return Question(tuple(presented), service, at)
 
 
 def refusal(asked: Asked, at: datetime, reason: Reason, message: str) -> Decision:

@@ -20,12 +20,15 @@ from app.store import trust_reads
 from app.store.connection import Connection
 from app.store.database import Database
 from app.store.rows import CertificateRow
+from app.store.trust_reads import Newest
 from app.store.wakes import Watch
 
 CONFIRMED_SECONDS = 1.0
 """For how long a version that was read is taken to be the newest."""
 READ_SECONDS = 1.0
 """How long a read may take: a gateway that hears nothing for two seconds refuses by itself."""
+LOAD_SECONDS = 10.0
+"""How long it may take to read what thousands of records trust: longer than anybody waits, who asks again."""
 ACCOUNTS_LIMIT = 1_000
 _TRIES = 10
 
@@ -35,11 +38,15 @@ Monotonic = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class TrustState:
-    """What an account trusts and blocks at one version of its trust."""
+    """What an account trusts and blocks at one version of its trust.
+
+    `audits_all`: every admission is to have an entry. A change of that is a new version too.
+    """
 
     account_id: str
     version: int
     store: TrustStore
+    audits_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class _Kept:
     confirmed_at: float = 0.0
     suspect: bool = True
     heard_while_read: bool = False
+    loading: asyncio.Task[None] | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -114,13 +122,28 @@ class TrustStates:
         kept.heard_while_read = False
         try:
             async with asyncio.timeout(READ_SECONDS):
-                kept.state = await load(self._database.reads, account_id, kept.state)
+                state = await self._newest(account_id, kept)
         except (StoreUnavailable, TimeoutError) as error:
             self._unread_since = begun if self._unread_since is None else self._unread_since
             return self._bridged(kept, error)
         kept.suspect = kept.heard_while_read
         kept.confirmed_at, self._unread_since = begun, None
-        return Confirmed(kept.state)
+        return Confirmed(state)
+
+    async def _newest(self, account_id: str, kept: _Kept) -> TrustState:
+        newest = await _newest(self._database.reads, account_id)
+        while kept.state is None or kept.state.version != newest.version:
+            # Whoever waits may give up before it is read: then the next who asks finds it, or goes on waiting for it.
+            if kept.loading is None or kept.loading.done():
+                kept.loading = asyncio.create_task(self._load(account_id, kept), name="trust state")
+            await asyncio.shield(kept.loading)
+            # What was read may be older than what was committed while it was parsed.
+            newest = await _newest(self._database.reads, account_id)
+        return kept.state
+
+    async def _load(self, account_id: str, kept: _Kept) -> None:
+        async with asyncio.timeout(LOAD_SECONDS):
+            kept.state = await load(self._database.reads, account_id, kept.state)
 
     def _bridged(self, kept: _Kept, error: Exception) -> Confirmed:
         age = self._monotonic() - kept.confirmed_at
@@ -147,8 +170,8 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
     Raises NotFound, and what the connection raises.
     """
     for _ in range(_TRIES):
-        version = await _version(connection, account_id)
-        if known is not None and known.version == version:
+        newest = await _newest(connection, account_id)
+        if known is not None and known.version == newest.version:
             return known
         rows = await trust_reads.records(connection, account_id)
         remembered = await trust_reads.intermediates(connection, account_id)
@@ -156,18 +179,18 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
         missing = {sha256 for row in rows for sha256 in row.chain if sha256 not in parsed}
         ders = await trust_reads.ders(connection, account_id, missing)
         # The statements saw one state of the database exactly where the version is the same before and after them.
-        if await _version(connection, account_id) == version:
+        if await _newest(connection, account_id) == newest:
             # Elsewhere, because thousands of certificates take seconds to parse.
             store = await asyncio.to_thread(_store_of, rows, ders, remembered, parsed)
-            return TrustState(account_id, version, store)
+            return TrustState(account_id, newest.version, store, newest.audits_all)
     raise StoreUnavailable("The account's certificates change faster than they can be read.")
 
 
-async def _version(connection: Connection, account_id: str) -> int:
-    version = await trust_reads.version(connection, account_id)
-    if version is None:
+async def _newest(connection: Connection, account_id: str) -> Newest:
+    newest = await trust_reads.newest(connection, account_id)
+    if newest is None:
         raise NotFound("There is no account of this id.")
-    return version
+    return newest
 
 
 def record_of(row: CertificateRow, chain: Chain) -> Record:

@@ -1,6 +1,7 @@
 """What a trust state is made of: its version, the records, and the bytes of their certificates."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from app.store import reads
 from app.store.connection import Connection
@@ -10,7 +11,7 @@ INTERMEDIATES_LIMIT = 1_000
 """How many intermediates an account remembers."""
 _AT_ONCE = 500
 
-_VERSION = "SELECT trust_version FROM account WHERE id = $1"
+_NEWEST = "SELECT trust_version, audit_all_decisions FROM account WHERE id = $1"
 _RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
 _INTERMEDIATES = (
     "SELECT sha256, der FROM intermediate WHERE account_id = $1 ORDER BY used_at DESC, sha256"
@@ -18,10 +19,23 @@ _INTERMEDIATES = (
 )
 
 
+class Newest(NamedTuple):
+    """The newest version of an account's trust, and whether every admission of its devices is to have an entry."""
+
+    version: int
+    audits_all: bool
+
+
+async def newest(connection: Connection, account_id: str) -> Newest | None:
+    """What is the newest of an account; None when there is no such account."""
+    row = await connection.fetch_one(_NEWEST, account_id)
+    return None if row is None else Newest(int(row["trust_version"]), bool(row["audit_all_decisions"]))
+
+
 async def version(connection: Connection, account_id: str) -> int | None:
     """Which version of the account's trust is the newest; None when there is no such account."""
-    row = await connection.fetch_one(_VERSION, account_id)
-    return None if row is None else int(row["trust_version"])
+    found = await newest(connection, account_id)
+    return None if found is None else found.version
 
 
 async def records(connection: Connection, account_id: str) -> list[CertificateRow]:

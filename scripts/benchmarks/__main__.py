@@ -1,35 +1,34 @@
 """`python -m scripts.benchmarks`: one run, one table. Its databases lie in a temporary folder, removed at the end."""
 
-import asyncio
 import os
 import platform
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import orjson
 import typer
-import uvloop
 from rich.console import Console
 
 from app.services.verification import WORTH_SHARING
 from app.store.connection import Engine
 from scripts.benchmarks import exports, lists
+from scripts.benchmarks.admitting import FULL_ADMITTING, QUICK_ADMITTING, Admitting, report_decisions
 from scripts.benchmarks.databases import PlainPostgres, PlainSqlite, has_pgbench, postgres_server
 from scripts.benchmarks.doors import Alone, measure_door, measure_share
 from scripts.benchmarks.figures import Report
 from scripts.benchmarks.houses import SEVERAL_ACCOUNTS
+from scripts.benchmarks.loops import in_loop
 from scripts.benchmarks.notarising import measure_notary
 from scripts.benchmarks.pages import measure_pages
 from scripts.benchmarks.verifying import measure_verify
 from tests.store.cluster import Cluster
 
-T = TypeVar("T")
 say = Console(stderr=True)
 
 
@@ -43,6 +42,7 @@ class Part(StrEnum):
     VERIFY = "verify"
     NOTARY = "notary"
     PAGES = "pages"
+    DECISIONS = "decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Length:
     verified: dict[Engine, int]
     notarised: dict[Engine, int]
     paged: dict[Engine, tuple[int, int]]
+    admitting: Admitting
 
 
 FULL = Length(
@@ -64,6 +65,7 @@ FULL = Length(
     verified={Engine.SQLITE: 1_000_000, Engine.POSTGRES: 200_000},
     notarised={Engine.SQLITE: 300_000, Engine.POSTGRES: 200_000},
     paged={Engine.SQLITE: (1_000_000, 10_000_000), Engine.POSTGRES: (1_000_000, 10_000_000)},
+    admitting=FULL_ADMITTING,
 )
 QUICK = Length(
     rounds=3,
@@ -72,6 +74,7 @@ QUICK = Length(
     verified={Engine.SQLITE: 50_000, Engine.POSTGRES: 10_000},
     notarised={Engine.SQLITE: 30_000, Engine.POSTGRES: 15_000},
     paged={Engine.SQLITE: (5_000, 50_000), Engine.POSTGRES: (3_000, 30_000)},
+    admitting=QUICK_ADMITTING,
 )
 
 
@@ -106,6 +109,8 @@ class Bench:
             self._notary()
         if Part.PAGES in parts:
             self._pages()
+        if Part.DECISIONS in parts:
+            report_decisions(self.report, self.engine, self.folder, self.url, self.length.admitting)
 
     def _lists(self) -> list[float]:
         folder = self.folder / f"served-{self.engine}"
@@ -219,12 +224,6 @@ class Bench:
             "pgbench, 1 client": lambda seconds: bench.commits_per_second(seconds, 1),
             "pgbench, 32 clients": lambda seconds: bench.commits_per_second(seconds, 32),
         }
-
-
-def in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run it on the event loop that the server uses."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 def main(

@@ -107,12 +107,19 @@ def request(query: str, variables: Mapping[str, object]) -> bytes:
 @asynccontextmanager
 async def program(folder: Path, database_url: str) -> AsyncIterator[tuple[Server, str]]:
     """The program, served as `anchorage serve` does, with the administrator's key of its first start."""
-    port = _free_port()
-    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_FORMAT": "json"}
-    environment = os.environ | {f"ANCHORAGE_{name}": value for name, value in settings.items()}
-    said = folder / "server.log"
-    async with _running(["-m", "app", "serve", "--port", str(port)], environment, port, said) as server:
+    async with serving(folder, database_url) as server:
         yield server, (folder / "admin-key").read_text(encoding="ascii").strip()
+
+
+@asynccontextmanager
+async def serving(folder: Path, database_url: str, **more: str) -> AsyncIterator[Server]:
+    """The program on a database that may have been used before; `more` are further settings."""
+    port = _free_port()
+    settings = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "LOG_FORMAT": "json", **more}
+    environment = os.environ | {f"ANCHORAGE_{name}": value for name, value in settings.items()}
+    said = folder / f"server-{port}.log"
+    async with _running(["-m", "app", "serve", "--port", str(port)], environment, port, said) as server:
+        yield server
 
 
 @asynccontextmanager

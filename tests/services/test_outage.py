@@ -4,6 +4,7 @@ Seen to fail where the last state was used for ever, or not at all; where an ans
 where a new device was let in without its entry; and where what was refused meanwhile was forgotten, or written singly.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -29,12 +30,18 @@ from tests.services.gateways import BRIDGE_SECONDS, GatewayProcess, HeldClock
 
 
 class GoingAway(Database):
-    """A database that is away while a test says so: nothing is read from it, and nothing is written."""
+    """A database that is away while a test says so: nothing is read from it, and nothing is written.
+
+    Lists are answered while `lists` is set; `listed` counts those that were asked for.
+    """
 
     is_away = False
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend, models=MODELS, migrations=MIGRATIONS)
+        self.lists = asyncio.Event()
+        self.lists.set()
+        self.listed: list[str] = []
         self.reads = _Reads(self, backend.reads)
 
     async def write(self, key: str, unit: Unit[T]) -> T:
@@ -59,6 +66,8 @@ class _Reads:
 
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         self._require_there()
+        self._database.listed.append(sql)
+        await self._database.lists.wait()
         return await self._reads.fetch(sql, *args)
 
     async def fetch_one(self, sql: str, *args: object) -> Row | None:
@@ -223,6 +232,25 @@ async def test_what_somebody_changed_meanwhile_counts_at_once_when_it_is_back(ou
     outage.database.is_away = False
 
     assert await outage.ask(KNOWN) == ("BLACKLISTED", 0.0)
+
+
+async def test_a_state_that_takes_longer_to_read_than_anybody_waits_is_read_once_and_used(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of records take seconds: an account that has them would never be decided about."""
+    await outage.house.perform(actor_of(outage.account), SetCertificateStatus(outage.records["good"], Status.INACTIVE))
+    outage.monotonic.now += 2
+    outage.database.lists.clear()
+    outage.database.listed.clear()
+    monkeypatch.setattr("app.services.trust_states.READ_SECONDS", 0.05)
+    for _ in range(2):
+        assert (await outage.process.admissions.states.current(outage.account.id)).stale_seconds == 2.0
+    monkeypatch.undo()
+
+    outage.database.lists.set()
+
+    assert await outage.ask(KNOWN) == ("BLACKLISTED", 0.0)
+    assert sum("FROM certificate WHERE" in sql for sql in outage.database.listed) == 1
 
 
 async def test_a_certificate_that_expires_meanwhile_is_refused(outage: Outage) -> None:
