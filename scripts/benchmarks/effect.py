@@ -12,7 +12,7 @@ from time import perf_counter
 from app.transport.graphql.ids import Kind, encode
 from scripts.benchmarks.asking import ask_on
 from scripts.benchmarks.fleets import Fleet, found, opened
-from scripts.benchmarks.web import Connection, Server, serving
+from scripts.benchmarks.web import Server, serving
 
 PROCESSES = 4
 PAUSE_SECONDS = 1.5
@@ -69,14 +69,13 @@ async def measure_effect(folder: Path, url: str, rounds: int) -> Effect:
             await stack.enter_async_context(serving(folder, url, NOTARY="true" if at == 0 else "false"))
             for at in range(PROCESSES)
         ]
-        lines = [await stack.enter_async_context(server.connection(fleet.admin_key)) for server in servers]
         seen, request = [_Seen() for _ in servers], fleet.asking(fleet.devices(1)[0])
         asking = [
             asyncio.create_task(_ask_on_and_on(server, request, each))
             for server, each in zip(servers, seen, strict=True)
         ]
         try:
-            return await _rounds(fleet, lines, seen, rounds)
+            return await _rounds(fleet, servers, seen, rounds)
         finally:
             for task in asking:
                 task.cancel()
@@ -88,22 +87,25 @@ async def _ask_on_and_on(server: Server, request: bytes, seen: _Seen) -> None:
     await ask_on(server, requests, seen.answered)
 
 
-async def _rounds(fleet: Fleet, lines: list[Connection], seen: list[_Seen], rounds: int) -> Effect:
+async def _rounds(fleet: Fleet, servers: list[Server], seen: list[_Seen], rounds: int) -> Effect:
     effect, chance = Effect(), random.Random(20)  # noqa: S311  # moments, no secrets
     await asyncio.gather(*(each.became(200) for each in seen))
     for number in range(rounds):
-        told = number % len(lines)
+        told = number % len(servers)
         await asyncio.sleep(chance.uniform(0, PAUSE_SECONDS))
-        taken = await _set_status(fleet, lines[told], seen, "INACTIVE")
+        taken = await _set_status(fleet, servers[told], seen, "INACTIVE")
         effect.here.append(taken.pop(told))
         effect.elsewhere += taken
         await asyncio.sleep(chance.uniform(0, PAUSE_SECONDS))
-        effect.back += await _set_status(fleet, lines[told], seen, "ACTIVE")
+        effect.back += await _set_status(fleet, servers[told], seen, "ACTIVE")
     return effect
 
 
-async def _set_status(fleet: Fleet, line: Connection, seen: list[_Seen], status: str) -> list[float]:
+async def _set_status(fleet: Fleet, server: Server, seen: list[_Seen], status: str) -> list[float]:
     given = {"id": encode(Kind.CERTIFICATE, fleet.records[0]), "status": status, "reason": "The key leaked."}
-    await line.ask(_SET_STATUS, {"input": given})
-    answered, expected = perf_counter(), 403 if status == "INACTIVE" else 200
+    # A connection of its own: the server ends those that are idle for longer than it may take to the next change.
+    async with server.connection(fleet.admin_key) as connection:
+        await connection.ask(_SET_STATUS, {"input": given})
+        answered = perf_counter()
+    expected = 403 if status == "INACTIVE" else 200
     return [max(0.0, at - answered) for at in await asyncio.gather(*(each.became(expected) for each in seen))]
