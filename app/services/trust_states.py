@@ -136,6 +136,7 @@ class TrustStates:
             # Whoever waits may give up before it is read: then the next who asks finds it, or goes on waiting for it.
             if kept.loading is None or kept.loading.done():
                 kept.loading = asyncio.create_task(self._load(account_id, kept), name="trust state")
+                kept.loading.add_done_callback(_forgiven)
             await asyncio.shield(kept.loading)
             # What was read may be older than what was committed while it was parsed.
             newest = await _newest(self._database.reads, account_id)
@@ -162,6 +163,12 @@ class TrustStates:
                 oldest.watch.end()
         self._kept.move_to_end(account_id)
         return kept
+
+
+def _forgiven(loading: asyncio.Task[None]) -> None:
+    # Whoever waited may be gone: that it failed is nobody's to hear then, and the next who asks begins anew.
+    if not loading.cancelled():
+        loading.exception()
 
 
 async def load(connection: Connection, account_id: str, known: TrustState | None = None) -> TrustState:
