@@ -31,6 +31,7 @@ from app.store.migrate import migrate
 from app.transport import enrollments, evidence, health
 from app.transport.gate import WRONG_KEYS_PER_MINUTE, HouseGate
 from app.transport.gateway.gateways import Gateways
+from app.transport.gateway.remembered import RawHeaders, RememberedAnswers
 from app.transport.graphql.context import Services
 from app.transport.graphql.gate import Gate
 from app.transport.graphql.limits import Limits
@@ -40,7 +41,7 @@ from app.transport.guard import HOUSE
 from app.transport.health import Readiness
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates
-from app.transport.reception import Reception
+from app.transport.reception import Reception, headers_of_all
 from app.transport.static import WebBuild
 
 WEB_BUILD = Path(__file__).parent / "web" / "dist"
@@ -116,7 +117,7 @@ def create_app(
         clock=clock,
         trusted_proxies=settings.trusted_proxies,
         max_requests=settings.max_requests,
-        secure=(settings.public_url or "").startswith("https:"),
+        headers=headers_of_all(settings.public_url),
     )
     endpoint = api(settings, gate, web_build / EXPLORER if settings.explorer else None)
     application = Starlette(
@@ -128,7 +129,7 @@ def create_app(
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
         ],
-        middleware=[parts.gateways.remembered(parts.metrics), reception],
+        middleware=[reception],
         lifespan=lambda _: _lifespan(parts, endpoint),
     )
     # It would send a client to whatever host its request named.
@@ -196,6 +197,11 @@ class _House:
 
     parts: Application
     endpoint: Api
+    remembered: RememberedAnswers
+
+    def at_once(self, method: bytes, target: bytes, headers: RawHeaders) -> bytes | None:
+        """An answer to a gateway that still holds."""
+        return self.remembered.again(method, target, headers)
 
     def malformed(self, reason: str) -> None:
         """Count it."""
@@ -223,7 +229,8 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             beside.append(_beside(installation.signing.run(), "notary"))
             beside.append(_beside(parts.witnesses.run(), "witnesses"))
         try:
-            yield {HOUSE: _House(parts, endpoint)}
+            headers = headers_of_all(installation.settings.public_url)
+            yield {HOUSE: _House(parts, endpoint, parts.gateways.remembered(parts.metrics, headers))}
         finally:
             for task in beside:
                 task.cancel()

@@ -5,6 +5,7 @@ Host, at most one Authorization, headers of a bounded size, and a time by which 
 """
 
 from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -46,6 +47,12 @@ class GuardedConfig(Config):
 class House(Protocol):
     """The application, as its connections see it."""
 
+    def at_once(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """The header lines of an answer that is 200, has no body and needs no application; None for any other.
+
+        The request has no body either, unless it says so in a header.
+        """
+
     def malformed(self, reason: str) -> None:
         """A request was refused unread; `reason` is one of a few words."""
 
@@ -81,6 +88,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._dropped = 0
         self._is_refused = False
         self._malformed: _Malformed | None = None
+        self._at_once: bytes | None = None
         self._idle_since = self.loop.time()
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -149,21 +157,39 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._clear_deadline()
         self._body_bytes = 0
-        self._set_deadline(self._bounds.body_seconds, "slow body")
-        super().on_headers_complete()
+        self._at_once = self._answered_at_once()
+        if self._at_once is None:
+            self._set_deadline(self._bounds.body_seconds, "slow body")
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The whole request is here."""
         self._clear_deadline()
         self._in_head = True
         self._idle_since = self.loop.time()
-        super().on_message_complete()
+        if self._at_once is None:
+            super().on_message_complete()
+            return
+        lines, self._at_once = self._at_once, None
+        default = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        self.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n" % (default, lines))
+        self.on_response_complete()
 
     def shutdown(self) -> None:
         """Finish what is in flight."""
         super().shutdown()
         if self._house is not None:
             self._house.stopping()
+
+    def _answered_at_once(self) -> bytes | None:
+        """Only where nothing is in flight, for answers go out in the order of their requests, to whoever reads them."""
+        cycle = self._last_cycle
+        if self._house is None or self.flow.write_paused or (cycle is not None and not cycle.response_complete):
+            return None
+        parser = self.parser
+        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
+            return None
+        return self._house.at_once(parser.get_method(), self.url, self.headers)
 
     def _require_unambiguous(self) -> None:
         names = [name for name, _ in self.headers]

@@ -3,7 +3,7 @@
 The outermost border of the program: an exception that nobody caught ends here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -38,9 +38,14 @@ API_HEADERS = {
     "cache-control": "no-store",
 }
 """Of every answer that does not say otherwise."""
-TRANSPORT_SECURITY = "max-age=31536000"
+_TRANSPORT_SECURITY = {"strict-transport-security": "max-age=31536000"}
 
 _log: FilteringBoundLogger = structlog.get_logger(REQUESTS)
+
+
+def headers_of_all(public_url: str | None) -> dict[str, str]:
+    """The headers of every answer that does not say otherwise, where browsers find the server at this address."""
+    return API_HEADERS | (_TRANSPORT_SECURITY if (public_url or "").startswith("https:") else {})
 
 
 @dataclass(slots=True)
@@ -57,14 +62,14 @@ class _Answer:
 
 @dataclass(slots=True)
 class Reception:
-    """An ASGI middleware, outside of all others. `secure`: the public address is https."""
+    """An ASGI middleware, outside of all others. `headers` are those of every answer that does not say otherwise."""
 
     app: ASGIApp
     metrics: Metrics
     clock: Clock
     trusted_proxies: Sequence[Network]
     max_requests: int
-    secure: bool
+    headers: Mapping[str, str]
     _running: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,11 +123,9 @@ class Reception:
         self.metrics.stream_opened(transport)
 
     def _complete_headers(self, arrival: Arrival, headers: MutableHeaders, now: datetime) -> None:
-        for name, value in API_HEADERS.items():
+        for name, value in self.headers.items():
             headers.setdefault(name, value)
         headers.setdefault("x-request-id", arrival.request_id)
-        if self.secure:
-            headers.setdefault("strict-transport-security", TRANSPORT_SECURITY)
         budget = arrival.budget
         if budget is not None and "ratelimit" not in headers:
             seconds = max(0, round((budget.reset_at - now).total_seconds()))

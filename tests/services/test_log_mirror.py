@@ -20,7 +20,7 @@ from app.services.log_mirror import Mirrored, MirrorLog, MirrorRefused, new_tile
 from app.transport import evidence
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates
-from app.transport.reception import Reception
+from app.transport.reception import Reception, headers_of_all
 from tests.growing import NAME, OPERATOR, Growing
 from tests.house import House
 
@@ -54,7 +54,12 @@ def files(directory: Path) -> dict[str, bytes]:
 async def asking(house: House) -> AsyncIterator[httpx.AsyncClient]:
     metrics = Metrics(node="node", region="region")
     reception = Middleware(
-        Reception, metrics=metrics, clock=system_clock, trusted_proxies=(), max_requests=100, secure=False
+        Reception,
+        metrics=metrics,
+        clock=system_clock,
+        trusted_proxies=(),
+        max_requests=100,
+        headers=headers_of_all(None),
     )
     served = Starlette(routes=evidence.routes(house.database, Rates(house.clock, 10**9)), middleware=[reception])
     async with httpx.AsyncClient(base_url="http://log", transport=httpx.ASGITransport(served)) as client:

@@ -42,7 +42,8 @@ def routes(
         if answer.trust_version is not None:
             reports.enforces(gateway, answer.trust_version, admissions.clock())
         answered = _answered(request, answer, caller.actor.account_id)
-        if answer.device_id is not None and answer.is_repeatable and not answer.stale_seconds:
+        is_short = answer.device_id is not None and not wants_json(request)
+        if is_short and answer.is_repeatable and not answer.stale_seconds:
             kept.keep(request.scope, Remembered(gateway, caller.token, answer, answered.raw_headers))
         return answered
 

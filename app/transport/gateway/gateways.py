@@ -1,10 +1,10 @@
 """Everything that gateways are served with, put together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Self
 
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from app.clock import Clock
@@ -60,16 +60,16 @@ class Gateways:
             *bundle.routes(gate, self.trust, self.reports, self.clock),
         ]
 
-    def remembered(self, metrics: Metrics) -> Middleware:
-        """What answers again before anything else runs."""
-        return Middleware(
-            RememberedAnswers,
+    def remembered(self, metrics: Metrics, headers: Mapping[str, str]) -> RememberedAnswers:
+        """What answers again before anything else runs; `headers` are those that every answer of the server has."""
+        return RememberedAnswers(
             admissions=self.admissions,
             keys=self.keys,
             reports=self.reports,
             metrics=metrics,
             clock=self.clock,
             kept=self.kept,
+            shared=[(name.encode(), value.encode()) for name, value in headers.items()],
         )
 
     async def flush(self, *, everything: bool = False) -> None:

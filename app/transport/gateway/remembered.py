@@ -4,16 +4,17 @@ A question is the same where the address and every header that the answer depend
 as nothing has changed: the key was seen to be right within the last second, and the account's trust is at the version
 that was decided with, which is known as `TrustStates` knows it. Everything else takes the long way, refusals too.
 
-It stands before the reception, whose work would cost more than the answer: it counts and writes a line by itself.
+It stands before the application, whose work would cost several times as much: `GuardedProtocol` asks it as soon as the
+head of a request is here. It counts and writes a line by itself.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.clock import Clock
 from app.ids import new_id
@@ -28,69 +29,67 @@ from app.transport.metrics import Metrics
 AUTHORIZE = "/gateway/authorize"
 KEPT_LIMIT = 20_000
 
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_AUTHORIZE = AUTHORIZE.encode()
 # What decides. A request with a body, or that names itself, takes the long way.
 _ASKED = frozenset(
     name.encode() for names in HEADERS.values() for name in (*names, "authorization", "accept", "x-endpoint-name")
 )
-_ELSEWHERE = frozenset({b"content-length", b"transfer-encoding", b"x-request-id", b"traceparent"})
-
-RawHeaders = list[tuple[bytes, bytes]]
+_ELSEWHERE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"x-request-id", b"traceparent"})
 
 
 class _Question(NamedTuple):
-    query: bytes
-    method: str
+    target: bytes
+    method: bytes
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Remembered:
-    """An answer as it was sent, and what it rests on."""
+    """An answer without a body, and what it rests on."""
 
     gateway: Gateway
     token: str
     answer: Answer
     headers: RawHeaders
+    lines: bytes | None = None
+    """The headers as they are sent, once they were; the request's id comes after them."""
 
 
 @dataclass(slots=True)
 class RememberedAnswers:
-    """An ASGI middleware, outside of all others."""
+    """What is asked before the application is."""
 
-    app: ASGIApp
     admissions: Admissions
     keys: GatewayKeys
     reports: GatewayReports
     metrics: Metrics
     clock: Clock
     kept: "Kept"
+    shared: RawHeaders
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer again, or let the request go on."""
-        if scope["type"] != "http" or scope["path"] != AUTHORIZE:
-            await self.app(scope, receive, send)
-            return
+    def again(self, method: bytes, target: bytes, headers: RawHeaders) -> bytes | None:
+        """The header lines of an answer that is 200 and has no body; None where the application must be asked."""
         started = monotonic()
-        question = question_of(scope)
+        question = question_of(method, target, headers)
         remembered = None if question is None else self.kept.of(question)
-        now = self.clock()
-        if (
-            remembered is None
-            or not self.keys.is_confirmed(remembered.token)
-            or not self.admissions.still_holds(remembered.gateway.account_id, remembered.answer, now)
+        if remembered is None:
+            return None
+        now, gateway, answer = self.clock(), remembered.gateway, remembered.answer
+        if not self.keys.is_confirmed(remembered.token) or not self.admissions.still_holds(
+            gateway.account_id, answer, now
         ):
-            await self.app(scope, receive, send)
-            return
-        answer, request_id = remembered.answer, new_id(now)
-        headers = [*remembered.headers, (b"x-request-id", request_id.encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+            return None
         if answer.device_id is not None and answer.trust_version is not None:
             self.admissions.seen.seen(answer.device_id, now)
-            self.reports.enforces(remembered.gateway, answer.trust_version, now)
-        seconds = monotonic() - started
-        self.metrics.remembered(answer.decision.question.service.value, scope["method"], seconds)
-        write_request(RequestLine(request_id, scope["method"], AUTHORIZE, 200, seconds, remembered.gateway.api_key_id))
+            self.reports.enforces(gateway, answer.trust_version, now)
+        request_id, said, seconds = new_id(now), method.decode(), monotonic() - started
+        self.metrics.remembered(answer.decision.question.service.value, said, seconds)
+        write_request(RequestLine(request_id, said, AUTHORIZE, 200, seconds, gateway.api_key_id))
+        if remembered.lines is None:
+            remembered.lines = b"".join(b"%b: %b\r\n" % header for header in (*remembered.headers, *self.shared))
+        return b"%bx-request-id: %b\r\n" % (remembered.lines, request_id.encode())
 
 
 @dataclass(slots=True)
@@ -108,7 +107,9 @@ class Kept:
 
     def keep(self, scope: Scope, remembered: Remembered) -> None:
         """Remember the answer to the request of a scope."""
-        question = question_of(scope)
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        question = question_of(scope["method"].encode(), target, scope["headers"])
         if question is None:
             return
         self._kept[question] = remembered
@@ -117,14 +118,15 @@ class Kept:
             self._kept.popitem(last=False)
 
 
-def question_of(scope: Scope) -> _Question | None:
+def question_of(method: bytes, target: bytes, headers: RawHeaders) -> _Question | None:
     """What a request asks; None for one that takes the long way in any case."""
-    raw: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    if not target.startswith(_AUTHORIZE):
+        return None
     asked = []
-    for header in raw:
+    for header in headers:
         name = header[0]
         if name in _ASKED:
             asked.append(header)
         elif name in _ELSEWHERE:
             return None
-    return _Question(scope["query_string"], scope["method"], tuple(asked))
+    return _Question(target, method, tuple(asked))

@@ -11,7 +11,7 @@ from app.clock import system_clock
 from app.transport import evidence
 from app.transport.metrics import Metrics
 from app.transport.rates import Rates
-from app.transport.reception import Reception
+from app.transport.reception import Reception, headers_of_all
 from tests.growing import Growing
 from tests.house import House
 
@@ -40,7 +40,12 @@ def rates(house: House) -> Rates:
 async def client(house: House, metrics: Metrics, rates: Rates) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without a key."""
     reception = Middleware(
-        Reception, metrics=metrics, clock=system_clock, trusted_proxies=(), max_requests=100, secure=False
+        Reception,
+        metrics=metrics,
+        clock=system_clock,
+        trusted_proxies=(),
+        max_requests=100,
+        headers=headers_of_all(None),
     )
     application = Starlette(routes=evidence.routes(house.database, rates), middleware=[reception])
     transport = httpx.ASGITransport(application)

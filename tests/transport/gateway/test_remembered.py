@@ -1,5 +1,6 @@
 """Answers that are given again: only for as long as nothing has changed that they rest on."""
 
+import re
 from datetime import timedelta
 
 from app.reasons import Reason
@@ -11,7 +12,7 @@ from app.store.device_reads import DeviceFilter
 from app.store.device_rows import DeviceRow
 from app.store.paging import Window
 from app.terms import ClientCertForm, Service, Status
-from tests.fleet import fleet
+from tests.fleet import Device, fleet, handed_on
 from tests.transport.gateway.conftest import Site
 
 
@@ -26,14 +27,25 @@ def kept(site: Site) -> int:
     return len(site.server.parts.gateways.kept._kept)  # noqa: SLF001  # nothing else shows it
 
 
+def mark(site: Site) -> None:
+    """Let answers of the short way be told from others."""
+    for remembered in site.server.parts.gateways.kept._kept.values():  # noqa: SLF001  # as above
+        remembered.headers = [*remembered.headers, (b"x-again", b"yes")]
+
+
 async def test_the_same_question_is_answered_the_same_by_the_short_way(trusting: Site) -> None:
     first = await trusting.ask(fleet().d1)
+    # The device's own entry is news of the account, and so the state is read once more.
+    await trusting.ask(fleet().d1)
+    mark(trusting)
     again = await trusting.ask(fleet().d1)
+    assert again.headers.pop("x-again") == "yes"
 
     assert kept(trusting) == 1
     assert {**first.headers, "x-request-id": ""} == {**again.headers, "x-request-id": ""}
     assert first.headers["x-request-id"] != again.headers["x-request-id"]
-    assert await count(trusting) == 2
+    assert len(again.headers.get_list("x-request-id")) == 1
+    assert await count(trusting) == 3
 
 
 async def test_another_header_is_another_question(trusting: Site) -> None:
@@ -118,3 +130,44 @@ async def test_every_form_has_its_own_question(trusting: Site) -> None:
         assert (await trusting.ask(fleet().d1, form=form)).status_code == 200
 
     assert kept(trusting) == len(ClientCertForm)
+
+
+async def test_an_answer_with_a_body_has_it_every_time(trusting: Site) -> None:
+    first = await trusting.ask(fleet().d1, accept="application/json")
+    again = await trusting.ask(fleet().d1, accept="application/json")
+
+    assert again.json() == first.json()
+    assert kept(trusting) == 0
+
+
+async def test_answers_of_both_ways_keep_the_order_of_their_requests(trusting: Site) -> None:
+    """Remembered, twice, one that must be decided about, remembered again, an unknown path: sent in one piece."""
+    for _ in range(2):
+        await trusting.server.raw(raw(trusting, fleet().d1, "Connection: close\r\n"))
+    mark(trusting)
+    asked = [
+        raw(trusting, fleet().d1),
+        raw(trusting, fleet().d1),
+        raw(trusting, fleet().x),
+        raw(trusting, fleet().d1),
+        b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ]
+
+    answers = await trusting.server.raw(b"".join(asked))
+
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answers) == [b"200", b"200", b"403", b"200", b"404"]
+    assert re.findall(rb"x-trust-reason: (\w+)", answers) == [b"TRUSTED", b"TRUSTED", b"NO_TRUST_PATH", b"TRUSTED"]
+    assert answers.count(b"x-again: yes") == 2  # what waits behind a decision goes the long way with it
+
+
+async def test_a_question_that_ends_its_connection_gets_its_answer_and_the_end(trusting: Site) -> None:
+    answers = await trusting.server.raw(raw(trusting, fleet().d1) + raw(trusting, fleet().d1, "Connection: close\r\n"))
+
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answers) == [b"200", b"200"]
+
+
+def raw(site: Site, device: Device, more: str = "") -> bytes:
+    form = ClientCertForm.RFC9440
+    headers = {"host": "a", "authorization": f"Bearer {site.keys[form]}", **handed_on(form, device.chain)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"GET /gateway/authorize?service=lwm2m HTTP/1.1\r\n{lines}{more}\r\n".encode()
