@@ -48,10 +48,7 @@ class House(Protocol):
     """The application, as its connections see it."""
 
     def at_once(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-        """The header lines of an answer that is 200, has no body and needs no application; None for any other.
-
-        The request has no body either, unless it says so in a header.
-        """
+        """The header lines of an answer that is 200 and has no body, to a request without one; None for any other."""
 
     def malformed(self, reason: str) -> None:
         """A request was refused unread; `reason` is one of a few words."""
