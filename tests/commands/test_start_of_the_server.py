@@ -36,6 +36,7 @@ BAD = {
     "max_connections": "9",
     "max_requests": "0",
     "drain_seconds": "301",
+    "enrollment_days": "0",
     "trusted_proxies": "proxy.example",
     "notary": "perhaps",
     "log_origin": "a log",

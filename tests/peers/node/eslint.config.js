@@ -12,14 +12,26 @@ const VALUE_OBJECTS = [
   "AuditConsistencyProof",
   "AuditInclusionProof",
   "CertificateChange",
+  "CertificateChangeImpact",
   "CertificateFinding",
   "CertificatePreview",
   "CertificateQuota",
+  "DeviceDenial",
+  "DeviceSuspension",
+  "FindingChange",
+  "Gateway",
+  "Gateways",
   "Health",
   "HealthCheck",
   "HistoryPoint",
+  "ImpactEffect",
   "PageInfo",
   "RateLimit",
+  "StandingFinding",
+  "TrustCheck",
+  "TrustDecision",
+  "TrustPath",
+  "TrustPathStep",
   "Viewer",
   "X509Certificate",
 ];
@@ -40,8 +52,8 @@ export default [
         "error",
         { exceptions: { suffixes: ["Connection", "Edge", "Error", "Payload"], types: VALUE_OBJECTS } },
       ],
-      // Lists that are short and whole are lists; connections are for those that are cut into pages. One of these pages,
-      // the refused lines of a job, holds no nodes; that all others do, tests/transport/graphql/test_schema.py sees to.
+      // Lists that are short and whole are lists; connections are for those that are cut into pages. Some of
+      // these pages hold what nobody names by an id; that all others hold nodes, tests/transport/graphql/test_schema.py sees to.
       "@graphql-eslint/relay-edge-types": [
         "error",
         { withEdgeSuffix: true, shouldImplementNode: false, listTypeCanWrapOnlyEdgeType: false },
