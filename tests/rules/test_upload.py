@@ -129,6 +129,8 @@ WARNING_CODES = [
     FindingCode.DUPLICATE_IGNORED,
     FindingCode.ORDER_NORMALISED,
     FindingCode.SAME_KEY_AS,
+    FindingCode.UNUSED,
+    FindingCode.BLOCKED_BY,
 ]
 
 
