@@ -9,6 +9,7 @@ from app.clock import to_micros
 from app.store import device_reads
 from app.store.connection import Transaction
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.rows import micros_of
 from app.store.trust_reads import INTERMEDIATES_LIMIT
 from app.store.writes import insert_into
 
@@ -83,7 +84,7 @@ class Devices:
             row.endpoint_name,
             to_micros(row.created_at),
             to_micros(row.updated_at),
-            _micros(row.last_seen_at),
+            micros_of(row.last_seen_at),
             self.audit_id,
         )
 
@@ -94,10 +95,10 @@ class Devices:
             self.account_id,
             row.id,
             row.version,
-            _micros(row.suspended_at),
+            micros_of(row.suspended_at),
             row.suspended_category,
             row.suspended_description,
-            _micros(row.released_at),
+            micros_of(row.released_at),
             to_micros(row.updated_at),
             self.audit_id,
         )
@@ -146,7 +147,3 @@ async def note_refused(transaction: Transaction, refused: Mapping[tuple[str, byt
     """Set when the devices with these certificates, by account and `key_sha256`, were last refused, never backwards."""
     for (account_id, key_sha256), at in sorted(refused.items()):
         await transaction.execute(_NOTE_REFUSED, account_id, key_sha256, to_micros(at))
-
-
-def _micros(instant: datetime | None) -> int | None:
-    return None if instant is None else to_micros(instant)

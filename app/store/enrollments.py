@@ -17,7 +17,7 @@ from app.store import models
 from app.store.connection import Connection, Row, Transaction
 from app.store.paging import Order, Page, Window, page_of
 from app.store.reads import COUNT_LIMIT, among
-from app.store.rows import columns
+from app.store.rows import columns, instant_of, micros_of
 from app.store.statements import in_powers, places
 from app.terms import EnrollmentStatus
 
@@ -51,8 +51,8 @@ class EnrollmentRow:
             version=row["version"],
             fingerprint=bytes(row["fingerprint"]),
             created_at=from_micros(row["created_at"]),
-            expires_at=_instant(row["expires_at"]),
-            claimed_at=_instant(row["claimed_at"]),
+            expires_at=instant_of(row["expires_at"]),
+            claimed_at=instant_of(row["claimed_at"]),
             device_id=row["device_id"],
             job_id=row["job_id"],
             created_audit_id=row["created_audit_id"],
@@ -176,7 +176,7 @@ class Enrollments:
 
     async def use(self, row: EnrollmentRow) -> None:
         """Set when a device first used a claim, and which."""
-        used_at = None if row.claimed_at is None else to_micros(row.claimed_at)
+        used_at = micros_of(row.claimed_at)
         await self.transaction.execute(
             _USE, self.account_id, row.id, row.version, used_at, row.device_id, self.audit_id
         )
@@ -210,7 +210,7 @@ class Enrollments:
         shared = (
             self.account_id,
             to_micros(first.created_at),
-            None if first.expires_at is None else to_micros(first.expires_at),
+            micros_of(first.expires_at),
             first.job_id,
             self.audit_id,
         )
@@ -245,7 +245,3 @@ async def _wanted(connection: Connection, account_id: str, wanted: EnrollmentFil
 def _insertion(count: int) -> str:
     each = ", ".join(f"($1, $2, $3, $4, $5, $5, 1, ${6 + 2 * at}, ${7 + 2 * at})" for at in range(count))
     return f"{_INSERT} {each} ON CONFLICT DO NOTHING"
-
-
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)

@@ -13,7 +13,7 @@ from app.store import models
 from app.store.connection import Connection, Row, Transaction
 from app.store.paging import Order, Page, Window, page_of
 from app.store.reads import COUNT_LIMIT, among
-from app.store.rows import columns
+from app.store.rows import columns, instant_of, micros_of
 from app.store.statements import in_powers, places
 from app.terms import JobKind, JobStatus
 
@@ -48,7 +48,7 @@ class JobRow:
             kind=JobKind(row["kind"]),
             status=JobStatus(row["status"]),
             created_at=from_micros(row["created_at"]),
-            completed_at=None if row["completed_at"] is None else from_micros(row["completed_at"]),
+            completed_at=instant_of(row["completed_at"]),
             total_count=row["total_count"],
             processed_count=row["processed_count"],
             errors_count=row["errors_count"],
@@ -198,7 +198,7 @@ class Jobs:
             row.kind.value,
             row.status.value,
             to_micros(row.created_at),
-            None if row.completed_at is None else to_micros(row.completed_at),
+            micros_of(row.completed_at),
             row.total_count,
             row.processed_count,
             row.errors_count,
@@ -216,7 +216,7 @@ class Jobs:
             self.account_id,
             row.id,
             row.status.value,
-            None if row.completed_at is None else to_micros(row.completed_at),
+            micros_of(row.completed_at),
             row.processed_count,
             row.errors_count,
             row.cursor,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from app.actor import Role
-from app.clock import from_micros
+from app.clock import from_micros, to_micros
 from app.store.connection import Row
 from app.terms import Possession, Service, Status, Tier, Usage
 
@@ -271,3 +271,8 @@ def columns(row_type: type, *, without: frozenset[str] = frozenset()) -> str:
 def instant_of(micros: int | None) -> datetime | None:
     """The instant of a column that may be empty."""
     return None if micros is None else from_micros(micros)
+
+
+def micros_of(instant: datetime | None) -> int | None:
+    """What such a column holds of an instant."""
+    return None if instant is None else to_micros(instant)

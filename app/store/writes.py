@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.clock import to_micros
 from app.store.connection import Transaction
-from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow, columns
+from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, UserRow, columns, micros_of
 
 _ACCOUNT = f"SELECT {columns(AccountRow)} FROM account"
 _CERTIFICATE = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1"
@@ -154,7 +154,7 @@ class Certificates:
             row.created_by_id,
             row.created_audit_id,
             row.is_developer,
-            None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
+            micros_of(row.devices_suspended_at),
             self.audit_id,
         )
 
@@ -172,7 +172,7 @@ class Certificates:
             row.search_text,
             to_micros(row.updated_at),
             self.audit_id,
-            None if row.devices_suspended_at is None else to_micros(row.devices_suspended_at),
+            micros_of(row.devices_suspended_at),
         )
 
     async def delete(self, row: CertificateRow) -> None:
@@ -211,7 +211,7 @@ class ApiKeys:
             row.hint,
             row.secret_sha256,
             to_micros(row.created_at),
-            None if row.expires_at is None else to_micros(row.expires_at),
+            micros_of(row.expires_at),
             self.audit_id,
         )
 
