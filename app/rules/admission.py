@@ -21,19 +21,17 @@ def require_allowed(decision: Decision) -> None:
         raise DeviceRefused(decision.reason, decision.explanation)
 
 
-def require_not_suspended(*, is_suspended: bool) -> None:
-    """Refuse a device that somebody suspended, by itself or with its record.
+def of_device(decision: Decision, *, is_suspended: bool, is_claimed: bool) -> Decision:
+    """A decision, once it is known how the device stands: suspended goes before unclaimed.
 
-    Its name and its certificate both find it: another name, or another certificate, lets nobody out of a suspension.
-    Raises DeviceRefused with DEVICE_SUSPENDED.
+    A device is suspended by itself or with its record, and its name and its certificate both find it: another name, or
+    another certificate, lets nobody out of a suspension. Only a decision that would let the device in is changed.
     """
-    if is_suspended:
-        raise DeviceRefused(Reason.DEVICE_SUSPENDED, _SUSPENDED)
-
-
-def suspended(decision: Decision) -> Decision:
-    """A decision that would let a device in, once it is known that the device is suspended."""
-    return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=_SUSPENDED)
+    if decision.is_allowed and is_suspended:
+        return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=_SUSPENDED)
+    if needs_claim(decision) and not is_claimed:
+        return replace(decision, reason=Reason.NOT_ENROLLED, explanation=_NOT_ENROLLED)
+    return decision
 
 
 def require_few(certificates: int) -> None:
@@ -48,20 +46,6 @@ def require_few(certificates: int) -> None:
 def needs_claim(decision: Decision) -> bool:
     """Whether a decision lets in only a device that the account has claimed: its record's usage is ENROLLMENT."""
     return decision.is_allowed and decision.records[0].usage is Usage.ENROLLMENT
-
-
-def not_enrolled(decision: Decision) -> Decision:
-    """A decision that would let a device in, once it is known that the account has not claimed it."""
-    return replace(decision, reason=Reason.NOT_ENROLLED, explanation=_NOT_ENROLLED)
-
-
-def require_enrolled(decision: Decision, *, is_claimed: bool) -> None:
-    """Refuse a device that comes through an ENROLLMENT record and that the account has not claimed.
-
-    Raises DeviceRefused with NOT_ENROLLED.
-    """
-    if needs_claim(decision) and not is_claimed:
-        raise DeviceRefused(Reason.NOT_ENROLLED, _NOT_ENROLLED)
 
 
 def require_endpoint_name(text: str) -> str:

@@ -145,11 +145,11 @@ class Admissions:
         name = asked.endpoint_name or admission.endpoint_name_of(decision.question.device)
         key = authority(decision.question.device)
         matching = await device_reads.matching(self.database.reads, state.account_id, name, key)
-        if any(device.is_suspended for device in matching):
-            return Answer(admission.suspended(decision), state.version)
-        claim = await self._claim(state.account_id, decision)
-        if claim is None and admission.needs_claim(decision):
-            return Answer(admission.not_enrolled(decision), state.version)
+        is_suspended = any(device.is_suspended for device in matching)
+        claim = None if is_suspended else await self._claim(state.account_id, decision)
+        found = admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)
+        if not found.is_allowed:
+            return Answer(found, state.version)
         device = device_among(matching, asked.endpoint_name, name, decision)
         is_first = claim is not None and claim.claimed_at is None
         if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
@@ -166,7 +166,8 @@ class Admissions:
                 await self.door.perform(actor, UseEnrollment(claim.id, connected.device.id), origin)
             except NotFound:
                 # It was given up in between.
-                return Answer(admission.not_enrolled(decision), state.version, is_recorded=True)
+                found = admission.of_device(decision, is_suspended=False, is_claimed=False)
+                return Answer(found, state.version, is_recorded=True)
         at_entry = connected.state
         return Answer(connected.decision, at_entry.version, connected.device.id, is_repeatable=not at_entry.audits_all)
 

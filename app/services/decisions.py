@@ -46,12 +46,11 @@ async def present(connection: Connection, state: TrustState, presented: Presente
         name = presented.endpoint_name or admission.endpoint_name_of(decision.question.device)
         key = authority(decision.question.device)
         matching = await device_reads.matching(connection, state.account_id, name, key)
-        if any(device.is_suspended for device in matching):
-            decision = admission.suspended(decision)
-        elif admission.needs_claim(decision):
+        is_suspended, is_claimed = any(device.is_suspended for device in matching), False
+        if admission.needs_claim(decision) and not is_suspended:
             fingerprint = decision.question.device.fingerprint
-            if await enrollments.claim(connection, state.account_id, fingerprint, at) is None:
-                decision = admission.not_enrolled(decision)
+            is_claimed = await enrollments.claim(connection, state.account_id, fingerprint, at) is not None
+        decision = admission.of_device(decision, is_suspended=is_suspended, is_claimed=is_claimed)
     return Decided(decision, state.store)
 
 
@@ -83,17 +82,14 @@ async def of_devices(
 
 
 def _of_device(device: DeviceRow, decision: Decision, suspended: set[bytes], claimed: set[bytes]) -> Decision:
-    if _is_suspended(device, decision, suspended):
-        return admission.suspended(decision)
-    if admission.needs_claim(decision) and decision.question.device.fingerprint not in claimed:
-        return admission.not_enrolled(decision)
-    return decision
-
-
-def _is_suspended(device: DeviceRow, decision: Decision, suspended: set[bytes]) -> bool:
     if not decision.is_allowed:
-        return False
-    return device.is_suspended or authority(decision.question.device) in suspended
+        return decision  # also of a chain that could not be read, and so has no device
+    presented = decision.question.device
+    return admission.of_device(
+        decision,
+        is_suspended=device.is_suspended or authority(presented) in suspended,
+        is_claimed=presented.fingerprint in claimed,
+    )
 
 
 def _decide(store: TrustStore, presented: Presented, at: datetime) -> Decision:

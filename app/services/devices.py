@@ -59,10 +59,13 @@ class ConnectDevice:
         matching = await tx.devices.matching(name, authority(leaf))
         found = device_among(matching, name if self.endpoint_name else None, name, decision)
         tx.target = Target("device", None if found is None else found.id, name)
-        admission.require_not_suspended(is_suspended=any(device.is_suspended for device in matching))
+        claim = None
         if admission.needs_claim(decision):
             claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
-            admission.require_enrolled(decision, is_claimed=claim is not None)
+        is_suspended = any(device.is_suspended for device in matching)
+        admission.require_allowed(
+            admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)
+        )
         after = await _let_in(tx, found or _new_device(tx, name), decision, state)
         before = None if found is None else states.device_state(found)
         service = decision.question.service.value

@@ -190,8 +190,7 @@ class _Tally:
 
 
 def _answer(decision: Decision, *, is_claimed: bool) -> _Answer:
-    if admission.needs_claim(decision) and not is_claimed:
-        decision = admission.not_enrolled(decision)
+    decision = admission.of_device(decision, is_suspended=False, is_claimed=is_claimed)
     return decision.reason, decision.records[0].id if decision.is_allowed else None
 
 

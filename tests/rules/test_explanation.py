@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from app.reasons import Reason
 from app.rules import possession, trust
-from app.rules.admission import suspended
+from app.rules.admission import of_device
 from app.rules.chain import Chain
 from app.rules.checks import OF_CA, OF_DEVICE, Kind
 from app.rules.decision import Decision, Question, TriedPath
@@ -205,7 +205,7 @@ def test_what_the_account_decided_fails_at_its_certificate(how: Any, reason: Rea
 
 def test_the_path_of_a_suspended_device_is_valid() -> None:
     decision, _ = explained([device("D", TRUSTED)])
-    (path,) = paths(suspended(decision), TrustStore([record(TRUSTED, ROOT)]))
+    (path,) = paths(of_device(decision, is_suspended=True, is_claimed=True), TrustStore([record(TRUSTED, ROOT)]))
 
     assert path.is_valid
 
