@@ -5,7 +5,6 @@ the rules decide; a device that is new, or comes otherwise than the last time, i
 entry, before the gateway is answered.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from app.actor import Actor, Origin
 from app.clock import Clock
 from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, NotFound, OutcomeUnknown, StoreUnavailable
 from app.reasons import Reason
+from app.recent import Recent
 from app.rules import admission
 from app.rules.certificate import parse
 from app.rules.decision import Decision, Question
@@ -76,7 +76,7 @@ class Admissions:
     states: TrustStates
     refused: RefusedDevices
     seen: LastSeen
-    _settled: OrderedDict[_Place, Answer] = field(default_factory=OrderedDict)
+    _settled: Recent[_Place, Answer] = field(default_factory=lambda: Recent(SETTLED_LIMIT))
 
     async def ask(self, actor: Actor, asked: Asked, origin: Origin) -> Answer:
         """Answer a gateway. Raises nothing that is the device's fault or the database's: what fails is a refusal."""
@@ -114,19 +114,13 @@ class Admissions:
         return answer
 
     def _remembered(self, place: _Place, confirmed: Confirmed, now: datetime) -> Answer | None:
-        answer = self._settled.get(place)
-        if answer is None or not _holds(answer, confirmed.state.version, now):
-            return None
-        self._settled.move_to_end(place)
-        return answer
+        answer = self._settled.find(place)
+        return answer if answer is not None and _holds(answer, confirmed.state.version, now) else None
 
     def _remember(self, place: _Place, answer: Answer) -> None:
         if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
             return
-        self._settled[place] = replace(answer, is_recorded=False) if answer.is_recorded else answer
-        self._settled.move_to_end(place)
-        if len(self._settled) > SETTLED_LIMIT:
-            self._settled.popitem(last=False)
+        self._settled.keep(place, replace(answer, is_recorded=False) if answer.is_recorded else answer)
 
     async def _decided(self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime) -> Answer:
         state = confirmed.state

@@ -5,12 +5,12 @@ last goes on to be known, so that its gateway is told what is so and the refusal
 in for long is up to the decisions (`TrustStates`), which end after the bridge.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.actor import Actor, Scope
 from app.errors import Forbidden, StoreUnavailable, Unauthenticated
+from app.recent import Recent
 from app.services import keys
 from app.services.trust_states import CONFIRMED_SECONDS, Monotonic
 from app.store import reads
@@ -34,17 +34,17 @@ class GatewayKeys:
 
     database: Database
     monotonic: Monotonic
-    _right: OrderedDict[str, tuple[GatewayKey, float]] = field(default_factory=OrderedDict)
+    _right: Recent[str, tuple[GatewayKey, float]] = field(default_factory=lambda: Recent(KEYS_LIMIT))
 
     def is_confirmed(self, presented: str) -> bool:
         """Whether the key was read, and found right, within the last second."""
-        known = self._right.get(presented)
+        known = self._right.find(presented)
         return known is not None and self.monotonic() - known[1] < CONFIRMED_SECONDS
 
     async def authenticate(self, presented: str, at: datetime) -> GatewayKey:
         """Raises Unauthenticated for a key that is not valid, Forbidden for one that is no gateway's."""
         now = self.monotonic()
-        known, since = self._right.get(presented, (None, 0.0))
+        known, since = self._right.find(presented) or (None, 0.0)
         if known is not None and now - since < CONFIRMED_SECONDS:
             return known
         try:
@@ -54,12 +54,9 @@ class GatewayKeys:
                 raise
             return known
         except (Unauthenticated, Forbidden):
-            self._right.pop(presented, None)
+            self._right.drop(presented)
             raise
-        self._right[presented] = (found, now)
-        self._right.move_to_end(presented)
-        if len(self._right) > KEYS_LIMIT:
-            self._right.popitem(last=False)
+        self._right.keep(presented, (found, now))
         return found
 
     async def _read(self, presented: str, at: datetime) -> GatewayKey:

@@ -8,7 +8,6 @@ It stands before the application, whose work would cost several times as much: `
 head of a request is here. It counts and writes a line by itself.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -18,6 +17,7 @@ from starlette.types import Scope
 
 from app.clock import Clock
 from app.ids import new_id
+from app.recent import Recent
 from app.services.admissions import Admissions, Answer
 from app.services.gateway_keys import GatewayKeys
 from app.services.gateway_reports import GatewayReports
@@ -73,7 +73,7 @@ class RememberedAnswers:
         """The header lines of an answer that is 200 and has no body; None where the application must be asked."""
         started = monotonic()
         question = question_of(method, target, headers)
-        remembered = None if question is None else self.kept.of(question)
+        remembered = None if question is None else self.kept.answers.find(question)
         if remembered is None:
             return None
         now, gateway, answer = self.clock(), remembered.gateway, remembered.answer
@@ -94,28 +94,17 @@ class RememberedAnswers:
 
 @dataclass(slots=True)
 class Kept:
-    """The answers that are remembered, the last given last."""
+    """The answers that are remembered."""
 
-    _kept: OrderedDict[_Question, Remembered] = field(default_factory=OrderedDict)
-
-    def of(self, question: _Question) -> Remembered | None:
-        """The answer to a question; None where there is none."""
-        found = self._kept.get(question)
-        if found is not None:
-            self._kept.move_to_end(question)
-        return found
+    answers: Recent[_Question, Remembered] = field(default_factory=lambda: Recent(KEPT_LIMIT))
 
     def keep(self, scope: Scope, remembered: Remembered) -> None:
         """Remember the answer to the request of a scope."""
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
         question = question_of(scope["method"].encode(), target, scope["headers"])
-        if question is None:
-            return
-        self._kept[question] = remembered
-        self._kept.move_to_end(question)
-        if len(self._kept) > KEPT_LIMIT:
-            self._kept.popitem(last=False)
+        if question is not None:
+            self.answers.keep(question, remembered)
 
 
 def question_of(method: bytes, target: bytes, headers: RawHeaders) -> _Question | None:
