@@ -216,6 +216,8 @@ class _House:
 @asynccontextmanager
 async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[str, object]]:
     installation = parts.installation
+    headers = headers_of_all(installation.settings.public_url)
+    remembered = parts.gateways.remembered(parts.metrics, headers)
     applied = await migrate(installation.settings.store_url)
     await installation.database.start()
     try:
@@ -229,9 +231,9 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             beside.append(_beside(installation.signing.run(), "notary"))
             beside.append(_beside(parts.witnesses.run(), "witnesses"))
         try:
-            headers = headers_of_all(installation.settings.public_url)
-            yield {HOUSE: _House(parts, endpoint, parts.gateways.remembered(parts.metrics, headers))}
+            yield {HOUSE: _House(parts, endpoint, remembered)}
         finally:
+            remembered.say()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)

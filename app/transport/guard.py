@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.transport.reception import API_HEADERS
+from app.transport.malformed import Malformed
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 4 * 1024 * 1024
@@ -57,13 +57,6 @@ class House(Protocol):
         """The server is about to stop: streams must end, or it waits for them. Called once for every connection."""
 
 
-class _Malformed(Exception):
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -84,7 +77,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._dropped = 0
         self._is_refused = False
-        self._malformed: _Malformed | None = None
+        self._malformed: Malformed | None = None
         self._at_once: bytes | None = None
         self._idle_since = self.loop.time()
 
@@ -107,8 +100,6 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         if self._in_head:
-            # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
-            self._set_deadline(self._bounds.head_seconds, "slow headers")
             self._head_bytes += len(data)
         else:
             self._body_bytes += len(data)
@@ -122,17 +113,16 @@ class GuardedProtocol(HttpToolsProtocol):
                 # RFC 9110 7.8: an offer to change the protocol may be ignored. The parser has stopped, though.
                 self.cycle.keep_alive = False
         except httptools.HttpParserError:
-            self._refuse(self._malformed or _Malformed(HTTPStatus.BAD_REQUEST, "framing"))
+            self._refuse(self._malformed or Malformed(HTTPStatus.BAD_REQUEST, "framing"))
         else:
-            if self._in_head and self._head_bytes > self._bounds.head_bytes:
-                self._refuse(_Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large"))
+            self._judge_the_head_so_far()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
+        self._head_bytes = max(self._head_bytes, 1)
         self._field_bytes = 0
-        self._set_deadline(self._bounds.head_seconds, "slow headers")
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -178,6 +168,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._house is not None:
             self._house.stopping()
 
+    def _judge_the_head_so_far(self) -> None:
+        """After the parser has had all there is: most heads are whole then, and need neither a time nor a bound."""
+        if not self._in_head or not self._head_bytes:
+            return
+        if self._head_bytes > self._bounds.head_bytes:
+            self._refuse(Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large"))
+        else:
+            # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
+            self._set_deadline(self._bounds.head_seconds, "slow headers")
+
     def _answered_at_once(self) -> bytes | None:
         """Only where nothing is in flight, for answers go out in the order of their requests, to whoever reads them."""
         cycle = self._last_cycle
@@ -201,10 +201,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop(HTTPStatus.BAD_REQUEST, "framing")
 
     def _stop(self, status: HTTPStatus, reason: str) -> None:
-        self._malformed = _Malformed(status, reason)
+        self._malformed = Malformed(status, reason)
         raise self._malformed
 
-    def _refuse(self, malformed: _Malformed) -> None:
+    def _refuse(self, malformed: Malformed) -> None:
         self._clear_deadline()
         if self._house is not None:
             self._house.malformed(malformed.reason)
@@ -222,7 +222,7 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._give_up(cycle, malformed)
 
-    def _give_up(self, cycle: RequestResponseCycle, malformed: _Malformed) -> None:
+    def _give_up(self, cycle: RequestResponseCycle, malformed: Malformed) -> None:
         """End a request whose body does not come as it should; the application learns that its client is gone."""
         cycle.disconnected = True
         cycle.message_event.set()
@@ -232,8 +232,8 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._answer_and_leave(malformed)
 
-    def _answer_and_leave(self, malformed: _Malformed) -> None:
-        self.transport.write(_answer(malformed))
+    def _answer_and_leave(self, malformed: Malformed) -> None:
+        self.transport.write(malformed.answer())
         # Closed at once, with bytes of the client unread, the kernel resets the connection and the answer may be lost.
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -267,7 +267,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._body_bytes = 0
             self._set_deadline(self._bounds.body_seconds, reason)
             return
-        self._refuse(_Malformed(HTTPStatus.REQUEST_TIMEOUT, reason))
+        self._refuse(Malformed(HTTPStatus.REQUEST_TIMEOUT, reason))
 
     def _close_the_idlest(self) -> None:
         """Make room: of those that ask nothing, the one that has asked nothing for longest must go."""
@@ -285,15 +285,3 @@ class GuardedProtocol(HttpToolsProtocol):
     def idle_since(self) -> float:
         """The loop's time of the last complete request, or of the connection."""
         return self._idle_since
-
-
-def _answer(malformed: _Malformed) -> bytes:
-    text = f"{malformed.status.phrase}: {malformed.reason}".encode("ascii")
-    headers = {
-        "content-type": "text/plain; charset=utf-8",
-        "content-length": str(len(text)),
-        "connection": "close",
-        **API_HEADERS,
-    }
-    lines = [f"HTTP/1.1 {malformed.status.value} {malformed.status.phrase}", *(f"{k}: {v}" for k, v in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + text

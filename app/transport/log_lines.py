@@ -9,16 +9,17 @@ import logging.config
 import re
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from app.clock import to_text
 from app.settings import LogFormat
 
 REQUESTS = "anchorage.request"
@@ -100,34 +101,47 @@ class _Lines:
 
 
 class RequestLine(NamedTuple):
-    """What the line of a request says that an API key sent and nothing was done for."""
+    """What the line of a request says that an API key sent and nothing was done for, and that was answered with 200.
 
+    None of it needs escaping in JSON.
+    """
+
+    at: datetime
     request_id: str
     method: str
     path: str
-    status: int
     seconds: float
     key_id: str
 
 
-def write_request(line: RequestLine) -> None:
-    """Write the line of a request, as the reception would, in a tenth of its time where it is JSON."""
-    said = {
-        "request_id": line.request_id,
-        "method": line.method,
-        "path": line.path,
-        "status": line.status,
-        "milliseconds": round(line.seconds * 1000, 1),
-        "actor_type": "api_key",
-        "actor_id": line.key_id,
-        "operation": None,
-    }
+def write_requests(lines: Iterable[RequestLine]) -> None:
+    """Write the lines of requests as the reception would, in a tenth of its time where they are JSON."""
     written = _fast.get("stream")
-    if written is None:
-        structlog.get_logger(REQUESTS).info("request", **said)
+    if written is not None:
+        if text := "\n".join(map(_json_of, lines)):
+            written.msg(text)
         return
-    said |= {"event": "request", "level": "info", "timestamp": datetime.now(UTC)}
-    written.msg(orjson.dumps(said, option=orjson.OPT_UTC_Z).decode())
+    requests = structlog.get_logger(REQUESTS)
+    for line in lines:
+        requests.info(
+            "request",
+            request_id=line.request_id,
+            method=line.method,
+            path=line.path,
+            status=200,
+            milliseconds=round(line.seconds * 1000, 1),
+            actor_type="api_key",
+            actor_id=line.key_id,
+            operation=None,
+        )
+
+
+def _json_of(line: RequestLine) -> str:
+    return (
+        f'{{"request_id":"{line.request_id}","method":"{line.method}","path":"{line.path}","status":200,'
+        f'"milliseconds":{round(line.seconds * 1000, 1)},"actor_type":"api_key","actor_id":"{line.key_id}",'
+        f'"operation":null,"event":"request","level":"info","timestamp":"{to_text(line.at)}"}}'
+    )
 
 
 _fast: dict[str, _Lines] = {}

@@ -1,17 +1,23 @@
 """Answers that are given again: only for as long as nothing has changed that they rest on."""
 
+import asyncio
+import json
 import re
 from datetime import timedelta
+from io import StringIO
 
 from app.reasons import Reason
 from app.services.accounts import Feature, SetAccountFeature
 from app.services.keys import RevokeApiKey
 from app.services.trust_states import CONFIRMED_SECONDS
+from app.settings import LogFormat
 from app.store import device_reads
 from app.store.device_reads import DeviceFilter
 from app.store.device_rows import DeviceRow
 from app.store.paging import Window
 from app.terms import ClientCertForm, Service, Status
+from app.transport.gateway.remembered import SAID_SECONDS
+from app.transport.log_lines import configure
 from tests.fleet import Device, fleet, handed_on
 from tests.transport.gateway.conftest import Site
 
@@ -46,6 +52,20 @@ async def test_the_same_question_is_answered_the_same_by_the_short_way(trusting:
     assert first.headers["x-request-id"] != again.headers["x-request-id"]
     assert len(again.headers.get_list("x-request-id")) == 1
     assert await count(trusting) == 3
+
+
+async def test_its_line_is_the_line_of_the_long_way(trusting: Site) -> None:
+    logged = StringIO()
+    configure(LogFormat.JSON, logged)
+    answers = [await trusting.ask(fleet().d1) for _ in range(3)]
+    await asyncio.sleep(2 * SAID_SECONDS)
+
+    said = {line["request_id"]: line for line in map(json.loads, logged.getvalue().splitlines())}
+    long, *_, short = (said[answer.headers["x-request-id"]] for answer in answers)
+    assert list(short) == list(long)
+    assert short["timestamp"] > long["timestamp"]
+    own = ("request_id", "timestamp", "milliseconds")
+    assert {**short, **dict.fromkeys(own)} == {**long, **dict.fromkeys(own)}
 
 
 async def test_another_header_is_another_question(trusting: Site) -> None:
