@@ -7,6 +7,7 @@ and what comes out cannot fail any more.
 import hashlib
 import threading
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -213,10 +214,9 @@ class _quietly:  # noqa: N801 - reads as a statement
 
 def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
     certificate = x509.load_der_x509_certificate(der)
-    extensions = certificate.extensions
+    extensions = _Extensions.of(certificate.extensions)
     subject = certificate.subject
-    constraints = _value(extensions, x509.BasicConstraints)
-    critical = frozenset(extension.oid.dotted_string for extension in extensions if extension.critical)
+    constraints = extensions.value(x509.BasicConstraints)
     return ParsedCertificate(
         der=der,
         fingerprint=hashlib.sha256(der).digest(),
@@ -240,24 +240,39 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
         signature=certificate.signature,
         tbs=certificate.tbs_certificate_bytes,
         has_basic_constraints=constraints is not None,
-        basic_constraints_critical=ExtensionOID.BASIC_CONSTRAINTS.dotted_string in critical,
+        basic_constraints_critical=ExtensionOID.BASIC_CONSTRAINTS.dotted_string in extensions.critical,
         is_ca=constraints is not None and constraints.ca,
         path_length=constraints.path_length if constraints is not None else None,
-        key_usage=_key_usage(_value(extensions, x509.KeyUsage)),
-        extended_key_usage=_extended_key_usage(_value(extensions, x509.ExtendedKeyUsage)),
-        extension_oids=frozenset(extension.oid.dotted_string for extension in extensions),
-        critical_oids=critical,
-        requires_explicit_policy=_requires_explicit_policy(_value(extensions, x509.PolicyConstraints)),
-        name_constraints=_name_constraints(_value(extensions, x509.NameConstraints)),
-        alternative_names=names.collect(_value(extensions, x509.SubjectAlternativeName) or ()),
+        key_usage=_key_usage(extensions.value(x509.KeyUsage)),
+        extended_key_usage=_extended_key_usage(extensions.value(x509.ExtendedKeyUsage)),
+        extension_oids=extensions.oids,
+        critical_oids=extensions.critical,
+        requires_explicit_policy=_requires_explicit_policy(extensions.value(x509.PolicyConstraints)),
+        name_constraints=_name_constraints(extensions.value(x509.NameConstraints)),
+        alternative_names=names.collect(extensions.value(x509.SubjectAlternativeName) or ()),
     )
 
 
-def _value(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Extensions:
+    """Extensions in one pass: their OIDs, and the values by their kinds, of which none stands there twice."""
+
+    oids: frozenset[str]
+    critical: frozenset[str]
+    _values: Mapping[type, x509.ExtensionType]
+
+    @classmethod
+    def of(cls, extensions: x509.Extensions) -> "_Extensions":
+        found = [(extension.oid.dotted_string, extension.critical, extension.value) for extension in extensions]
+        return cls(
+            frozenset(oid for oid, _, _ in found),
+            frozenset(oid for oid, critical, _ in found if critical),
+            {type(value): value for _, _, value in found},
+        )
+
+    def value(self, kind: type[_Extension]) -> _Extension | None:
+        value = self._values.get(kind)
+        return value if isinstance(value, kind) else None
 
 
 def _key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...] | None:

@@ -5,8 +5,8 @@ a decoded name that is encoded again need not be the same bytes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 INTEGER = 0x02
 BIT_STRING = 0x03
@@ -21,8 +21,7 @@ _INDEFINITE = 0x80
 _PASSWORD_BASED = (bytes.fromhex("06092a864886f70d0105"), bytes.fromhex("060a2a864886f70d010c01"))
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One tag with its content: offsets into the bytes it was read from. `end` may lie past a truncated input."""
 
     tag: int
@@ -84,8 +83,7 @@ def children(data: bytes, parent: Element) -> Iterator[Element]:
         offset = child.end
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateParts:
+class CertificateParts(NamedTuple):
     """The fields of RFC 5280 4.1 as bytes. `version` and `serial` are decoded: 1 to 3 as people say, signed.
 
     `serial_octets` is the length of the encoded serial number; `subject_attributes` and `issuer_attributes` count

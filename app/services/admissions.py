@@ -138,7 +138,7 @@ class Admissions:
     ) -> Answer:
         name = asked.endpoint_name or admission.endpoint_name_of(decision.question.device)
         key = authority(decision.question.device)
-        matching = await device_reads.matching(self.database.reads, state.account_id, name, key)
+        matching = await device_reads.matching(self.database.lookups, state.account_id, name, key)
         is_suspended = any(device.is_suspended for device in matching)
         claim = None if is_suspended else await self._claim(state.account_id, decision)
         found = admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)
@@ -169,7 +169,7 @@ class Admissions:
         if not admission.needs_claim(decision):
             return None
         fingerprint = decision.question.device.fingerprint
-        return await enrollments.claim(self.database.reads, account_id, fingerprint, decision.question.at)
+        return await enrollments.claim(self.database.lookups, account_id, fingerprint, decision.question.at)
 
     def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
         unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")

@@ -131,7 +131,7 @@ class TrustStates:
         return Confirmed(state)
 
     async def _newest(self, account_id: str, kept: _Kept) -> TrustState:
-        newest = await _newest(self._database.reads, account_id)
+        newest = await _newest(self._database.lookups, account_id)
         while kept.state is None or kept.state.version != newest.version:
             # Whoever waits may give up before it is read: then the next who asks finds it, or goes on waiting for it.
             if kept.loading is None or kept.loading.done():
@@ -139,7 +139,7 @@ class TrustStates:
                 kept.loading.add_done_callback(_forgiven)
             await asyncio.shield(kept.loading)
             # What was read may be older than what was committed while it was parsed.
-            newest = await _newest(self._database.reads, account_id)
+            newest = await _newest(self._database.lookups, account_id)
         return kept.state
 
     async def _load(self, account_id: str, kept: _Kept) -> None:

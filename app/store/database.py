@@ -43,6 +43,10 @@ class Backend(Protocol):
         """Connections that cannot write."""
 
     @property
+    def lookups(self) -> Connection:
+        """See `Database.lookups`."""
+
+    @property
     def wakes(self) -> Wakes:
         """Who hears of what was committed."""
 
@@ -78,6 +82,8 @@ class Database:
         self._commits = GroupCommit(begin=backend.begin, lane=backend.lane, committed=backend.wakes.announce)
         self.engine: Engine = backend.engine
         self.reads: Connection = backend.reads
+        self.lookups: Connection = backend.lookups
+        """As `reads`, for statements that find a few rows by an index, where a thread's handoff would cost the most."""
         self.wakes: Wakes = backend.wakes
 
     async def write(self, key: str, unit: Unit[T]) -> T:

@@ -20,6 +20,7 @@ class PostgresBackend:
         self._writers = Pool(hosts, size=pool_size, read_only=False)
         self._readers = Pool(hosts, size=pool_size, read_only=True)
         self.reads = PostgresReads(self._readers)
+        self.lookups = self.reads
         self.wakes = PostgresWakes(hosts)
 
     def lane(self, key: str) -> str:

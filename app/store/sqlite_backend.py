@@ -10,6 +10,7 @@ from pathlib import Path
 from app.store.connection import CannotOpen, Connection, Engine
 from app.store.leadership import FileLeadership
 from app.store.sqlite_engine import SqliteTransaction, SqliteWriter
+from app.store.sqlite_lookups import SqliteLookups
 from app.store.sqlite_reads import SqliteReads
 from app.store.wakes import LocalWakes
 
@@ -25,6 +26,7 @@ class SqliteBackend:
         self._lock: int | None = None
         self._writer = SqliteWriter(path, extra_pragmas or {})
         self.reads = SqliteReads(path)
+        self.lookups = SqliteLookups(path, self.reads)
         self.wakes = LocalWakes()
 
     def lane(self, key: str) -> str:
@@ -47,11 +49,13 @@ class SqliteBackend:
                 self._lock = _lock(self._path)
             await self._writer.open()
             await self.reads.open()
+            self.lookups.open()
         except (sqlite3.Error, OSError) as error:
             raise CannotOpen(f"The database {self._path} cannot be opened: {error}.") from error
 
     async def close(self) -> None:
         """See `Backend.close`."""
+        self.lookups.close()
         await self.reads.close()
         await self._writer.close()
         lock, self._lock = self._lock, None

@@ -72,7 +72,7 @@ _WRITER_PRAGMAS = {
     # Waiting for another process would hold the event loop: the writer tries again by itself.
     "busy_timeout": "0",
 }
-_READER_PRAGMAS = {**_SHARED_PRAGMAS, "query_only": "ON", "busy_timeout": "5000"}
+_READER_PRAGMAS = {**_SHARED_PRAGMAS, "query_only": "ON"}
 _MUST_HOLD = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0}
 
 
@@ -99,11 +99,11 @@ def open_writer(path: Path, extra_pragmas: Mapping[str, str]) -> sqlite3.Connect
     return connection
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write. Raises sqlite3.Error."""
+def open_reader(path: Path, *, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """A connection that cannot write; `busy_seconds` is how long it waits for a lock. Raises sqlite3.Error."""
     connection = _connect(path, "ro")
     try:
-        _apply(connection, _READER_PRAGMAS)
+        _apply(connection, {**_READER_PRAGMAS, "busy_timeout": f"{busy_seconds * 1000:.0f}"})
         connection.set_authorizer(_authorize)
     except BaseException:
         connection.close()

@@ -42,7 +42,7 @@ class GoingAway(Database):
         self.lists = asyncio.Event()
         self.lists.set()
         self.listed: list[str] = []
-        self.reads = _Reads(self, backend.reads)
+        self.reads = self.lookups = _Reads(self, backend.reads)
 
     async def write(self, key: str, unit: Unit[T]) -> T:
         """See `Database.write`."""
