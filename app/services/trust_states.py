@@ -8,7 +8,7 @@ while that a setting bounds, and then nothing is decided any more.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.audit.entry import account_stream
@@ -40,13 +40,15 @@ Monotonic = Callable[[], float]
 class TrustState:
     """What an account trusts and blocks at one version of its trust.
 
-    `audits_all`: every admission is to have an entry. A change of that is a new version too.
+    `audits_all`: every admission is to have an entry. A change of that is a new version too. `records` holds the
+    records' own versions by their ids, so that the next state is made of this one and of what has changed.
     """
 
     account_id: str
     version: int
     store: TrustStore
     audits_all: bool = False
+    records: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,10 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
         newest = await _newest(connection, account_id)
         if known is not None and known.version == newest.version:
             return known
-        rows = await trust_reads.records(connection, account_id)
+        versions = await trust_reads.versions(connection, account_id)
+        kept = {} if known is None else _unchanged(known, versions)
+        changed = versions.keys() - kept.keys()
+        rows = await trust_reads.some_records(connection, account_id, changed)
         remembered = await trust_reads.intermediates(connection, account_id)
         parsed = {} if known is None else _parsed_of(known.store)
         missing = {sha256 for row in rows for sha256 in row.chain if sha256 not in parsed}
@@ -188,8 +193,8 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
         # The statements saw one state of the database exactly where the version is the same before and after them.
         if await _newest(connection, account_id) == newest:
             # Elsewhere, because thousands of certificates take seconds to parse.
-            store = await asyncio.to_thread(_store_of, rows, ders, remembered, parsed)
-            return TrustState(account_id, newest.version, store, newest.audits_all)
+            store = await asyncio.to_thread(_store_of, versions, kept, rows, ders, remembered, parsed)
+            return TrustState(account_id, newest.version, store, newest.audits_all, versions)
     raise StoreUnavailable("The account's certificates change faster than they can be read.")
 
 
@@ -210,7 +215,17 @@ def _parsed_of(store: TrustStore) -> dict[bytes, ParsedCertificate]:
     return {each.fingerprint: each for each in (*certificates, *store.intermediates)}
 
 
+def _unchanged(known: TrustState, versions: Mapping[str, int]) -> dict[str, Record]:
+    return {
+        record.id: record
+        for record in known.store.records
+        if known.records.get(record.id, 0) == versions.get(record.id)
+    }
+
+
 def _store_of(
+    ids: Iterable[str],
+    kept: Mapping[str, Record],
     rows: Sequence[CertificateRow],
     ders: Mapping[bytes, bytes],
     remembered: Sequence[bytes],
@@ -218,8 +233,8 @@ def _store_of(
 ) -> TrustStore:
     certificates = {**parsed, **{sha256: parse(der) for sha256, der in ders.items()}}
     known = {each.der: each for each in certificates.values()}
-    records = [
-        record_of(row, Chain(tuple(certificates[sha256] for sha256 in row.chain), tuple(range(len(row.chain)))))
-        for row in rows
-    ]
-    return TrustStore(records, [known.get(der) or parse(der) for der in remembered])
+    records = dict(kept)
+    for row in rows:
+        chain = tuple(certificates[sha256] for sha256 in row.chain)
+        records[row.id] = record_of(row, Chain(chain, tuple(range(len(chain)))))
+    return TrustStore((records[id_] for id_ in ids), [known.get(der) or parse(der) for der in remembered])

@@ -6,13 +6,15 @@ from typing import NamedTuple
 from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import CertificateRow, columns
+from app.store.statements import in_powers, places
 
 INTERMEDIATES_LIMIT = 1_000
 """How many intermediates an account remembers."""
 _AT_ONCE = 500
 
 _NEWEST = "SELECT trust_version, audit_all_decisions FROM account WHERE id = $1"
-_RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
+_VERSIONS = "SELECT id, version FROM certificate WHERE account_id = $1 ORDER BY id"
+_RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1"
 _INTERMEDIATES = (
     "SELECT sha256, der FROM intermediate WHERE account_id = $1 ORDER BY used_at DESC, sha256"
     f" LIMIT {INTERMEDIATES_LIMIT}"
@@ -40,7 +42,21 @@ async def version(connection: Connection, account_id: str) -> int | None:
 
 async def records(connection: Connection, account_id: str) -> list[CertificateRow]:
     """Every record of the account, oldest first: the quota bounds how many there can be."""
-    return [CertificateRow.of(row) for row in await connection.fetch(_RECORDS, account_id)]
+    return [CertificateRow.of(row) for row in await connection.fetch(f"{_RECORDS} ORDER BY id", account_id)]
+
+
+async def versions(connection: Connection, account_id: str) -> dict[str, int]:
+    """The version of every record of the account by its id, oldest first. It grows with every change of the record."""
+    return {row["id"]: row["version"] for row in await connection.fetch(_VERSIONS, account_id)}
+
+
+async def some_records(connection: Connection, account_id: str, ids: Collection[str]) -> list[CertificateRow]:
+    """Those of these records that are there, however many, in no order."""
+    found: list[CertificateRow] = []
+    for some in in_powers(list(ids)):
+        query = f"{_RECORDS} AND id IN ({places(len(some), 2)})"
+        found += [CertificateRow.of(row) for row in await connection.fetch(query, account_id, *some)]
+    return found
 
 
 async def intermediates(connection: Connection, account_id: str) -> list[bytes]:

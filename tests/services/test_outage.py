@@ -250,7 +250,7 @@ async def test_a_state_that_takes_longer_to_read_than_anybody_waits_is_read_once
     outage.database.lists.set()
 
     assert await outage.ask(KNOWN) == ("BLACKLISTED", 0.0)
-    assert sum("FROM certificate WHERE" in sql for sql in outage.database.listed) == 1
+    assert sum("SELECT id, version FROM certificate" in sql for sql in outage.database.listed) == 1
 
 
 async def test_a_certificate_that_expires_meanwhile_is_refused(outage: Outage) -> None:
