@@ -1,234 +1,107 @@
 """T4: several gateway processes decide while an administrator changes the account, and the log is the witness.
 
-Every acceptance that is recorded is right for the records at its place in the log. Every answer is right for a state
-that was the account's at some time between a second before the question and the answer.
-
 Seen to fail where a version counted as confirmed for five seconds or for ever, where a connection was not decided again
 in its transaction, and where an answer was remembered whatever the version.
 """
 
-import asyncio
-import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
 
-import orjson
+import httpx
 import pytest
 
-from app.services.certificates import DeleteCertificate, SetCertificateStatus
-from app.store.rows import AccountRow, EntryRow
-from app.terms import Service, Status, Usage
-from tests.fleet import Device
+from app.actor import Role
+from app.services.certificates import SetCertificateStatus
+from app.services.keys import CreateApiKey, fresh_credential
+from app.store.connection import Engine
+from app.store.database import Role as DatabaseRole
+from app.store.database import open_database
+from app.store.rows import AccountRow
+from app.terms import ClientCertForm, Service, Status, Usage
+from tests.fleet import Device, handed_on
 from tests.house import House, SteppingClock, actor_of, upload_of
-from tests.rules.authority import Made, make
 from tests.services.gateways import GatewayProcess, HeldClock, gateway_process
+from tests.services.linearizable import BOUND_SECONDS, Administrator, Fleet, Telling, Told, made_fleet, watch
+from tests.serving import Served, serving
 
-BOUND_SECONDS = 1.0
-"""After how long a change counts everywhere: what is promised, not what is set."""
 PROCESSES = 3
 ACTS = 40
-State = Mapping[str, Status]
-"""The status of each record, by its trusted CA."""
-
-
-class Fleet(NamedTuple):
-    """Two CAs, I and S below it, whose devices present all that is above them; and J, which is another tree."""
-
-    cas: Mapping[str, Made]
-    devices: Mapping[str, Device]
-
-    @property
-    def above(self) -> Mapping[str, str]:
-        """The CAs above each device, by name."""
-        return {"of I": "I", "of S": "SI", "of J": "J"}
-
-    def right(self, state: State, device: str) -> str:
-        """What is to be answered in a state."""
-        found = [state[ca] for ca in self.above[device] if ca in state]
-        if Status.INACTIVE in found:
-            return "BLACKLISTED"
-        return "TRUSTED" if found else "NO_TRUST_PATH"
 
 
 @pytest.fixture
 def fleet() -> Fleet:
-    first, other = make("I"), make("J")
-    sub = make("S", issuer=first)
-    ways = {"of I": (first,), "of S": (sub, first), "of J": (other,)}
-    devices = {
-        name: Device(make(name, issuer=way[0], is_ca=None, key_usage=("digital_signature",)), way)
-        for name, way in ways.items()
-    }
-    return Fleet({"I": first, "S": sub, "J": other}, devices)
+    return made_fleet()
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A question and its answer, with the instants of both."""
-
-    device: str
-    begun: float
-    ended: float
-    reason: str
-    stale_seconds: float
-
-
-@dataclass(frozen=True)
-class Reigned:
-    """A state, since when it can have been the account's, and until when."""
-
-    state: State
-    since: float
-    until: float
-
-
-@dataclass
-class Administrator:
-    """Changes the account again and again, and notes when each change began and was done."""
-
-    house: House
-    account: AccountRow
-    fleet: Fleet
-    chance: random.Random
-
-    def __post_init__(self) -> None:
-        self.state: dict[str, Status] = {}
-        self.records: dict[str, str] = {}
-        self.acts: list[tuple[float, float, State]] = [(0.0, 0.0, {})]
-
-    async def act(self) -> None:
-        """Upload, blacklist, enable or delete a CA."""
-        ca = self.chance.choice("IISJ")
-        begun = time.monotonic()
-        if ca not in self.records:
-            chain = [self.fleet.cas[each] for each in ("SI" if ca == "S" else ca)]
-            command = upload_of(*chain, name=ca, usage=Usage.THIRD_PARTY_CA, service=Service.LWM2M)
-            self.records[ca] = (await self.house.perform(actor_of(self.account), command)).id
-            self.state[ca] = Status.ACTIVE
-        elif self.chance.random() < 0.2:
-            deletion = DeleteCertificate(self.records.pop(ca), confirm_unblock=True)
-            await self.house.perform(actor_of(self.account), deletion)
-            del self.state[ca]
-        else:
-            status = Status.ACTIVE if self.state[ca] is Status.INACTIVE else Status.INACTIVE
-            await self.house.perform(actor_of(self.account), SetCertificateStatus(self.records[ca], status))
-            self.state[ca] = status
-        self.acts.append((begun, time.monotonic(), dict(self.state)))
-
-    def reigns(self) -> list[Reigned]:
-        """Each state: it may count from when its act began, and until the next one is known to be done."""
-        ends = [ended for _, ended, _ in self.acts[1:]]
-        return [
-            Reigned(state, begun, until)
-            for (begun, _, state), until in zip(self.acts, [*ends, float("inf")], strict=True)
-        ]
-
-
-async def ask_until(
-    stop: asyncio.Event, process: GatewayProcess, account: AccountRow, fleet: Fleet, chance: random.Random
-) -> list[Asked]:
-    """Ask about one device after another."""
-    asked = list[Asked]()
-    while not stop.is_set():
-        device = chance.choice(sorted(fleet.devices))
-        begun = time.monotonic()
-        answer = await process.ask(account, fleet.devices[device])
-        ended = time.monotonic()
-        asked.append(Asked(device, begun, ended, answer.decision.reason.value, answer.stale_seconds))
-        await asyncio.sleep(chance.random() * 0.01)
-    return asked
+@pytest.fixture
+def acts(pytestconfig: pytest.Config) -> int:
+    return ACTS * 10 if pytestconfig.getoption("--full") else ACTS
 
 
 async def test_every_answer_and_every_recorded_acceptance_has_a_state_that_explains_it(
-    house: House, migrated_url: str, fleet: Fleet, capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config
+    house: House, migrated_url: str, fleet: Fleet, acts: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     house.clock = SteppingClock()
     account = await house.account()
-    chance = random.Random(4)  # noqa: S311  # when to act is no secret
-    administrator = Administrator(house, account, fleet, chance)
-    stop = asyncio.Event()
+    administrator = Administrator(house, account, fleet, Random(4))  # noqa: S311  # when to act is no secret
     async with AsyncExitStack() as running:
         begin = (gateway_process(migrated_url, house.clock, time.monotonic) for _ in range(PROCESSES))
-        processes = [await running.enter_async_context(each) for each in begin]
-        asking = [
-            asyncio.create_task(ask_until(stop, each, account, fleet, random.Random(number)))  # noqa: S311
-            for number, each in enumerate(processes)
-        ]
-        for _ in range(ACTS * 10 if pytestconfig.getoption("--full") else ACTS):
-            await administrator.act()
-            await asyncio.sleep(chance.choice([0.0, 0.01, 0.3]))
-        stop.set()
-        answers = [each for asked in await asyncio.gather(*asking) for each in asked]
-
-    reigns = administrator.reigns()
-    for answer in answers:
-        assert explained(answer, reigns, fleet), f"{answer}\n{around(answer, reigns)}"
-    recorded = check_acceptances(await house.log_of(account.id), fleet)
+        tellings = [_asking(await running.enter_async_context(each), account) for each in begin]
+        seen = await watch(administrator, tellings, acts)
     with capsys.disabled():
-        print(f"\n  {len(answers)} answers, {recorded} acceptances recorded, {said(reigns, answers)}")  # noqa: T201
-    assert recorded > 1
-    assert {each.reason for each in answers} >= {"TRUSTED", "BLACKLISTED", "NO_TRUST_PATH"}
+        print(f"\n  {seen}")  # noqa: T201
 
 
-def explained(answer: Asked, reigns: Iterable[Reigned], fleet: Fleet) -> bool:
-    """Whether a state that the process may decide with gives this answer: not older than the bound when it was asked.
+def _asking(process: GatewayProcess, account: AccountRow) -> Telling:
+    async def tell(device: Device) -> Told:
+        answer = await process.ask(account, device)
+        return Told(answer.decision.reason.value, answer.stale_seconds)
 
-    Where the database did not answer in time, what was read last is used, and the answer says for how long already.
-    """
-    oldest = answer.begun - max(BOUND_SECONDS, answer.stale_seconds)
-    return any(
-        each.since <= answer.ended and each.until >= oldest and fleet.right(each.state, answer.device) == answer.reason
-        for each in reigns
-    )
+    return tell
 
 
-def around(answer: Asked, reigns: Iterable[Reigned]) -> str:
-    return "\n".join(str(each) for each in reigns if each.since <= answer.ended and each.until >= answer.begun - 5)
+async def test_the_same_of_real_servers_that_are_asked_over_http(
+    engine: Engine, migrated_url: str, tmp_path: Path, fleet: Fleet, acts: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two servers of one PostgreSQL database; on SQLite there is one. The administrator acts beside them."""
+    async with AsyncExitStack() as running:
+        folders = [tmp_path / "first"] + [tmp_path / "second"] * (engine is Engine.POSTGRES)
+        begin = (serving(migrated_url, folder) for folder in folders)
+        servers = [await running.enter_async_context(each) for each in begin]
+        house = await running.enter_async_context(_beside(migrated_url))
+        account = await house.account()
+        key = fresh_credential(house.clock())
+        await house.perform(actor_of(account), CreateApiKey("gateway", Role.GATEWAY, key))
+        client = await running.enter_async_context(httpx.AsyncClient())
+        administrator = Administrator(house, account, fleet, Random(4))  # noqa: S311
+        seen = await watch(administrator, [_asking_over_http(client, each, key.text) for each in servers], acts)
+    with capsys.disabled():
+        print(f"\n  {seen}")  # noqa: T201
 
 
-def said(reigns: Sequence[Reigned], answers: Iterable[Asked]) -> str:
-    """How long after the commit of a blacklisting a device of the CA was let in by anybody."""
-    latest, blocked_since = 0.0, None
-    for reign in reigns:
-        is_blocked = reign.state.get("I") is Status.INACTIVE
-        blocked_since = (reign.since if blocked_since is None else blocked_since) if is_blocked else None
-        late = [
-            answer.begun - blocked_since
-            for answer in answers
-            if blocked_since is not None
-            and (answer.device, answer.reason) == ("of I", "TRUSTED")
-            and reign.since <= answer.begun < reign.until
-        ]
-        latest = max([latest, *late])
-    return f"a blacklisting was seen by all after {latest:.3f} s at the latest"
+@asynccontextmanager
+async def _beside(url: str) -> AsyncIterator[House]:
+    database = open_database(url, role=DatabaseRole.BESIDE)
+    await database.start()
+    try:
+        yield House(database, SteppingClock(datetime.now(UTC)))
+    finally:
+        await database.close()
 
 
-def check_acceptances(entries: Iterable[EntryRow], fleet: Fleet) -> int:
-    """Replay the log: each acceptance is right where it stands. Versions rise, and with every change of records."""
-    state, records = dict[str, Status](), dict[str, str]()
-    version, is_changed, recorded = 0, False, 0
-    for entry in entries:
-        body = orjson.loads(entry.body)
-        if body["outcome"]["result"] != "success":
-            continue
-        if body["action"].startswith("certificate."):
-            after = body["change"]["after"]
-            is_changed = True
-            if after is None:
-                del state[records[body["target"]["id"]]]
-            else:
-                records[after["id"]] = after["name"]
-                state[after["name"]] = Status(after["status"])
-        elif body["action"] == "device.connect":
-            change = body["change"]
-            assert fleet.right(state, body["target"]["name"]) == "TRUSTED", body
-            assert state[records[change["after"]["lwm2m_certificate"]]] is Status.ACTIVE, body
-            assert change["trust_version"] > version if is_changed else change["trust_version"] >= version, body
-            version, is_changed, recorded = change["trust_version"], False, recorded + 1
-    return recorded
+def _asking_over_http(client: httpx.AsyncClient, server: Served, key: str) -> Telling:
+    async def tell(device: Device) -> Told:
+        headers = {"authorization": f"Bearer {key}", **handed_on(ClientCertForm.RFC9440, device.chain)}
+        answer = await client.get(f"{server.url}/gateway/authorize?service=lwm2m", headers=headers)
+        reason = answer.headers["x-trust-reason"]
+        assert answer.status_code == (200 if reason == "TRUSTED" else 403)
+        return Told(reason, float(answer.headers.get("x-trust-stale-seconds", "0")))
+
+    return tell
 
 
 @pytest.fixture
