@@ -58,12 +58,8 @@ def postgres() -> Iterator[UrlOf]:
     if given is not None:
         yield lambda name: f"{given.rpartition('/')[0]}/{name}"
         return
-    cluster = Cluster.create()
-    try:
-        cluster.start()
+    with Cluster.running() as cluster:
         yield cluster.url
-    finally:
-        cluster.destroy()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, 
 from app.installation import Installation
 from app.services.keys import CreateApiKey, NewApiKey, RevokeApiKey, fresh_credential
 from app.store import reads
+from app.store.counting import COUNT_LIMIT
 from app.store.paging import Window
 from app.store.rows import ApiKeyRow
 from app.terms import ClientCertForm
@@ -71,7 +72,7 @@ def list_keys(account: AccountId, *, as_json: AsJson = False) -> None:
     """An account's keys, newest first; secrets are never shown again."""
 
     async def action(installation: Installation) -> list[ApiKeyRow]:
-        page = await reads.api_keys_page(installation.database.reads, object_id(account), Window(reads.COUNT_LIMIT))
+        page = await reads.api_keys_page(installation.database.reads, object_id(account), Window(COUNT_LIMIT))
         return page.rows
 
     shown = [_shown(key) for key in run(action)]

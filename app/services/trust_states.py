@@ -182,10 +182,13 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
         newest = await _newest(connection, account_id)
         if known is not None and known.version == newest.version:
             return known
-        versions = await trust_reads.versions(connection, account_id)
-        kept = {} if known is None else _unchanged(known, versions)
-        changed = versions.keys() - kept.keys()
-        rows = await trust_reads.some_records(connection, account_id, changed)
+        if known is None:
+            kept, rows = dict[str, Record](), await trust_reads.records(connection, account_id)
+            versions = {row.id: row.version for row in rows}
+        else:
+            versions = await trust_reads.versions(connection, account_id)
+            kept = _unchanged(known, versions)
+            rows = await trust_reads.some_records(connection, account_id, versions.keys() - kept.keys())
         remembered = await trust_reads.intermediates(connection, account_id)
         parsed = {} if known is None else _parsed_of(known.store)
         missing = {sha256 for row in rows for sha256 in row.chain if sha256 not in parsed}

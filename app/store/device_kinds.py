@@ -13,6 +13,7 @@ from app.store.enrollments import CLAIMED
 from app.terms import Service
 
 KINDS_LIMIT = 10_000
+"""Of how many kinds the devices are told, the most numerous first."""
 _AT_ONCE = 500
 _SECOND = timedelta(seconds=1)
 
@@ -26,7 +27,7 @@ _KINDS = (
     f"SELECT {_COLUMNS}, {_IS_CLAIMED} AS claimed, count(*) AS devices, min(c.device_id) AS device_id"
     f" FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
     f" WHERE {_VALID} AND {{standing}} GROUP BY {_COLUMNS}, claimed"
-    f" ORDER BY devices DESC, {_COLUMNS}, claimed LIMIT {KINDS_LIMIT}"
+    f" ORDER BY devices DESC, {_COLUMNS}, claimed LIMIT {{limit}}"
     ") AS kind JOIN device_credential AS one ON one.device_id = kind.device_id AND one.service = kind.service"
 )
 _TOTAL = (
@@ -97,7 +98,9 @@ async def kinds(connection: Connection, account_id: str, at: datetime, standing:
     The devices of a kind that are claimed stand apart from those that are not.
     """
     condition, values = standing.condition(4)
-    rows = await connection.fetch(_KINDS.format(standing=condition), account_id, *_bounds(at), *values)
+    rows = await connection.fetch(
+        _KINDS.format(standing=condition, limit=KINDS_LIMIT), account_id, *_bounds(at), *values
+    )
     return [Counted(_kind(row), bool(row["claimed"]), int(row["devices"]), Came.of(row)) for row in rows]
 
 

@@ -9,9 +9,9 @@ from operator import itemgetter
 from app.clock import to_micros
 from app.impact import DeviceKind
 from app.store.connection import Connection, Row
+from app.store.counting import count, counted, counting
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.paging import Page, Window, page_of
-from app.store.reads import COUNT_LIMIT
 from app.store.rows import instant_of
 from app.terms import DeviceStatus, Service
 
@@ -162,8 +162,7 @@ async def devices_pages(
 async def count_devices(connection: Connection, account_id: str, wanted: DeviceFilter) -> int | None:
     """How many devices match; None over COUNT_LIMIT."""
     conditions = _narrowed(_Conditions([account_id]), wanted)
-    row = await connection.fetch_one(_counting(conditions), *conditions.values)
-    return _counted(0 if row is None else int(row["n"]))
+    return await count(connection, _found(conditions), *conditions.values)
 
 
 async def counts_of_devices(
@@ -172,9 +171,9 @@ async def counts_of_devices(
     """The same of each of these records."""
     ids, values = list(dict.fromkeys(certificate_ids)), list[object]([account_id])
     narrowed = [_narrowed(_Conditions(values), replace(wanted, certificate_id=each)) for each in ids]
-    pieces = [f"SELECT {piece} AS piece, ({_counting(each)}) AS n" for piece, each in enumerate(narrowed)]
+    pieces = [f"SELECT {piece} AS piece, ({counting(_found(each))}) AS n" for piece, each in enumerate(narrowed)]
     found = await connection.fetch(" UNION ALL ".join(pieces), *values) if pieces else ()
-    return {ids[row["piece"]]: _counted(int(row["n"])) for row in found}
+    return {ids[row["piece"]]: counted(int(row["n"])) for row in found}
 
 
 async def suspended_counts(connection: Connection, account_id: str, certificate_ids: Iterable[str]) -> dict[str, int]:
@@ -217,13 +216,8 @@ def _paged(conditions: _Conditions, window: Window) -> str:
     return f"{conditions.text} ORDER BY d.endpoint_name {direction} LIMIT {window.size + 1}"
 
 
-def _counting(conditions: _Conditions) -> str:
-    found = f"SELECT 1 FROM device AS d WHERE d.account_id = $1{conditions.text} LIMIT {COUNT_LIMIT + 1}"
-    return f"SELECT count(*) AS n FROM ({found}) AS counted"
-
-
-def _counted(count: int) -> int | None:
-    return None if count > COUNT_LIMIT else count
+def _found(conditions: _Conditions) -> str:
+    return f"SELECT 1 FROM device AS d WHERE d.account_id = $1{conditions.text}"
 
 
 def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:

@@ -15,8 +15,9 @@ from app.clock import from_micros, to_micros
 from app.rules import enrollment
 from app.store import models
 from app.store.connection import Connection, Row, Transaction
+from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of
-from app.store.reads import COUNT_LIMIT, among
+from app.store.reads import among
 from app.store.rows import columns, instant_of, micros_of
 from app.store.statements import in_powers, places
 from app.terms import EnrollmentStatus
@@ -156,9 +157,7 @@ async def enrollments_page(
 
 async def count_enrollments(connection: Connection, account_id: str, wanted: EnrollmentFilter) -> int | None:
     """How many of the account's claims match; None over COUNT_LIMIT."""
-    query = models.Enrollment.filter(await _wanted(connection, account_id, wanted)).limit(COUNT_LIMIT + 1)
-    found = await query.using_db(connection.orm).values_list("id", flat=True)
-    return None if len(found) > COUNT_LIMIT else len(found)
+    return await count_of(connection, models.Enrollment.filter(await _wanted(connection, account_id, wanted)))
 
 
 @dataclass(frozen=True, slots=True)

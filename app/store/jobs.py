@@ -11,8 +11,9 @@ from tortoise.expressions import Q
 from app.clock import from_micros, to_micros
 from app.store import models
 from app.store.connection import Connection, Row, Transaction
+from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of
-from app.store.reads import COUNT_LIMIT, among
+from app.store.reads import among
 from app.store.rows import columns, instant_of, micros_of
 from app.store.statements import in_powers, places
 from app.terms import JobKind, JobStatus
@@ -104,9 +105,7 @@ async def jobs_page(connection: Connection, account_id: str, window: Window) -> 
 
 async def count_jobs(connection: Connection, account_id: str) -> int | None:
     """How many jobs the account has had; None over COUNT_LIMIT."""
-    query = models.Job.filter(account_id=account_id).limit(COUNT_LIMIT + 1).using_db(connection.orm)
-    found = await query.values_list("id", flat=True)
-    return None if len(found) > COUNT_LIMIT else len(found)
+    return await count_of(connection, models.Job.filter(account_id=account_id))
 
 
 async def waiting(connection: Connection) -> list[JobRow]:

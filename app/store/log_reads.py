@@ -9,10 +9,10 @@ from tortoise.expressions import Q
 from app.clock import from_micros, to_micros
 from app.store import models
 from app.store.connection import Connection, Row
+from app.store.counting import count_of, counted, counting
 from app.store.paging import Order, Page, Window, page_of, where
 from app.store.rows import EntryRow, columns
 
-COUNT_LIMIT = 10_000
 BATCH = 500
 """How many entries a walk over the log holds at a time: memory stays the same, however long the log is."""
 
@@ -80,9 +80,7 @@ async def entries_page(
 
 async def count_entries(connection: Connection, account_id: str, wanted: EntryFilter) -> int | None:
     """How many entries match; None over COUNT_LIMIT."""
-    query = models.AuditEntry.filter(Q(account_id=account_id) & wanted.wanted()).limit(COUNT_LIMIT + 1)
-    found = await query.using_db(connection.orm).values_list("seq", flat=True)
-    return None if len(found) > COUNT_LIMIT else len(found)
+    return await count_of(connection, models.AuditEntry.filter(Q(account_id=account_id) & wanted.wanted()))
 
 
 async def entries(connection: Connection, account_id: str, entry_ids: Iterable[str]) -> dict[str, EntryRow]:
@@ -126,12 +124,10 @@ async def count_entries_of_targets(
 ) -> dict[str, int | None]:
     """How many entries each target has; None over COUNT_LIMIT."""
     wanted = list(dict.fromkeys(target_ids))
-    query = (
-        "SELECT %s AS target_id, (SELECT count(*) FROM (SELECT 1 FROM audit_entry"
-        f" WHERE account_id = $1 AND target_id = %s LIMIT {COUNT_LIMIT + 1}) AS counted) AS n"
-    )
+    found_of = "SELECT 1 FROM audit_entry WHERE account_id = $1 AND target_id = %s"
+    query = f"SELECT %s AS target_id, ({counting(found_of)}) AS n"
     found = await connection.fetch(_each(query, len(wanted), 2), account_id, *wanted)
-    return {row["target_id"]: None if row["n"] > COUNT_LIMIT else int(row["n"]) for row in found}
+    return {row["target_id"]: counted(int(row["n"])) for row in found}
 
 
 async def places(connection: Connection, account_id: str, entry_ids: Sequence[str]) -> dict[str, int]:

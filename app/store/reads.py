@@ -9,12 +9,10 @@ from tortoise.expressions import Q
 from app.clock import to_micros
 from app.store import models
 from app.store.connection import Connection, Row
+from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of, where
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow, columns
 from app.terms import Possession, Service, Status, Usage
-
-COUNT_LIMIT = 10_000
-"""Counting stops here: an exact count of millions is a scan of millions."""
 
 ACCOUNTS_LIMIT = 10_000
 USERS_LIMIT = 10_000
@@ -111,7 +109,7 @@ async def api_keys(connection: Connection, account_id: str, key_ids: Iterable[st
 
 async def count_api_keys(connection: Connection, account_id: str) -> int | None:
     """How many keys the account has; None over COUNT_LIMIT."""
-    return await _count(connection, "api_key", account_id)
+    return await count_of(connection, models.ApiKey.filter(account_id=account_id))
 
 
 async def users(connection: Connection, account_id: str) -> list[UserRow]:
@@ -186,15 +184,6 @@ async def ders(connection: Connection, account_id: str, fingerprints: Iterable[b
     query = "SELECT sha256, der FROM x509_certificate WHERE account_id = $1 AND sha256"
     found = await among(connection, query, account_id, fingerprints)
     return {bytes(row["sha256"]): bytes(row["der"]) for row in found}
-
-
-async def _count(connection: Connection, table: str, account_id: str) -> int | None:
-    row = await connection.fetch_one(
-        f"SELECT count(*) AS n FROM (SELECT 1 FROM {table} WHERE account_id = $1 LIMIT {COUNT_LIMIT + 1}) AS counted",
-        account_id,
-    )
-    count = 0 if row is None else int(row["n"])
-    return None if count > COUNT_LIMIT else count
 
 
 async def among(

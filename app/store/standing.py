@@ -9,8 +9,8 @@ from app.clock import from_micros, to_micros
 from app.findings import Finding, FindingCode, Severity
 from app.rules.standing import Standing, Use
 from app.store.connection import Connection, Row, Transaction
+from app.store.counting import count
 from app.store.paging import Page, Window, page_of
-from app.store.reads import COUNT_LIMIT
 from app.store.rows import instant_of
 from app.store.writes import insert_into
 
@@ -18,10 +18,6 @@ _COLUMNS = (
     "id, account_id, certificate_id, code, related_id, severity, message, chain_index, reference, appeared_at, audit_id"
 )
 _FINDINGS = f"SELECT {_COLUMNS} FROM standing_finding WHERE account_id = $1"
-_COUNT = (
-    "SELECT count(*) AS n FROM"
-    f" (SELECT 1 FROM standing_finding WHERE account_id = $1 LIMIT {COUNT_LIMIT + 1}) AS counted"
-)
 _INSERT = insert_into("standing_finding", _COLUMNS)
 _REWORD = (
     "UPDATE standing_finding SET severity = $3, message = $4, chain_index = $5, reference = $6"
@@ -183,9 +179,7 @@ async def findings_page(connection: Connection, account_id: str, window: Window)
 
 async def count_findings(connection: Connection, account_id: str) -> int | None:
     """How much stands about the account's records; None over COUNT_LIMIT."""
-    row = await connection.fetch_one(_COUNT, account_id)
-    count = 0 if row is None else int(row["n"])
-    return None if count > COUNT_LIMIT else count
+    return await count(connection, "SELECT 1 FROM standing_finding WHERE account_id = $1", account_id)
 
 
 async def uses(connection: Connection, account_id: str, since: datetime) -> dict[str, Used]:

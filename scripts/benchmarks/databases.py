@@ -85,9 +85,5 @@ def has_pgbench() -> bool:
 @contextmanager
 def postgres_server(folder: Path) -> Iterator[Cluster]:
     """A server of the run's own; fsync and synchronous_commit are on."""
-    cluster = Cluster.create(folder)
-    try:
-        cluster.start()
+    with Cluster.running(folder) as cluster:
         yield cluster
-    finally:
-        cluster.destroy()

@@ -63,12 +63,8 @@ async def test_entries_of_a_transaction_that_ends_late_get_their_places_after_la
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A server that these tests may set as they like."""
-    cluster = Cluster.create()
-    try:
-        cluster.start()
+    with Cluster.running() as cluster:
         yield cluster
-    finally:
-        cluster.destroy()
 
 
 @pytest.fixture

@@ -43,12 +43,8 @@ NOT_DONE = {"AUDIT_UNAVAILABLE", "OUTCOME_UNKNOWN", "STORE_UNAVAILABLE"}
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL for one test, to stop and to kill."""
-    cluster = Cluster.create()
-    try:
-        cluster.start()
+    with Cluster.running() as cluster:
         yield cluster
-    finally:
-        cluster.destroy()
 
 
 @pytest.fixture

@@ -30,12 +30,8 @@ WAIT_SECONDS = 60
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL for one test, to stop."""
-    cluster = Cluster.create()
-    try:
-        cluster.start()
+    with Cluster.running() as cluster:
         yield cluster
-    finally:
-        cluster.destroy()
 
 
 @pytest.fixture

@@ -29,6 +29,15 @@ def test_an_example_is_in_the_guide_and_explains_its_placeholders(folder: Path) 
     assert f"({folder.name})" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [("haproxy-http", "haproxy-tcp", "anchorage.lua"), ("libcoap-openssl", "libcoap-gnutls", "server.c")],
+)
+def test_what_two_examples_share_is_the_same_in_both(one: str, other: str, name: str) -> None:
+    """Each folder is taken by itself, and so has a copy."""
+    assert (EXAMPLES / one / name).read_bytes() == (EXAMPLES / other / name).read_bytes()
+
+
 def test_a_missing_program_fails_in_ci_and_skips_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="comes with"):

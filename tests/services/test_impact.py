@@ -11,6 +11,7 @@ from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.devices import ConnectDevice
 from app.services.impact import Deletion, StatusChange, impact
 from app.services.trust_states import load
+from app.store import device_kinds
 from app.store.rows import AccountRow
 from app.terms import Service, Status, Usage
 from tests.connecting import Gateway, device
@@ -57,6 +58,21 @@ async def test_a_blacklisting_takes_access_from_whoever_has_the_ca_above_it(hous
 
     assert (found.losing, found.gaining, found.moving, found.unchanged, found.unknown) == (3, 0, 0, 1, 0)
     assert {effect.after for effect in found.effects} == {Reason.BLACKLISTED}
+
+
+async def test_devices_of_the_kinds_that_are_too_many_are_unknown(
+    house: House, account: AccountRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two devices are of one kind, one is of another; only the greater kind is looked at."""
+    monkeypatch.setattr(device_kinds, "KINDS_LIMIT", 1)
+    first = authority("I")
+    blocked = await trust(house, account, first, name="I")
+    for number, others in enumerate([(), (), (first,)]):
+        await connect(house, account, made_device(f"device {number}", first, *others))
+
+    found = await impact(house.database.reads, account.id, StatusChange(blocked, Status.INACTIVE), at=AT)
+
+    assert (found.losing, found.unchanged, found.unknown) == (2, 0, 1)
 
 
 async def test_after_a_deletion_devices_may_stay_on_another_path(house: House, account: AccountRow) -> None:

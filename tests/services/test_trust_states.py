@@ -31,10 +31,9 @@ async def test_only_what_has_changed_is_read_again(house: House, monkeypatch: py
     account = await house.account()
     actor, reads = actor_of(account), house.database.reads
     uploads = [upload_of(make(f"CA {n}"), usage=Usage.THIRD_PARTY_CA, service=Service.LWM2M) for n in range(5)]
-    first, second, third, fourth = [(await house.perform(actor, each)).id for each in uploads[:4]]
+    first, second, third, _ = [(await house.perform(actor, each)).id for each in uploads[:4]]
     listening = Listening(monkeypatch)
     state = await load(reads, account.id)
-    assert listening.read == sorted([first, second, third, fourth])
 
     changes: list[tuple[Any, list[str] | None]] = [
         (SetCertificateStatus(second, Status.INACTIVE), [second]),

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +49,17 @@ class Cluster:
         cluster = cls(folder, programs_folder())
         cluster._run("initdb", "-D", cluster.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
         return cluster
+
+    @classmethod
+    @contextmanager
+    def running(cls, inside: Path | None = None) -> Iterator["Cluster"]:
+        """A new server at work, thrown away at the block's end."""
+        cluster = cls.create(inside)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.destroy()
 
     @property
     def data(self) -> str:

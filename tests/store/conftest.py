@@ -36,12 +36,8 @@ async def notes(database_url: str, tables: Path) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server that these tests may stop, start and set as they like."""
-    cluster = Cluster.create()
-    try:
-        cluster.start()
+    with Cluster.running() as cluster:
         yield cluster
-    finally:
-        cluster.destroy()
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ async def test_a_count_of_what_is_found_is_exact_or_none(admin: Caller, monkeypa
         await admin.upload(name)
     only = {"text": "fleet", "action": ["CERTIFICATE_UPLOAD"]}
     assert (await admin(SEARCH, filterBy=only, first=1))["auditEvents"]["totalCount"] == 2
-    monkeypatch.setattr("app.store.log_reads.COUNT_LIMIT", 2)
+    monkeypatch.setattr("app.store.counting.COUNT_LIMIT", 2)
     assert (await admin(SEARCH, filterBy=only, first=1))["auditEvents"]["totalCount"] is None
 
 

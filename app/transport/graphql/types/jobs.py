@@ -9,9 +9,9 @@ from strawberry import UNSET
 
 from app.actor import Scope
 from app.rules.enrollment import LineCode
+from app.store.counting import counted
 from app.store.jobs import ErrorRow, JobRow
 from app.store.paging import Page
-from app.store.reads import COUNT_LIMIT
 from app.terms import JobKind, JobStatus
 from app.transport.graphql import ids
 from app.transport.graphql.connections import After, Before, First, Last, PageInfo, asked, write_cursor
@@ -67,7 +67,7 @@ class JobErrorConnection:
             for row in page.rows
         ]
         info = PageInfo.of(page, [edge.cursor for edge in edges])
-        return cls(edges=edges, page_info=info, total_count=total if total <= COUNT_LIMIT else None)
+        return cls(edges=edges, page_info=info, total_count=counted(total))
 
 
 @object_type
