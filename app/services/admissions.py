@@ -16,7 +16,7 @@ from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, Not
 from app.reasons import Reason
 from app.recent import Recent
 from app.rules import admission
-from app.rules.certificate import parse
+from app.rules.certificate import ParsedCertificate, parse
 from app.rules.decision import Decision, Question
 from app.rules.trust import decide
 from app.rules.trust_store import TrustStore
@@ -87,9 +87,9 @@ class Admissions:
         except StoreUnavailable:
             return self._unknown(actor, asked, origin, now)
         place = _Place(account_id, asked)
-        remembered = self._remembered(place, confirmed, now)
-        answer = remembered or await self._decided(actor, asked, confirmed, origin, now)
-        if remembered is None:
+        answer = self._settled.find(place)
+        if answer is None or not _holds(answer, confirmed.state.version, now):
+            answer = await self._decided(actor, asked, confirmed, origin, now, before=answer)
             self._remember(place, answer)
         if answer.device_id is not None:
             self.seen.seen(answer.device_id, now)
@@ -113,18 +113,18 @@ class Admissions:
         await self.refused.note(_refused(actor, asked, answer, origin))
         return answer
 
-    def _remembered(self, place: _Place, confirmed: Confirmed, now: datetime) -> Answer | None:
-        answer = self._settled.find(place)
-        return answer if answer is not None and _holds(answer, confirmed.state.version, now) else None
-
     def _remember(self, place: _Place, answer: Answer) -> None:
         if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
             return
         self._settled.keep(place, replace(answer, is_recorded=False) if answer.is_recorded else answer)
 
-    async def _decided(self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime) -> Answer:
+    async def _decided(
+        self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime, *, before: Answer | None
+    ) -> Answer:
         state = confirmed.state
-        decision = decided(state.store, asked, now)
+        # The account trusts something else now, which is no reason to read the same certificates again.
+        read = () if before is None else before.decision.question.presented
+        decision = decided(state.store, asked, now, read)
         if not decision.is_allowed:
             return Answer(decision, state.version)
         try:
@@ -186,13 +186,16 @@ def _holds(answer: Answer, version: int, now: datetime) -> bool:
     return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
 
 
-def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
-    """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload."""
+def decided(store: TrustStore, asked: Asked, at: datetime, read: Sequence[ParsedCertificate] = ()) -> Decision:
+    """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload.
+
+    `read` is what was read of it already.
+    """
     try:
         if asked.endpoint_name is not None:
             admission.require_endpoint_name(asked.endpoint_name)
         admission.require_few(len(asked.ders))
-        question = question_of(asked.ders, asked.service, at, store)
+        question = question_of(asked.ders, asked.service, at, store, read)
     except CertificateRejected as rejected:
         return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
     except DeviceRefused as refused:
@@ -200,15 +203,24 @@ def decided(store: TrustStore, asked: Asked, at: datetime) -> Decision:
     return decide(store, question)
 
 
-def question_of(ders: Sequence[bytes], service: Service, at: datetime, store: TrustStore | None = None) -> Question:
-    """The question that a chain as DER poses. What `store` has read already is not read again.
+def question_of(
+    ders: Sequence[bytes],
+    service: Service,
+    at: datetime,
+    store: TrustStore | None = None,
+    read: Sequence[ParsedCertificate] = (),
+) -> Question:
+    """The question that a chain as DER poses. What stands in `store` or in `read` is not read again.
 
     Raises CertificateRejected.
     """
+    known = {certificate.der: certificate for certificate in read}
+
     # What stands above a device is known nearly always, and a certificate takes longer to read than a signature.
-    known = (None if store is None else store.known(der) for der in ders)
-    presented = (found or parse(der, index=index) for index, (der, found) in enumerate(zip(ders, known, strict=True)))
-    return Question(tuple(presented), service, at)
+    def certificate_of(index: int, der: bytes) -> ParsedCertificate:
+        return known.get(der) or (None if store is None else store.known(der)) or parse(der, index=index)
+
+    return Question(tuple(certificate_of(index, der) for index, der in enumerate(ders)), service, at)
 
 
 def refusal(asked: Asked, at: datetime, reason: Reason, message: str) -> Decision:

@@ -1,17 +1,22 @@
 """The next state of an account's trust is made of the last one and of what has changed since."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from app.reasons import Reason
+from app.services import admissions
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
 from app.services.trust_states import TrustState, load
 from app.store import trust_reads
 from app.store.connection import Connection
 from app.store.rows import CertificateRow
 from app.terms import Service, Status, Usage
+from tests.fleet import Device
 from tests.house import House, actor_of, upload_of
 from tests.rules.authority import make
+from tests.services.gateways import GatewayProcess
 
 
 class Listening:
@@ -65,3 +70,21 @@ async def test_a_state_that_does_not_know_its_records_versions_is_made_afresh(ho
     state = await load(reads, account.id, TrustState(account.id, known.version, known.store))
 
     assert state.store.records == ()
+
+
+async def test_who_is_decided_about_again_is_not_read_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of trust ends every answer; what the devices present is the same as before."""
+    account = await house.account()
+    trusted = make("CA")
+    record = await house.upload(actor_of(account), trusted, usage=Usage.THIRD_PARTY_CA, service=Service.LWM2M)
+    device = Device(make("d", issuer=trusted, is_ca=None, key_usage=("digital_signature",)))
+    process = GatewayProcess(house.database, house.clock, monotonic)
+    assert await process.reason(account, device) == Reason.TRUSTED
+
+    read = list[bytes]()
+    monkeypatch.setattr(admissions, "parse", lambda der, **_: read.append(der))
+    for status, reason in ((Status.INACTIVE, Reason.BLACKLISTED), (Status.ACTIVE, Reason.TRUSTED)):
+        await house.perform(actor_of(account), SetCertificateStatus(record.id, status))
+        assert await process.reason(account, device) == reason
+    assert read == []
+    await process.flush()
