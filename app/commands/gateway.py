@@ -29,6 +29,13 @@ SAID_EVERY_SECONDS = 60.0
 Service = Annotated[str, typer.Option(help="bootstrap or lwm2m.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file that the terminator reads.")]
 OnChange = Annotated[str, typer.Option(help="A shell command that makes the terminator read the file anew.")]
+EveryVersion = Annotated[
+    bool,
+    typer.Option(
+        "--every-version",
+        help="Run it also when the account's trust changed and the file did not, as when a device is suspended.",
+    ),
+]
 KeyFile = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A file with the gateway's key.")]
 Interval = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")]
 Once = Annotated[bool, typer.Option("--once", help="Look once; the status says whether the newest bundle is applied.")]
@@ -44,6 +51,7 @@ def sync(
     on_change: OnChange = "",
     interval: Interval = 1.0,
     *,
+    every_version: EveryVersion = False,
     once: Once = False,
 ) -> None:
     """Keep a terminator's bundle current: fetch, replace by renaming, run a command, say what is applied.
@@ -58,7 +66,8 @@ def sync(
     if not key.isascii() or not key.isprintable() or " " in key:
         stop(f"{key_file} does not hold a key.", UNUSABLE)
     client = HttpClient(address, seconds=REQUEST_SECONDS, max_bytes=BUNDLE_BYTES)
-    syncing = Syncing(client, BundleFile(output), {"service": service, "format": form.value}, key, on_change)
+    asked = {"service": service, "format": form.value}
+    syncing = Syncing(client, BundleFile(output), asked, key, on_change, every_version=every_version)
     try:
         succeeded = asyncio.run(syncing.look() if once else syncing.run(interval))
     except OSError as error:
@@ -95,6 +104,7 @@ class Syncing:
     asked: Mapping[str, str]
     key: str = field(repr=False)
     on_change: str = ""
+    every_version: bool = field(default=False, kw_only=True)
     _said: str = ""
     _said_at: float = 0.0
     _told: int | None = None
@@ -132,13 +142,13 @@ class Syncing:
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
         headers |= {} if held is None else {"If-None-Match": held.tag}
         told = await self.client.ask("GET", f"/gateway/bundle?{urlencode(self.asked)}", headers=headers)
-        if told.status == 304 and held is not None:
-            self.file.confirm(time.time())
-            return held
-        if told.status != 200:
+        is_same = told.status == 304 and held is not None
+        if told.status != 200 and not is_same:
             self._say(f"Anchorage answers {told.status}: {_reason(told)}. {self._age()}")
             return None
         version, sequence = int(told.headers["x-trust-version"]), int(told.headers["x-trust-sequence"])
+        if held is not None and is_same:
+            return self._confirmed(held, version, sequence)
         if held is not None and sequence < held.sequence:
             # Another server that is behind, or a restored database: to go back would let blacklisted devices in.
             self._say(
@@ -147,6 +157,15 @@ class Syncing:
             )
             return None
         return self.file.write(told.body, tag=told.headers["etag"], version=version, sequence=sequence)
+
+    def _confirmed(self, held: Held, version: int, sequence: int) -> Held:
+        """The same file, which may stand for a newer version by now."""
+        if sequence > held.sequence:
+            is_applied = held.is_applied and not self.every_version
+            held = replace(held, version=version, sequence=sequence, is_applied=is_applied)
+            self.file.note(held)
+        self.file.confirm(time.time())
+        return held
 
     async def _apply(self, held: Held) -> bool:
         if self.on_change:

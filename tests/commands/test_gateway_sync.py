@@ -25,6 +25,9 @@ UPLOAD = """mutation Upload($pem: PEM!) {
 SET_STATUS = """mutation Set($id: ID!, $status: CertificateStatus!) {
   setCertificateStatus(input: {id: $id, status: $status}) { errors { __typename } }
 }"""
+RENAME = """mutation Rename($id: ID!) {
+  updateCertificate(input: {id: $id, name: "another"}) { errors { __typename } }
+}"""
 SECONDS = 30
 
 
@@ -117,6 +120,38 @@ async def test_a_blacklisting_reaches_the_file_while_it_runs(beside: Beside) -> 
     assert pem.tokenise(beside.bundle.read_text()) == (placeholder().der,)
     running.process.terminate()
     assert (await running.end())[0] == 0
+
+
+async def test_a_version_that_leaves_the_bundle_as_it_is_is_applied_as_well(beside: Beside) -> None:
+    """Else an administrator would see a gateway that lags behind for ever."""
+    record = await trust(beside.served)
+    await (await beside.run("--once")).end()
+    assert await lag(beside) == 0
+    await beside.served.operate(RENAME, {"id": record})
+    assert await lag(beside) == 1
+
+    await (await beside.run("--once")).end()
+
+    assert (await lag(beside), beside.changes) == (0, 1)
+
+
+async def test_the_command_runs_for_every_version_where_that_is_asked(beside: Beside) -> None:
+    """For what ends open connections: the suspension of one device changes no bundle."""
+    record = await trust(beside.served)
+    await (await beside.run("--once", "--every-version")).end()
+    await beside.served.operate(RENAME, {"id": record})
+
+    failed = await (await beside.run("--once", "--every-version", command="exit 3")).end()
+    mended = await (await beside.run("--once", "--every-version")).end()
+    await (await beside.run("--once", "--every-version")).end()
+
+    assert (failed[0], mended[0], beside.changes) == (1, 0, 2)
+
+
+async def lag(beside: Beside) -> int:
+    """By how many versions the gateway is behind, as an administrator sees it."""
+    (gateway,) = (await beside.served.operate("{ gateways { nodes { lag } } }"))["gateways"]["nodes"]
+    return int(gateway["lag"])
 
 
 async def test_a_command_that_fails_is_tried_again_and_nothing_is_acknowledged(beside: Beside) -> None:
