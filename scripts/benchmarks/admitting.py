@@ -7,6 +7,7 @@ from pathlib import Path
 from app.store.connection import Engine
 from scripts.benchmarks import decisions
 from scripts.benchmarks.asking import Answered
+from scripts.benchmarks.dear_chains import dear_chains, dearest
 from scripts.benchmarks.decisions import CALLERS, PROCESSES, Decided
 from scripts.benchmarks.effect import PROCESSES as SERVERS
 from scripts.benchmarks.effect import measure_effect
@@ -50,7 +51,10 @@ def report_decisions(
     _made(report, f"{engine}: trust decisions that must be made, over HTTP, {CALLERS} callers", decided)
     _anchors(report, f"{engine}: trust decisions by the anchors of the account", decided)
     _storm(report, engine, _inside(folder, f"storm-{engine}"), url("storm"), length.attempts)
-    if engine is Engine.POSTGRES:
+    if engine is Engine.SQLITE:
+        # No database has a part in it.
+        _dear(report, decided.signature)
+    else:
         _effect(report, _inside(folder, "effect"), url("effect"), length.blacklistings)
 
 
@@ -94,6 +98,14 @@ def _anchors(report: Report, group: str, decided: Decided) -> None:
     for name, of in (("from memory", "cached"), ("to be made", "uncached")):
         above, below = (_micros(getattr(decided.fleets[count], of)) for count in (many, few))
         report.ratio(group, f"  growth from {few:,} to {many:,}, {name}", above, below, "≤ 1.2")
+
+
+def _dear(report: Report, signature: Sequence[float]) -> None:
+    measured = dear_chains(len(signature))
+    name, rounds = dearest(measured)
+    group = f"the {len(measured)} dearest kinds of chains, decided about for the first time, in process"
+    report.add(group, f"the dearest: {name}, processor time", "ms", rounds)
+    report.ratio(group, "  to one P-256 signature", rounds, [each / 1e3 for each in signature])
 
 
 def _storm(report: Report, engine: Engine, folder: Path, url: str, attempts: int) -> None:
