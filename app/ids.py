@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from app.clock import EPOCH
 
@@ -25,7 +26,13 @@ def new_id(at: datetime) -> str:
     except IndexError:
         tail, *more = _fresh_tails()
         _tails.extend(more)
-    return f"{(at - EPOCH) // _MILLISECOND:012x}{tail}"
+    return f"{_head((at - EPOCH) // _MILLISECOND)}{tail}"
+
+
+@lru_cache(maxsize=1)
+def _head(milliseconds: int) -> str:
+    """The first 12 digits, which the ids of one moment share."""
+    return f"{milliseconds:012x}"
 
 
 def _fresh_tails() -> list[str]:

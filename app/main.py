@@ -218,6 +218,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
     installation = parts.installation
     headers = headers_of_all(installation.settings.public_url)
     remembered = parts.gateways.remembered(parts.metrics, headers)
+    parts.metrics.before_reading(remembered.say)
     applied = await migrate(installation.settings.store_url)
     await installation.database.start()
     try:

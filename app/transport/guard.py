@@ -79,6 +79,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._malformed: Malformed | None = None
         self._at_once: bytes | None = None
+        self._default_headers: list[tuple[bytes, bytes]] = []
+        self._first_lines = b""
         self._idle_since = self.loop.time()
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -134,11 +136,14 @@ class GuardedProtocol(HttpToolsProtocol):
         """A header field."""
         super().on_header(name, value)
         self._field_bytes += len(name) + len(value)
-        if len(self.headers) > self._bounds.header_count or self._field_bytes > self._bounds.head_bytes:
+        # Also of what follows a chunked body, which is read as headers are.
+        if self._field_bytes > self._bounds.head_bytes:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
 
     def on_headers_complete(self) -> None:
         """Judge the headers, before anything of the application runs."""
+        if len(self.headers) > self._bounds.header_count:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
         self._require_unambiguous()
         self._in_head = False
         self._head_bytes = 0
@@ -158,8 +163,12 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         lines, self._at_once = self._at_once, None
-        default = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
-        self.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n" % (default, lines))
+        default = self.server_state.default_headers
+        if default is not self._default_headers:
+            # Another list every second, with another date.
+            self._default_headers = default
+            self._first_lines = b"".join([b"HTTP/1.1 200 OK\r\n", *(b"%b: %b\r\n" % header for header in default)])
+        self.transport.write(b"%b%b\r\n" % (self._first_lines, lines))
         self.on_response_complete()
 
     def shutdown(self) -> None:
@@ -195,9 +204,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop(HTTPStatus.BAD_REQUEST, "host")
         if names.count(b"authorization") > 1:
             self._stop(HTTPStatus.BAD_REQUEST, "authorization")
+        if b"transfer-encoding" not in names:
+            return
         codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
         # RFC 9112 6.1: a message with both lengths, or a coding in HTTP/1.0, is to be taken for an attack.
-        if codings and (codings != [b"chunked"] or version == "1.0" or b"content-length" in names):
+        if codings != [b"chunked"] or version == "1.0" or b"content-length" in names:
             self._stop(HTTPStatus.BAD_REQUEST, "framing")
 
     def _stop(self, status: HTTPStatus, reason: str) -> None:

@@ -1,6 +1,5 @@
 """What Prometheus may ask: counts, durations and states, and nothing that names a person, a key or an account."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -12,8 +11,6 @@ from app.services.signing import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-REMEMBERED_LIMIT = 1_000
-"""How many answers that were given again may wait to be counted."""
 
 
 class Metrics:
@@ -50,7 +47,7 @@ class Metrics:
             "witness",
         )
         self._witness_current: dict[str, float] = {}
-        self._remembered: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+        self._catch_up: list[Callable[[], None]] = []
         self._gauge("build_info", "The release and where it runs.", "version", "node", "region").labels(
             __version__, node, region
         ).set(1)
@@ -85,24 +82,17 @@ class Metrics:
         """A gateway was told whether a device may come in."""
         self._decisions.labels(service, reason).inc()
 
-    def remembered(self, route: str, method: str, service: str, seconds: float) -> None:
-        """A gateway was told again that a device may come in: a request that was answered, and a decision.
+    def repeated(self, route: str, method: str, service: str, seconds: Sequence[float]) -> None:
+        """Gateways were told again that devices may come in, in so many seconds each: requests, and decisions."""
+        self._decisions.labels(service, "TRUSTED").inc(len(seconds))
+        self._requests.labels(route, method, "200").inc(len(seconds))
+        durations = self._durations.labels(route)
+        for each in seconds:
+            durations.observe(each)
 
-        Counted when somebody reads, or many wait: counting takes as long as all the rest of such an answer.
-        """
-        waiting = self._remembered[route, method, service]
-        waiting.append(seconds)
-        if len(waiting) >= REMEMBERED_LIMIT:
-            self._count_remembered()
-
-    def _count_remembered(self) -> None:
-        counted, self._remembered = self._remembered, defaultdict(list)
-        for (route, method, service), waited in counted.items():
-            self._decisions.labels(service, "TRUSTED").inc(len(waited))
-            self._requests.labels(route, method, "200").inc(len(waited))
-            durations = self._durations.labels(route)
-            for seconds in waited:
-                durations.observe(seconds)
+    def before_reading(self, catch_up: Callable[[], None]) -> None:
+        """Call this before every reading: it counts what was not counted yet."""
+        self._catch_up.append(catch_up)
 
     def watch_trust(self, unread_seconds: Callable[[], float]) -> None:
         """Ask this at every reading."""
@@ -144,7 +134,8 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""
-        self._count_remembered()
+        for catch_up in self._catch_up:
+            catch_up()
         return generate_latest(self._registry)
 
     def _witness_behind(self, name: str) -> float:

@@ -44,7 +44,7 @@ def routes(
         answered = _answered(request, answer, caller.actor.account_id)
         is_short = answer.device_id is not None and not wants_json(request)
         if is_short and answer.is_repeatable and not answer.stale_seconds:
-            kept.keep(request.scope, Remembered(gateway, caller.token, answer, answered.raw_headers))
+            kept.keep(request.scope, Remembered(gateway, request.method, caller.token, answer, answered.raw_headers))
         return answered
 
     return [Route(AUTHORIZE, answering(authorize, REFUSED), methods=METHODS)]

@@ -9,8 +9,10 @@ head of a request is here. It counts and writes its lines by itself.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
 
@@ -53,6 +55,7 @@ class Remembered:
     """An answer without a body, and what it rests on."""
 
     gateway: Gateway
+    method: str
     token: str
     answer: Answer
     headers: RawHeaders
@@ -71,7 +74,7 @@ class RememberedAnswers:
     clock: Clock
     kept: "Kept"
     shared: RawHeaders
-    _unsaid: list[RequestLine] = field(default_factory=list)
+    _unsaid: list[tuple[Remembered, datetime, str, float]] = field(default_factory=list)
 
     def again(self, method: bytes, target: bytes, headers: RawHeaders) -> bytes | None:
         """The header lines of an answer that is 200 and has no body; None where the application must be asked."""
@@ -88,19 +91,26 @@ class RememberedAnswers:
         if answer.device_id is not None and answer.trust_version is not None:
             self.admissions.seen.seen(answer.device_id, now)
             self.reports.enforces(gateway, answer.trust_version, now)
-        request_id, said, seconds = new_id(now), method.decode(), monotonic() - started
+        request_id, seconds = new_id(now), monotonic() - started
         if not self._unsaid:
             asyncio.get_running_loop().call_later(SAID_SECONDS, self.say)
-        self._unsaid.append(RequestLine(now, request_id, said, AUTHORIZE, seconds, gateway.api_key_id))
-        self.metrics.remembered(AUTHORIZE, said, answer.decision.question.service.value, seconds)
+        self._unsaid.append((remembered, now, request_id, seconds))
         if remembered.lines is None:
             remembered.lines = b"".join(b"%b: %b\r\n" % header for header in (*remembered.headers, *self.shared))
         return b"%bx-request-id: %b\r\n" % (remembered.lines, request_id.encode())
 
     def say(self) -> None:
-        """Write the lines of what was answered since it was last called."""
+        """Write the lines of what was answered since it was last called, and count it."""
         unsaid, self._unsaid = self._unsaid, []
-        write_requests(unsaid)
+        taken = defaultdict[tuple[str, str], list[float]](list)
+        for remembered, _, _, seconds in unsaid:
+            taken[remembered.method, remembered.answer.decision.question.service.value].append(seconds)
+        for (method, service), each in taken.items():
+            self.metrics.repeated(AUTHORIZE, method, service, each)
+        write_requests(
+            RequestLine(at, request_id, remembered.method, AUTHORIZE, seconds, remembered.gateway.api_key_id)
+            for remembered, at, request_id, seconds in unsaid
+        )
 
 
 @dataclass(slots=True)
