@@ -24,8 +24,9 @@ class GatewayReports:
     _unwritten: dict[Gateway, tuple[int, datetime]] = field(default_factory=dict)
 
     def enforces(self, gateway: Gateway, version: int, at: datetime) -> None:
-        """A gateway enforces this version now."""
-        if gateway in self._unwritten or len(self._unwritten) < GATEWAYS_LIMIT:
+        """A gateway enforced this version at an instant. What is known of a later one stays."""
+        known = self._unwritten.get(gateway)
+        if (len(self._unwritten) < GATEWAYS_LIMIT) if known is None else known[1] <= at:
             self._unwritten[gateway] = (version, at)
 
     async def flush(self) -> None:

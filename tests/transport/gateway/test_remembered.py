@@ -132,6 +132,7 @@ async def test_devices_that_came_by_the_short_way_are_seen(trusting: Site) -> No
     await trusting.server.parts.gateways.seen.flush()
     (first,) = await devices(trusting)
     await trusting.ask(fleet().d1)
+    await asyncio.sleep(2 * SAID_SECONDS)
     await trusting.server.parts.gateways.seen.flush()
     (again,) = await devices(trusting)
 
