@@ -9,13 +9,14 @@ from app.store.connection import CannotOpen
 def sqlite_path(url: str) -> Path | None:
     """The file that a SQLite URL names; None if the URL is PostgreSQL's.
 
-    What follows `sqlite://` is the path as it is, relative or absolute. Raises CannotOpen for any other URL.
+    What follows `sqlite://` is the path as it is, relative or absolute; `sqlite:////absolute`, as other programs write
+    it, is the same here. Raises CannotOpen for any other URL.
     """
     scheme, separator, rest = url.partition("://")
     if separator and scheme in ("postgres", "postgresql"):
         return None
     if separator and scheme == "sqlite" and rest and not rest.startswith(":"):
-        return Path(rest)
+        return Path(f"/{rest.lstrip('/')}" if rest.startswith("/") else rest)
     raise CannotOpen("The database URL is sqlite://path/to/file or postgres://user:password@host:5432/name.")
 
 
