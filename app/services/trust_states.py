@@ -63,8 +63,6 @@ class Confirmed:
 class _Kept:
     watch: Watch
     state: TrustState | None = None
-    confirmed: Confirmed | None = None
-    """The state, once it was read whole."""
     confirmed_at: float = 0.0
     suspect: bool = True
     heard_while_read: bool = False
@@ -85,13 +83,13 @@ class TrustStates:
     def confirmed(self, account_id: str) -> Confirmed | None:
         """The account's state where nothing has to be read to know that it is the newest; else None."""
         kept = self._kept.get(account_id)
-        if kept is None or kept.confirmed is None:
+        if kept is None or kept.state is None:
             return None
         if kept.watch.heard():
             kept.suspect = kept.heard_while_read = True
         if kept.suspect or self._monotonic() - kept.confirmed_at >= CONFIRMED_SECONDS:
             return None
-        return kept.confirmed
+        return Confirmed(kept.state)
 
     async def current(self, account_id: str) -> Confirmed:
         """The account's newest state, or the last one that could be read.
@@ -132,8 +130,7 @@ class TrustStates:
             return self._bridged(kept, error)
         kept.suspect = kept.heard_while_read
         kept.confirmed_at, self._unread_since = begun, None
-        kept.confirmed = Confirmed(state)
-        return kept.confirmed
+        return Confirmed(state)
 
     async def _newest(self, account_id: str, kept: _Kept) -> TrustState:
         newest = await _newest(self._database.lookups, account_id)

@@ -13,6 +13,7 @@ from app.store.counting import count, counted, counting
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.paging import Page, Window, page_of
 from app.store.rows import instant_of
+from app.store.statements import places
 from app.terms import DeviceStatus, Service
 
 # A suspension of a record holds for whoever was registered through it by then and was not released since.
@@ -125,7 +126,7 @@ async def devices(connection: Connection, account_id: str, device_ids: Iterable[
     if not wanted:
         return {}
     found = await connection.fetch(
-        f"{_DEVICE} WHERE d.account_id = $1 AND d.id IN ({_places(len(wanted), 2)})", account_id, *wanted
+        f"{_DEVICE} WHERE d.account_id = $1 AND d.id IN ({places(len(wanted), 2)})", account_id, *wanted
     )
     return {device.id: device for device in await _whole(connection, found)}
 
@@ -179,7 +180,7 @@ async def counts_of_devices(
 async def suspended_counts(connection: Connection, account_id: str, certificate_ids: Iterable[str]) -> dict[str, int]:
     """How many devices each of these records keeps suspended now; a record that keeps none is absent."""
     ids = list(dict.fromkeys(certificate_ids))
-    query = f"{_SUSPENDED_COUNTS} IN ({_places(len(ids), 2)}) GROUP BY c.certificate_id"
+    query = f"{_SUSPENDED_COUNTS} IN ({places(len(ids), 2)}) GROUP BY c.certificate_id"
     return {row["certificate_id"]: int(row["n"]) for row in await connection.fetch(query, account_id, *ids)}
 
 
@@ -188,7 +189,7 @@ async def suspended_keys(connection: Connection, account_id: str, keys: Iterable
     wanted = list(dict.fromkeys(keys))
     if not wanted:
         return set()
-    query = f"{_SUSPENDED_KEYS} IN ({_places(len(wanted), 2)})"
+    query = f"{_SUSPENDED_KEYS} IN ({places(len(wanted), 2)})"
     return {bytes(row["key_sha256"]) for row in await connection.fetch(query, account_id, *wanted)}
 
 
@@ -203,7 +204,7 @@ async def presented(
 ) -> dict[tuple[str, Service], tuple[bytes, bytes]]:
     """What devices were last let in with for each service: their certificate, and the others joined end to end."""
     ids = list(dict.fromkeys(device_ids))
-    found = await connection.fetch(f"{_PRESENTED} IN ({_places(len(ids), 2)})", account_id, *ids)
+    found = await connection.fetch(f"{_PRESENTED} IN ({places(len(ids), 2)})", account_id, *ids)
     return {(row["device_id"], Service(row["service"])): (bytes(row["leaf"]), bytes(row["presented"])) for row in found}
 
 
@@ -253,7 +254,7 @@ async def _whole(connection: Connection, found: Sequence[Row]) -> list[DeviceRow
         return []
     ids = list(dict.fromkeys(row["id"] for row in found))
     rows = await connection.fetch(
-        f"SELECT {_CREDENTIAL_COLUMNS} FROM device_credential WHERE device_id IN ({_places(len(ids), 1)})"
+        f"SELECT {_CREDENTIAL_COLUMNS} FROM device_credential WHERE device_id IN ({places(len(ids), 1)})"
         " ORDER BY device_id, service",
         *ids,
     )
@@ -261,7 +262,3 @@ async def _whole(connection: Connection, found: Sequence[Row]) -> list[DeviceRow
     for row in rows:
         credentials.setdefault(row["device_id"], []).append(CredentialRow.of(row))
     return [DeviceRow.of(row, tuple(credentials.get(row["id"], ()))) for row in found]
-
-
-def _places(count: int, start: int) -> str:
-    return ", ".join(f"${at}" for at in range(start, start + count))

@@ -1,20 +1,21 @@
 """What a trust state is made of: its version, the records, and the bytes of their certificates."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import CertificateRow, columns
-from app.store.statements import in_powers, places
 
 INTERMEDIATES_LIMIT = 1_000
 """How many intermediates an account remembers."""
 _AT_ONCE = 500
 
+T = TypeVar("T")
+
 _NEWEST = "SELECT trust_version, audit_all_decisions FROM account WHERE id = $1"
 _VERSIONS = "SELECT id, version FROM certificate WHERE account_id = $1 ORDER BY id"
-_RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1"
+_RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
 _INTERMEDIATES = (
     "SELECT sha256, der FROM intermediate WHERE account_id = $1 ORDER BY used_at DESC, sha256"
     f" LIMIT {INTERMEDIATES_LIMIT}"
@@ -42,7 +43,7 @@ async def version(connection: Connection, account_id: str) -> int | None:
 
 async def records(connection: Connection, account_id: str) -> list[CertificateRow]:
     """Every record of the account, oldest first: the quota bounds how many there can be."""
-    return [CertificateRow.of(row) for row in await connection.fetch(f"{_RECORDS} ORDER BY id", account_id)]
+    return [CertificateRow.of(row) for row in await connection.fetch(_RECORDS, account_id)]
 
 
 async def versions(connection: Connection, account_id: str) -> dict[str, int]:
@@ -53,9 +54,8 @@ async def versions(connection: Connection, account_id: str) -> dict[str, int]:
 async def some_records(connection: Connection, account_id: str, ids: Collection[str]) -> list[CertificateRow]:
     """Those of these records that are there, however many, in no order."""
     found: list[CertificateRow] = []
-    for some in in_powers(list(ids)):
-        query = f"{_RECORDS} AND id IN ({places(len(some), 2)})"
-        found += [CertificateRow.of(row) for row in await connection.fetch(query, account_id, *some)]
+    for some in _pieces(list(ids)):
+        found += (await reads.certificates(connection, account_id, some)).values()
     return found
 
 
@@ -66,8 +66,11 @@ async def intermediates(connection: Connection, account_id: str) -> list[bytes]:
 
 async def ders(connection: Connection, account_id: str, fingerprints: Collection[bytes]) -> dict[bytes, bytes]:
     """The bytes of certificates that stand in the account's chains, however many."""
-    wanted: Sequence[bytes] = list(fingerprints)
     found: dict[bytes, bytes] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        found |= await reads.ders(connection, account_id, wanted[start : start + _AT_ONCE])
+    for some in _pieces(list(fingerprints)):
+        found |= await reads.ders(connection, account_id, some)
     return found
+
+
+def _pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

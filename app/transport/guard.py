@@ -137,13 +137,11 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
         self._field_bytes += len(name) + len(value)
         # Also of what follows a chunked body, which is read as headers are.
-        if self._field_bytes > self._bounds.head_bytes:
+        if len(self.headers) > self._bounds.header_count or self._field_bytes > self._bounds.head_bytes:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
 
     def on_headers_complete(self) -> None:
         """Judge the headers, before anything of the application runs."""
-        if len(self.headers) > self._bounds.header_count:
-            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
         self._require_unambiguous()
         self._in_head = False
         self._head_bytes = 0

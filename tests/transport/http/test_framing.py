@@ -72,6 +72,13 @@ async def test_an_ambiguous_request_gets_a_400_and_the_connection_is_closed(
     assert statuses(await running.raw(GOOD)) == [200]
 
 
+async def test_what_follows_a_chunked_body_is_bounded_as_headers_are(running: Running) -> None:
+    """They are headers as well, and small ones could be many."""
+    trailers = b"".join(b"X-%d: a\r\n" % number for number in range(Bounds().header_count))
+    answer = await running.raw(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + trailers + b"\r\n" + SMUGGLED)
+    assert statuses(answer) == [431]
+
+
 async def test_what_is_refused_unread_is_counted(running: Running) -> None:
     await running.raw(MALFORMED["two Hosts"])
     await running.raw(MALFORMED["two Authorizations"])
