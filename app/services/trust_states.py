@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.audit.entry import account_stream
 from app.errors import NotFound, StoreUnavailable
@@ -51,8 +52,7 @@ class TrustState:
     records: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """A state to decide with. `stale_seconds` says for how long the database could not be read; 0 while it can."""
 
     state: TrustState

@@ -32,9 +32,10 @@ class Watch:
 
     def heard(self) -> bool:
         """Whether the key was announced since this, or `wait`, was last asked."""
-        heard = self._news.is_set()
+        if not self._news.is_set():
+            return False
         self._news.clear()
-        return heard
+        return True
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when the key is announced, at once if it was since the last return, at the latest at the time-out.

@@ -123,31 +123,31 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = max(self._head_bytes, 1)
+        self._head_bytes = self._head_bytes or 1
         self._field_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
-        super().on_url(url)
+        self.url += url
         if len(self.url) > self._bounds.head_bytes:
             self._stop(HTTPStatus.REQUEST_URI_TOO_LONG, "target too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header field."""
-        super().on_header(name, value)
+        """A header field, or one of those that follow a chunked body, which are bounded like them."""
+        self.headers.append((name.lower(), value))
         self._field_bytes += len(name) + len(value)
-        # Also of what follows a chunked body, which is read as headers are.
         if len(self.headers) > self._bounds.header_count or self._field_bytes > self._bounds.head_bytes:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
 
     def on_headers_complete(self) -> None:
         """Judge the headers, before anything of the application runs."""
-        self._require_unambiguous()
+        version = self.parser.get_http_version()
+        self._judge_the_headers(version)
         self._in_head = False
         self._head_bytes = 0
         self._clear_deadline()
         self._body_bytes = 0
-        self._at_once = self._answered_at_once()
+        self._at_once = self._answered_at_once(version)
         if self._at_once is None:
             self._set_deadline(self._bounds.body_seconds, "slow body")
             super().on_headers_complete()
@@ -185,29 +185,33 @@ class GuardedProtocol(HttpToolsProtocol):
             # Also for what comes between two requests: a line feed now and then must not hold a connection for ever.
             self._set_deadline(self._bounds.head_seconds, "slow headers")
 
-    def _answered_at_once(self) -> bytes | None:
+    def _answered_at_once(self, version: str) -> bytes | None:
         """Only where nothing is in flight, for answers go out in the order of their requests, to whoever reads them."""
         cycle = self._last_cycle
         if self._house is None or self.flow.write_paused or (cycle is not None and not cycle.response_complete):
             return None
         parser = self.parser
-        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
+        if version != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
             return None
         return self._house.at_once(parser.get_method(), self.url, self.headers)
 
-    def _require_unambiguous(self) -> None:
+    def _judge_the_headers(self, version: str) -> None:
         names = [name for name, _ in self.headers]
-        version = self.parser.get_http_version()
         if names.count(b"host") > 1 or (b"host" not in names and version != "1.0"):
             self._stop(HTTPStatus.BAD_REQUEST, "host")
         if names.count(b"authorization") > 1:
             self._stop(HTTPStatus.BAD_REQUEST, "authorization")
+        if b"expect" in names:
+            self.expect_100_continue = b"100-continue" in self._values(b"expect")
         if b"transfer-encoding" not in names:
             return
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        codings = self._values(b"transfer-encoding")
         # RFC 9112 6.1: a message with both lengths, or a coding in HTTP/1.0, is to be taken for an attack.
         if codings != [b"chunked"] or version == "1.0" or b"content-length" in names:
             self._stop(HTTPStatus.BAD_REQUEST, "framing")
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return [value.strip().lower() for each, value in self.headers if each == name]
 
     def _stop(self, status: HTTPStatus, reason: str) -> None:
         self._malformed = Malformed(status, reason)

@@ -128,6 +128,20 @@ async def test_an_ordinary_request_is_answered(running: Running, version: bytes)
     assert b"\r\nserver:" not in answer.lower()
 
 
+@pytest.mark.parametrize("expectation", [b"100-continue", b"100-Continue"])
+async def test_who_waits_for_leave_to_send_a_body_gets_it(running: Running, expectation: bytes) -> None:
+    """RFC 9110 10.1.1: curl waits a second for it, and others for ever."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    try:
+        async with asyncio.timeout(20):
+            writer.write(POST + b"Content-Length: %d\r\nExpect: %b\r\n\r\n" % (len(BODY), expectation))
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(BODY)
+            assert statuses(await reader.readuntil(b"\r\n\r\n")) == [200]
+    finally:
+        writer.close()
+
+
 async def test_an_offer_of_http_2_is_ignored(running: Running) -> None:
     # Java's client sends this with its first request to any http address.
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
