@@ -7,11 +7,9 @@ and what comes out cannot fail any more.
 import hashlib
 import threading
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
@@ -19,36 +17,19 @@ from cryptography.x509.oid import ExtensionOID
 from app.errors import CertificateRejected
 from app.findings import Finding, FindingCode, Severity
 from app.rules import keys, names, signature
-from app.rules.der import CertificateParts, certificate_parts
+from app.rules.der import CertificateParts, certificate_parts, has_more_attributes
 from app.rules.display import escape
+from app.rules.extensions import Extensions
 from app.rules.keys import PublicKey
-from app.rules.names import DirectoryName, Names
+from app.rules.names import DirectoryName, NameConstraints, Names
 from app.rules.signature import Answer, Scheme
 
 MAX_DER_BYTES = 16 * 1024
 MAX_NAME_ATTRIBUTES = 64
 _CACHED_CERTIFICATES = 2048
 _CACHED_SIGNATURES = 8192
-
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
-_KEY_USAGES = (  # RFC 5280 4.2.1.3, in the order of the bits.
-    ("digitalSignature", "digital_signature"),
-    ("nonRepudiation", "content_commitment"),
-    ("keyEncipherment", "key_encipherment"),
-    ("dataEncipherment", "data_encipherment"),
-    ("keyAgreement", "key_agreement"),
-    ("keyCertSign", "key_cert_sign"),
-    ("cRLSign", "crl_sign"),
-)
-_ONLY_WITH_KEY_AGREEMENT = (("encipherOnly", "encipher_only"), ("decipherOnly", "decipher_only"))
-
-
-@dataclass(frozen=True, slots=True)
-class NameConstraints:
-    """The subtrees of RFC 5280 4.2.1.10."""
-
-    permitted: Names
-    excluded: Names
+_CACHED_NAMES = 2048
+_CACHED_NAME_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -144,10 +125,11 @@ def parse(der: bytes, *, index: int | None = None) -> ParsedCertificate:
         raise _rejected(FindingCode.CERT_TOO_LARGE, "A certificate may have at most 16 KiB.", index)
     try:
         parts = certificate_parts(der)
+        # A name of thousands of attributes takes seconds to decode: count them before.
+        is_long = any(has_more_attributes(name, MAX_NAME_ATTRIBUTES) for name in (parts.subject, parts.issuer))
     except ValueError:
         raise _unparseable(index) from None
-    # A name of thousands of attributes takes seconds to decode: count them before.
-    if max(parts.subject_attributes, parts.issuer_attributes) > MAX_NAME_ATTRIBUTES:
+    if is_long:
         message = f"A name in a certificate may have at most {MAX_NAME_ATTRIBUTES} attributes."
         raise _rejected(FindingCode.CERT_TOO_LARGE, message, index)
     # The only place below the outermost border that catches Exception. The library raises ValueError and TypeError,
@@ -214,7 +196,7 @@ class _quietly:  # noqa: N801 - reads as a statement
 
 def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
     certificate = x509.load_der_x509_certificate(der)
-    extensions = _Extensions.of(certificate.extensions)
+    extensions = Extensions.of(certificate.extensions)
     subject = certificate.subject
     constraints = extensions.value(x509.BasicConstraints)
     return ParsedCertificate(
@@ -226,7 +208,7 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
         subject_emails=names.subject_emails(subject),
         subject_common_names=names.common_names(subject),
         issuer=parts.issuer,
-        issuer_text=escape(certificate.issuer.rfc4514_string()),
+        issuer_text=_issuer_text(certificate, parts.issuer),
         serial=parts.serial,
         serial_octets=parts.serial_octets,
         version=parts.version,
@@ -243,57 +225,27 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
         basic_constraints_critical=ExtensionOID.BASIC_CONSTRAINTS.dotted_string in extensions.critical,
         is_ca=constraints is not None and constraints.ca,
         path_length=constraints.path_length if constraints is not None else None,
-        key_usage=_key_usage(extensions.value(x509.KeyUsage)),
-        extended_key_usage=_extended_key_usage(extensions.value(x509.ExtendedKeyUsage)),
+        key_usage=extensions.key_usage,
+        extended_key_usage=extensions.extended_key_usage,
         extension_oids=extensions.oids,
         critical_oids=extensions.critical,
-        requires_explicit_policy=_requires_explicit_policy(extensions.value(x509.PolicyConstraints)),
-        name_constraints=_name_constraints(extensions.value(x509.NameConstraints)),
+        requires_explicit_policy=extensions.requires_explicit_policy,
+        name_constraints=names.constraints(extensions.value(x509.NameConstraints)),
         alternative_names=names.collect(extensions.value(x509.SubjectAlternativeName) or ()),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Extensions:
-    """Extensions in one pass: their OIDs, and the values by their kinds, of which none stands there twice."""
-
-    oids: frozenset[str]
-    critical: frozenset[str]
-    _values: Mapping[type, x509.ExtensionType]
-
-    @classmethod
-    def of(cls, extensions: x509.Extensions) -> "_Extensions":
-        found = [(extension.oid.dotted_string, extension.critical, extension.value) for extension in extensions]
-        return cls(
-            frozenset(oid for oid, _, _ in found),
-            frozenset(oid for oid, critical, _ in found if critical),
-            {type(value): value for _, _, value in found},
-        )
-
-    def value(self, kind: type[_Extension]) -> _Extension | None:
-        value = self._values.get(kind)
-        return value if isinstance(value, kind) else None
+def _issuer_text(certificate: x509.Certificate, issuer: bytes) -> str:
+    """Kept by the name's bytes: the devices of a fleet name few issuers, and decoding one is a tenth of the reading."""
+    text = _issuer_texts.get(issuer)
+    if text is not None:
+        return text
+    text = escape(certificate.issuer.rfc4514_string())
+    if len(issuer) <= _CACHED_NAME_BYTES:
+        if len(_issuer_texts) >= _CACHED_NAMES:
+            _issuer_texts.clear()
+        _issuer_texts[issuer] = text
+    return text
 
 
-def _key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...] | None:
-    if usage is None:
-        return None
-    bits = _KEY_USAGES + (_ONLY_WITH_KEY_AGREEMENT if usage.key_agreement else ())
-    return tuple(name for name, attribute in bits if getattr(usage, attribute))
-
-
-def _extended_key_usage(usage: x509.ExtendedKeyUsage | None) -> tuple[str, ...] | None:
-    return None if usage is None else tuple(oid.dotted_string for oid in usage)
-
-
-def _requires_explicit_policy(constraints: x509.PolicyConstraints | None) -> bool:
-    return constraints is not None and constraints.require_explicit_policy is not None
-
-
-def _name_constraints(constraints: x509.NameConstraints | None) -> NameConstraints | None:
-    if constraints is None:
-        return None
-    return NameConstraints(
-        permitted=names.collect(constraints.permitted_subtrees or ()),
-        excluded=names.collect(constraints.excluded_subtrees or ()),
-    )
+_issuer_texts: dict[bytes, str] = {}

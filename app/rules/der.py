@@ -17,6 +17,8 @@ _VERSION = 0xA0
 _CONSTRUCTED_OCTET_STRING = 0x24
 _MULTI_BYTE_TAG = 0x1F
 _INDEFINITE = 0x80
+_SMALLEST = 2
+"""Octets of an element without content."""
 # RFC 8018 A (pkcs-5) and RFC 7292 C (pkcs-12PbeIds), as the start of an AlgorithmIdentifier.
 _PASSWORD_BASED = (bytes.fromhex("06092a864886f70d0105"), bytes.fromhex("060a2a864886f70d010c01"))
 
@@ -86,8 +88,7 @@ def children(data: bytes, parent: Element) -> Iterator[Element]:
 class CertificateParts(NamedTuple):
     """The fields of RFC 5280 4.1 as bytes. `version` and `serial` are decoded: 1 to 3 as people say, signed.
 
-    `serial_octets` is the length of the encoded serial number; `subject_attributes` and `issuer_attributes` count
-    the attributes of each name.
+    `serial_octets` is the length of the encoded serial number.
     """
 
     version: int
@@ -95,9 +96,7 @@ class CertificateParts(NamedTuple):
     serial_octets: int
     inner_algorithm: bytes
     issuer: bytes
-    issuer_attributes: int
     subject: bytes
-    subject_attributes: int
     spki: bytes
     outer_algorithm: bytes
 
@@ -131,16 +130,20 @@ def certificate_parts(der: bytes) -> CertificateParts:
         serial_octets=len(serial),
         inner_algorithm=inner.whole(der),
         issuer=issuer.whole(der),
-        issuer_attributes=_attributes(der, issuer),
         subject=subject.whole(der),
-        subject_attributes=_attributes(der, subject),
         spki=spki.whole(der),
         outer_algorithm=outer.whole(der),
     )
 
 
-def _attributes(der: bytes, name: Element) -> int:
-    return sum(1 for rdn in children(der, name) for _ in children(der, rdn))
+def has_more_attributes(name: bytes, limit: int) -> bool:
+    """Whether a name in DER has more attributes than this.
+
+    Raises ValueError when it is not shaped like a name.
+    """
+    if len(name) <= limit * _SMALLEST:
+        return False
+    return sum(1 for rdn in children(name, read(name, 0)) for _ in children(name, rdn)) > limit
 
 
 def begins_with_two_sequences(data: bytes) -> bool:

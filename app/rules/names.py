@@ -30,6 +30,21 @@ class Names:
         return len(self.dns) + len(self.email) + len(self.uri) + len(self.ip) + len(self.directory) + len(self.other)
 
 
+@dataclass(frozen=True, slots=True)
+class NameConstraints:
+    """The subtrees of RFC 5280 4.2.1.10."""
+
+    permitted: Names
+    excluded: Names
+
+
+def constraints(stated: x509.NameConstraints | None) -> NameConstraints | None:
+    """A certificate's constraints; None where it states none."""
+    if stated is None:
+        return None
+    return NameConstraints(collect(stated.permitted_subtrees or ()), collect(stated.excluded_subtrees or ()))
+
+
 def collect(names: Iterable[x509.GeneralName]) -> Names:
     """Sort general names, from an alternative name or a constraint, by their form."""
     dns: list[str] = []

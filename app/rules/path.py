@@ -12,9 +12,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias, TypeVar
 
 from app.findings import Finding, FindingCode, Severity
-from app.rules.certificate import NameConstraints, ParsedCertificate
+from app.rules.certificate import ParsedCertificate
 from app.rules.display import escape, quote
-from app.rules.names import Address, DirectoryName, Names, Network
+from app.rules.names import Address, DirectoryName, NameConstraints, Names, Network
 
 MAX_COMPARISONS = 10_000
 """How many comparisons of a name with a subtree one pair of certificates may cost: about 10 ms."""

@@ -14,7 +14,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.errors import CertificateRejected
 from app.findings import FindingCode
+from app.rules import certificate
 from app.rules.certificate import check_signature, parse, parse_cached
+from app.rules.display import escape
 from app.rules.signature import Answer
 from tests.rules.authority import (
     AT,
@@ -221,6 +223,20 @@ def test_size_and_names_are_limited_before_they_are_read() -> None:
     assert refusal(rebuild(ROOT, ROOT.key, subject=tlv(0x30, attribute * 65)).der) == (FindingCode.CERT_TOO_LARGE, 3)
     assert refusal(rebuild(ROOT, ROOT.key, issuer=tlv(0x30, attribute * 65)).der) == (FindingCode.CERT_TOO_LARGE, 3)
     assert len(rebuild(ROOT, ROOT.key, subject=tlv(0x30, attribute * 64)).parsed.subject_names) == 64
+
+
+def test_of_issuers_names_a_few_are_remembered_and_no_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered: dict[bytes, str] = {}
+    monkeypatch.setattr(certificate, "_issuer_texts", remembered)
+    monkeypatch.setattr(certificate, "_CACHED_NAMES", 2)
+    texts = ["CA 1", "CA 2", "CA 3", "CA \u202e", "L" * 64]
+    long = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "o" * 64)] * 8
+    made = [make(issuer_name=name(text, *(long if text[0] == "L" else ()))) for text in texts]
+    for one in [*made, *made]:
+        text = escape(one.certificate.issuer.rfc4514_string())
+        assert [parse(one.der).issuer_text, parse(one.der).issuer_text] == [text, text]
+        assert len(remembered) <= 2
+    assert all(len(issuer) < 100 for issuer in remembered)
 
 
 def test_the_largest_certificate_is_read() -> None:

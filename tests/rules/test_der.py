@@ -2,7 +2,14 @@
 
 import pytest
 
-from app.rules.der import begins_with_two_sequences, certificate_parts, children, is_key_shaped, read
+from app.rules.der import (
+    begins_with_two_sequences,
+    certificate_parts,
+    children,
+    has_more_attributes,
+    is_key_shaped,
+    read,
+)
 from tests.rules.authority import integer, make, tlv
 
 ROOT = make("Root CA")
@@ -48,8 +55,22 @@ def test_a_certificate_is_split_into_its_own_bytes() -> None:
 
     assert parts.subject == parts.issuer == ROOT.certificate.subject.public_bytes()
     assert (parts.version, parts.serial, parts.serial_octets) == (3, 0x1234, 2)
-    assert (parts.subject_attributes, parts.issuer_attributes) == (1, 1)
     assert parts.inner_algorithm == parts.outer_algorithm
+
+
+@pytest.mark.parametrize("attribute", [tlv(0x30), tlv(0x30, bytes(9))], ids=["of the smallest size", "of a usual size"])
+@pytest.mark.parametrize("in_one_set", [True, False])
+def test_the_attributes_of_a_name_are_counted(attribute: bytes, in_one_set: bool) -> None:
+    def name(count: int) -> bytes:
+        return tlv(0x30, tlv(0x31, *[attribute] * count) if in_one_set else tlv(0x31, attribute) * count)
+
+    assert [has_more_attributes(name(count), 64) for count in (0, 1, 63, 64, 65, 200)] == [False] * 4 + [True] * 2
+
+
+def test_a_long_name_whose_attribute_is_longer_than_its_set_is_no_name() -> None:
+    last = tlv(0x31, tlv(0x30, bytes(9)))
+    with pytest.raises(ValueError, match="longer"):
+        has_more_attributes(tlv(0x30, last * 69, last.replace(b"\x30\x09", b"\x30\x0a")), 64)
 
 
 SHAPES = [
