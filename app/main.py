@@ -122,9 +122,10 @@ def create_app(
     endpoint = api(settings, gate, web_build / EXPLORER if settings.explorer else None)
     application = Starlette(
         routes=[
+            # Looked through from the beginning: what is asked most often comes first.
+            *parts.gateways.routes(gate, parts.metrics),
             *health.routes(settings, parts.readiness, parts.metrics),
             *evidence.routes(parts.installation.database, gate.rates),
-            *parts.gateways.routes(gate, parts.metrics),
             *enrollments.routes(gate, parts.installation.uploads),
             *endpoint.routes(),
             *WebBuild(web_build).routes(),
