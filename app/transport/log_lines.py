@@ -17,9 +17,8 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from app.clock import to_text
 from app.settings import LogFormat
 
 REQUESTS = "anchorage.request"
@@ -101,49 +100,56 @@ class _Lines:
 
 
 class RequestLine(NamedTuple):
-    """What the line of a request says that an API key sent and nothing was done for, and that was answered with 200.
-
-    None of it needs escaping in JSON.
-    """
+    """What the line of a request says: `path` as it was sent, `at` the instant that the line is for."""
 
     at: datetime
     request_id: str
     method: str
     path: str
+    status: int
     seconds: float
-    key_id: str
+    actor_type: str
+    actor_id: str | None
+    operation: str | None = None
+
+    def fields(self) -> dict[str, object]:
+        """As they are named in the log."""
+        return {
+            "request_id": self.request_id,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "milliseconds": round(self.seconds * 1000, 1),
+            "actor_type": self.actor_type,
+            "actor_id": self.actor_id,
+            "operation": self.operation,
+        }
 
 
 def write_requests(lines: Iterable[RequestLine]) -> None:
-    """Write the lines of requests as the reception would, in a tenth of its time where they are JSON."""
+    """Write the lines of requests that went as they should, where they are JSON in a tenth of structlog's time."""
     written = _fast.get("stream")
     if written is not None:
         if text := "\n".join(map(_json_of, lines)):
             written.msg(text)
         return
-    requests = structlog.get_logger(REQUESTS)
     for line in lines:
-        requests.info(
-            "request",
-            request_id=line.request_id,
-            method=line.method,
-            path=line.path,
-            status=200,
-            milliseconds=round(line.seconds * 1000, 1),
-            actor_type="api_key",
-            actor_id=line.key_id,
-            operation=None,
-        )
+        _requests.info("request", **line.fields())
+
+
+def write_bug(line: RequestLine, bug: Exception) -> None:
+    """Write the line of a request that met an error of ours."""
+    _requests.error("request", **line.fields(), exc_info=bug)
 
 
 def _json_of(line: RequestLine) -> str:
-    return (
-        f'{{"request_id":"{line.request_id}","method":"{line.method}","path":"{line.path}","status":200,'
-        f'"milliseconds":{round(line.seconds * 1000, 1)},"actor_type":"api_key","actor_id":"{line.key_id}",'
-        f'"operation":null,"event":"request","level":"info","timestamp":"{to_text(line.at)}"}}'
-    )
+    said = line.fields()
+    said["event"], said["level"], said["timestamp"] = "request", "info", line.at
+    text = _to_json(said)
+    return _KEY.sub("ak_…", text) if "ak_" in text else text
 
 
+_requests: FilteringBoundLogger = structlog.get_logger(REQUESTS)
 _fast: dict[str, _Lines] = {}
 """Where lines go as JSON."""
 
@@ -222,4 +228,4 @@ def _console(logger: WrappedLogger, method: str, event: MutableMapping[str, Any]
 
 def _to_json(event: object, **options: object) -> str:
     del options
-    return orjson.dumps(event, default=str).decode()
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()

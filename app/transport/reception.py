@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
-import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import FilteringBoundLogger
 
 from app.actor import ANONYMOUS
 from app.clock import Clock
 from app.settings import Network
 from app.transport.arrival import Arrival, arrive
-from app.transport.log_lines import REQUESTS
+from app.transport.log_lines import RequestLine, write_bug, write_requests
 from app.transport.long_runs import without_long_runs
 from app.transport.metrics import Metrics
 
@@ -39,8 +37,6 @@ API_HEADERS = {
 }
 """Of every answer that does not say otherwise."""
 _TRANSPORT_SECURITY = {"strict-transport-security": "max-age=31536000"}
-
-_log: FilteringBoundLogger = structlog.get_logger(REQUESTS)
 
 
 def headers_of_all(public_url: str | None) -> dict[str, str]:
@@ -153,20 +149,22 @@ class Reception:
             self.metrics.stream_closed(answer.stream)
         self.metrics.request_ended(route=route, method=method, status=status, seconds=seconds)
         actor = answer.arrival.actor or ANONYMOUS
-        write = _log.error if answer.bug is not None else _log.info
-        write(
-            "request",
-            request_id=answer.arrival.request_id,
-            method=method,
+        line = RequestLine(
+            self.clock(),
+            answer.arrival.request_id,
+            method,
             # As it was sent: percent-encoded, so that it cannot pretend to be another line.
-            path=without_long_runs(scope.get("raw_path", b"").decode("ascii", "replace"))[:PATH_LIMIT],
-            status=status,
-            milliseconds=round(seconds * 1000, 1),
-            actor_type=actor.type.value,
-            actor_id=actor.id,
-            operation=_name(answer.arrival.operation),
-            exc_info=answer.bug,
+            without_long_runs(scope.get("raw_path", b"").decode("ascii", "replace"))[:PATH_LIMIT],
+            status,
+            seconds,
+            actor.type.value,
+            actor.id,
+            _name(answer.arrival.operation),
         )
+        if answer.bug is None:
+            write_requests([line])
+        else:
+            write_bug(line, answer.bug)
 
 
 def _name(operation: str | None) -> str | None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
+from app.actor import ActorType
 from app.clock import Clock
 from app.ids import new_id
 from app.recent import Recent
@@ -37,6 +38,7 @@ SAID_SECONDS = 0.05
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _AUTHORIZE = AUTHORIZE.encode()
+_KEYS = ActorType.API_KEY.value
 # What decides. A request with a body, or that names itself, takes the long way.
 _ASKED = frozenset(
     name.encode() for names in HEADERS.values() for name in (*names, "authorization", "accept", "x-endpoint-name")
@@ -109,8 +111,8 @@ class RememberedAnswers:
         for (method, service), each in taken.items():
             self.metrics.repeated(AUTHORIZE, method, service, each)
         write_requests(
-            RequestLine(at, request_id, remembered.method, AUTHORIZE, seconds, remembered.gateway.api_key_id)
-            for remembered, at, request_id, seconds in unsaid
+            RequestLine(at, request_id, each.method, AUTHORIZE, 200, seconds, _KEYS, each.gateway.api_key_id)
+            for each, at, request_id, seconds in unsaid
         )
 
 
