@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from app.actor import Actor, Origin
 from app.clock import Clock
-from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, NotFound, OutcomeUnknown, StoreUnavailable
+from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, OutcomeUnknown, StoreUnavailable
 from app.reasons import Reason
 from app.recent import Recent
 from app.rules import admission
@@ -22,7 +22,6 @@ from app.rules.trust import decide
 from app.rules.trust_store import TrustStore
 from app.services.devices import ConnectDevice, comes_as_before, device_among
 from app.services.door import Door
-from app.services.enrollments import UseEnrollment
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
 from app.services.submission import authority
@@ -155,13 +154,6 @@ class Admissions:
             found = replace(decision, reason=refused.reason, explanation=refused.message)
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
-        if claim is not None and is_first:
-            try:
-                await self.door.perform(actor, UseEnrollment(claim.id, connected.device.id), origin)
-            except NotFound:
-                # It was given up in between.
-                found = admission.of_device(decision, is_suspended=False, is_claimed=False)
-                return Answer(found, state.version, is_recorded=True)
         at_entry = connected.state
         return Answer(connected.decision, at_entry.version, connected.device.id, is_repeatable=not at_entry.audits_all)
 

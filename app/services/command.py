@@ -25,8 +25,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Done(Generic[T_co]):
     """What a command did: the caller's answer, and the event for the log.
 
-    A look at many objects has an event for each about which there is something to record, by the id of its entry; it
-    may find none.
+    What is more than one event, or none, has each by the id of its entry: a look at many objects, or a device that uses
+    a claim as it comes in.
     """
 
     value: T_co

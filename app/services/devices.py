@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from app.actor import Scope
 from app.audit.device_events import DeviceConnected, DeviceResumed, DeviceSuspended
+from app.audit.enrollment_events import EnrollmentUsed
+from app.audit.event import Event
 from app.audit.states import Json, Target
 from app.errors import InvalidState, NotFound
 from app.ids import new_id
@@ -18,6 +20,7 @@ from app.services.trust_states import TrustState, load
 from app.store import enrollments
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.device_writes import Came
+from app.store.enrollments import EnrollmentRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class ConnectDevice:
     """Let a device in that is new, or that comes otherwise than the last time.
 
     `decision` was made with `known`. Where the account's trust has changed since, it is made again, in the transaction:
-    what the log says in its order is what was decided.
+    what the log says in its order is what was decided. A claim that the device needs is used in the same transaction.
     """
 
     action: ClassVar[str] = DeviceConnected.kind
@@ -69,8 +72,10 @@ class ConnectDevice:
         after = await _let_in(tx, found or _new_device(tx, name), decision, state)
         before = None if found is None else states.device_state(found)
         service = decision.question.service.value
-        event = DeviceConnected(before, states.device_state(after), service, state.version)
-        return Done(Connected(after, decision, state), event)
+        connected = DeviceConnected(before, states.device_state(after), service, state.version)
+        used = {} if claim is None or claim.claimed_at is not None else await _used(tx, claim, after, decision)
+        events: dict[str, Event] = {tx.entry_id: connected, **used}
+        return Done(Connected(after, decision, state), events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,16 @@ async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustSta
     await tx.devices.put_credential(device.id, credential, came)
     await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
     return after
+
+
+async def _used(tx: Tx, claim: EnrollmentRow, device: DeviceRow, decision: Decision) -> dict[str, EnrollmentUsed]:
+    """Use up a claim: from now on its time does not run out. The event has an entry of its own, beside the device's."""
+    used = replace(claim, version=claim.version + 1, claimed_at=tx.now, device_id=device.id)
+    entry_id = new_id(tx.now)
+    if not await enrollments.Enrollments(tx.transaction, tx.account_id, entry_id).use(used):
+        # Its time was over at this instant, and somebody else has claimed the identity since it was read.
+        admission.require_allowed(admission.of_device(decision, is_suspended=False, is_claimed=False))
+    return {entry_id: EnrollmentUsed(states.enrollment_state(claim), states.enrollment_state(used))}
 
 
 def _credential(tx: Tx, device: DeviceRow, decision: Decision) -> CredentialRow:

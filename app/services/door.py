@@ -36,11 +36,11 @@ INTERNAL = "INTERNAL"
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[T]):
-    """What was done, and the entry that says so; of a look there are as many as there was something to record."""
+    """What was done, and the entry that says so. `actions` has that of each entry: most acts have one."""
 
     value: T
     entry_id: str
-    entries: int = 1
+    actions: tuple[str, ...]
 
 
 def fresh_salt() -> bytes:
@@ -149,11 +149,11 @@ class Door:
                 return _Ended(bug, Result.FAILED)
 
         outcome = await self._database.write(stream, unit)
-        result = outcome.result if isinstance(outcome, _Ended) else Result.SUCCESS
-        for _ in range(1 if isinstance(outcome, _Ended) else outcome.entries):
-            self._on_recorded(command.action, result.value)
         if isinstance(outcome, _Ended):
+            self._on_recorded(command.action, outcome.result.value)
             raise outcome.cause
+        for action in outcome.actions:
+            self._on_recorded(action, Result.SUCCESS.value)
         return outcome
 
     async def _run(self, tx: Tx, head: log.Head, command: Command[T], origin: Origin) -> Recorded[T]:
@@ -165,7 +165,7 @@ class Door:
             act = Act.succeeded(event, entry_id=entry_id, time=tx.now, actor=tx.actor, origin=origin, reason=reason)
             await self._append(tx.transaction, head, act)
             head = await log.lock(tx.transaction, head.stream, head.account_id)  # as the entry left it
-        return Recorded(done.value, tx.entry_id, len(events))
+        return Recorded(done.value, tx.entry_id, tuple(event.kind for event in events.values()))
 
     async def _run_once(self, tx: Tx, head: log.Head, command: Repeatable[T], origin: Origin, key: str) -> Recorded[T]:
         access.require_scope(tx.actor, command.scope)
@@ -187,7 +187,7 @@ class Door:
         tx.target = Target(**body["target"])
         replay = self._ended(tx, command, origin, Result.SUCCESS, REPLAYED)
         await self._append(tx.transaction, head, replay)
-        return Recorded(command.recall(body["change"], tx.account_id), first.audit_id)
+        return Recorded(command.recall(body["change"], tx.account_id), first.audit_id, (command.action,))
 
     async def _append_ended(
         self, tx: Tx, head: log.Head, command: Command[object], origin: Origin, result: Result, code: str

@@ -3,11 +3,11 @@
 `app.services.bulk` does both with files.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from app.actor import Scope
-from app.audit.enrollment_events import EnrollmentClaimed, EnrollmentReleased, EnrollmentUsed
+from app.audit.enrollment_events import EnrollmentClaimed, EnrollmentReleased
 from app.audit.states import Json, Target
 from app.errors import AlreadyClaimed, InvalidInput, NotFound
 from app.ids import new_id
@@ -66,33 +66,6 @@ class ClaimEnrollment:
     def recall(self, change: Json, account_id: str) -> EnrollmentRow:
         """The claim as it was made."""
         return states.enrollment_row(state_fields.after(change), account_id)
-
-
-@dataclass(frozen=True, slots=True)
-class UseEnrollment:
-    """Note that a device came in by a claim: from then on its time does not run out."""
-
-    action: ClassVar[str] = EnrollmentUsed.kind
-    scope: ClassVar[Scope] = Scope.GATEWAY
-    enrollment_id: str
-    device_id: str
-    reason: None = None
-
-    @property
-    def target(self) -> Target:
-        """The claim."""
-        return Target("enrollment", self.enrollment_id)
-
-    async def __call__(self, tx: Tx) -> Done[EnrollmentRow]:
-        """One that is used already stays as it is."""
-        claim = await tx.enrollments.with_id(self.enrollment_id)
-        if claim is None:
-            raise NotFound("The account has no claim of this id.", path=("id",))
-        used = claim
-        if claim.claimed_at is None:
-            used = replace(claim, version=claim.version + 1, claimed_at=tx.now, device_id=self.device_id)
-            await tx.enrollments.use(used)
-        return Done(used, EnrollmentUsed(states.enrollment_state(claim), states.enrollment_state(used)))
 
 
 @dataclass(frozen=True, slots=True)

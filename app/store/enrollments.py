@@ -86,7 +86,8 @@ _RELEASE = (
 )
 _USE = (
     "UPDATE enrollment SET version = $3, claimed_at = $4, device_id = $5, audit_id = $6"
-    " WHERE account_id = $1 AND id = $2"
+    f" WHERE account_id = $1 AND id = $2 AND {_HOLDS} AND claimed_at IS NULL"
+    " AND (expires_at IS NULL OR expires_at > $4)"
 )
 # Once for a thousand claims, where a trigger would do it a thousand times.
 _TRUST_CHANGED = "UPDATE account SET trust_version = trust_version + 1 WHERE id = $1"
@@ -173,12 +174,10 @@ class Enrollments:
         found = await enrollments(self.transaction, self.account_id, (enrollment_id,))
         return found.get(enrollment_id)
 
-    async def use(self, row: EnrollmentRow) -> None:
-        """Set when a device first used a claim, and which."""
-        used_at = micros_of(row.claimed_at)
-        await self.transaction.execute(
-            _USE, self.account_id, row.id, row.version, used_at, row.device_id, self.audit_id
-        )
+    async def use(self, row: EnrollmentRow) -> bool:
+        """Set when a device first used a claim, and which; False where the claim has come to its end meanwhile."""
+        values = (row.version, micros_of(row.claimed_at), row.device_id, self.audit_id)
+        return await self.transaction.execute(_USE, self.account_id, row.id, *values) > 0
 
     async def insert(self, rows: Sequence[EnrollmentRow]) -> set[bytes]:
         """Make claims that all were made at one instant, by one job or by none; answers whose identity was free.
