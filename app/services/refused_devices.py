@@ -68,11 +68,14 @@ class Refused:
 
 @dataclass(slots=True)
 class _Burst:
+    """Refusals that are alike. While entries of single ones are `under_way` nobody knows how many have none."""
+
     newest: Refused
     first: datetime
     last: datetime
     seen: int = 0
     unrecorded: int = 0
+    under_way: int = 0
 
 
 @dataclass(slots=True)
@@ -119,8 +122,15 @@ class RefusedDevices:
         if found is not None and now - found.first >= PERIOD:
             await self._close(refused.burst)
         burst = self._burst(refused, now)
-        if burst.seen > SINGLY or not await self._append(refused, now, refused.said()):
+        if burst.seen > SINGLY:
             burst.unrecorded += 1
+            return
+        burst.under_way += 1
+        try:
+            if not await self._append(refused, now, refused.said()):
+                burst.unrecorded += 1
+        finally:
+            burst.under_way -= 1
 
     def _burst(self, refused: Refused, now: datetime) -> _Burst:
         key = refused.burst
@@ -132,8 +142,12 @@ class RefusedDevices:
         return burst
 
     async def _close(self, key: tuple[str, Reason, str]) -> None:
-        burst = self._bursts.pop(key, None)
-        if burst is None or not burst.unrecorded:
+        burst = self._bursts.get(key)
+        if burst is None or burst.under_way:
+            # One that is under way is counted when it has ended; a later flush finds it.
+            return
+        del self._bursts[key]
+        if not burst.unrecorded:
             return
         said: Json = {
             **burst.newest.said(),
@@ -144,9 +158,11 @@ class RefusedDevices:
         }
         if not await self._append(replace(burst.newest, endpoint_name=""), self.clock(), said):
             # The log is away: the count waits for it, with whatever came in the meantime.
-            came = self._bursts.get(key)
-            burst.unrecorded += 0 if came is None else came.unrecorded
-            self._bursts[key] = burst
+            came = self._bursts.setdefault(key, burst)
+            if came is not burst:
+                came.first = burst.first
+                came.seen += burst.seen
+                came.unrecorded += burst.unrecorded
 
     async def _append(self, refused: Refused, now: datetime, said: Json) -> bool:
         act = Act(
