@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from threading import Lock
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -9,29 +10,64 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """The `limit` values that were kept or found last, by their keys."""
+    """The values that were kept or found last, by their keys: as many as weigh `limit` together.
+
+    A value weighs 1, or what its keeper says, as bytes are bounded. Any thread may ask.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: OrderedDict[K, V] = OrderedDict()
+        self._weight = 0
+        self._changing = Lock()
+        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def weight(self) -> int:
+        """What all weigh together."""
+        return self._weight
+
     def find(self, key: K) -> V | None:
         """The value; None where there is none, or no longer."""
         found = self._kept.get(key)
-        if found is not None:
+        if found is None:
+            return None
+        try:
             self._kept.move_to_end(key)
-        return found
+        except KeyError:
+            # Another thread has let it go since.
+            return found[0]
+        return found[0]
 
-    def keep(self, key: K, value: V) -> None:
-        """Keep a value, in the place of what had its key; the one that was used longest ago gives way."""
-        self._kept[key] = value
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
+    def keep(self, key: K, value: V, weight: int = 1) -> None:
+        """Keep a value, in the place of what had its key; those that were used longest ago give way.
+
+        What weighs more than the limit by itself is not kept.
+        """
+        with self._changing:
+            self._drop(key)
+            if weight > self._limit:
+                return
+            self._kept[key] = (value, weight)
+            self._weight += weight
+            while self._weight > self._limit:
+                _, (_, freed) = self._kept.popitem(last=False)
+                self._weight -= freed
 
     def drop(self, key: K) -> None:
         """Forget a value, if there is one."""
-        self._kept.pop(key, None)
+        with self._changing:
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._changing:
+            self._kept.clear()
+            self._weight = 0
+
+    def _drop(self, key: K) -> None:
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._weight -= found[1]

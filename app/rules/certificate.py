@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from app.errors import CertificateRejected
 from app.findings import Finding, FindingCode, Severity
+from app.recent import Recent
 from app.rules import keys, names, signature
 from app.rules.der import CertificateParts, certificate_parts, has_more_attributes
 from app.rules.display import escape
@@ -28,8 +29,7 @@ MAX_DER_BYTES = 16 * 1024
 MAX_NAME_ATTRIBUTES = 64
 _CACHED_CERTIFICATES = 2048
 _CACHED_SIGNATURES = 8192
-_CACHED_NAMES = 2048
-_CACHED_NAME_BYTES = 512
+_CACHED_NAME_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -152,15 +152,24 @@ def parse_cached(der: bytes) -> ParsedCertificate:
     return parse(der)
 
 
-@lru_cache(maxsize=_CACHED_SIGNATURES)
 def check_signature(certificate: ParsedCertificate, issuer: ParsedCertificate) -> Answer:
     """Whether the issuer's key made the certificate's signature. Names are not compared.
 
-    Remembered: neither of the two can change.
+    Remembered by their fingerprints: neither of the two can change, and strangers' certificates are not to be kept.
     """
-    if issuer.key.usable is None:
-        return Answer.UNVERIFIABLE
-    return signature.verify(issuer.key.usable, certificate.scheme, certificate.signature, certificate.tbs)
+    pair = (certificate.fingerprint, issuer.fingerprint)
+    known = signatures.find(pair)
+    if known is not None:
+        return known
+    key = issuer.key.usable
+    made = (certificate.scheme, certificate.signature, certificate.tbs)
+    answer = Answer.UNVERIFIABLE if key is None else signature.verify(key, *made)
+    signatures.keep(pair, answer)
+    return answer
+
+
+signatures: Recent[tuple[bytes, bytes], Answer] = Recent(_CACHED_SIGNATURES)
+"""What `check_signature` remembers."""
 
 
 def _rejected(code: FindingCode, message: str, index: int | None) -> CertificateRejected:
@@ -237,15 +246,11 @@ def _read(der: bytes, parts: CertificateParts) -> ParsedCertificate:
 
 def _issuer_text(certificate: x509.Certificate, issuer: bytes) -> str:
     """Kept by the name's bytes: the devices of a fleet name few issuers, and decoding one is a tenth of the reading."""
-    text = _issuer_texts.get(issuer)
-    if text is not None:
-        return text
-    text = escape(certificate.issuer.rfc4514_string())
-    if len(issuer) <= _CACHED_NAME_BYTES:
-        if len(_issuer_texts) >= _CACHED_NAMES:
-            _issuer_texts.clear()
-        _issuer_texts[issuer] = text
+    text = _issuer_texts.find(issuer)
+    if text is None:
+        text = escape(certificate.issuer.rfc4514_string())
+        _issuer_texts.keep(issuer, text, len(issuer) + len(text))
     return text
 
 
-_issuer_texts: dict[bytes, str] = {}
+_issuer_texts: Recent[bytes, str] = Recent(_CACHED_NAME_BYTES)

@@ -31,8 +31,11 @@ from app.store.database import Database
 from app.store.enrollments import EnrollmentRow
 from app.terms import Service
 
-SETTLED_LIMIT = 20_000
-"""How many answers are remembered, of all accounts together."""
+SETTLED_BYTES = 128 * 1024 * 1024
+"""What the answers that are remembered may take, of all accounts together; a usual one takes 7 KB."""
+_ANSWER_BYTES = 4096
+_READ_TIMES = 3
+"""What an answer takes by itself, and how many times a certificate's length what was read of it takes."""
 
 
 class Asked(NamedTuple):
@@ -59,6 +62,29 @@ class Answer:
     is_recorded: bool = False
     is_repeatable: bool = True
 
+    @property
+    def admitted(self) -> "Admitted | None":
+        """What lets the device in again; None where the answer is another one, or is not to be given again."""
+        if self.device_id is None or self.trust_version is None or not self.is_repeatable or self.stale_seconds:
+            return None
+        decision = self.decision
+        question = decision.question
+        return Admitted(self.device_id, self.trust_version, question.service, question.at, decision.holds_until)
+
+
+class Admitted(NamedTuple):
+    """What remains to be known of an answer that let a device in, as long as it `holds`."""
+
+    device_id: str
+    trust_version: int
+    service: Service
+    at: datetime
+    until: datetime | None
+
+    def holds(self, version: int, now: datetime) -> bool:
+        """Whether the same would be answered at this version of the account's trust, and at this instant."""
+        return self.trust_version == version and (self.until is None or self.at <= now < self.until)
+
 
 class _Place(NamedTuple):
     account_id: str
@@ -75,7 +101,7 @@ class Admissions:
     states: TrustStates
     refused: RefusedDevices
     seen: LastSeen
-    _settled: Recent[_Place, Answer] = field(default_factory=lambda: Recent(SETTLED_LIMIT))
+    _settled: Recent[_Place, Answer] = field(default_factory=lambda: Recent(SETTLED_BYTES))
 
     async def ask(self, actor: Actor, asked: Asked, origin: Origin) -> Answer:
         """Answer a gateway. Raises nothing that is the device's fault or the database's: what fails is a refusal."""
@@ -98,10 +124,10 @@ class Admissions:
             await self.refused.note(_refused(actor, asked, answer, origin))
         return answer if not confirmed.stale_seconds else replace(answer, stale_seconds=confirmed.stale_seconds)
 
-    def still_holds(self, account_id: str, answer: Answer, now: datetime) -> bool:
-        """Whether an answer would be given again, where nothing has to be read to know that."""
+    def still_holds(self, account_id: str, admitted: Admitted, now: datetime) -> bool:
+        """Whether a device would be let in again, where nothing has to be read to know that."""
         confirmed = self.states.confirmed(account_id)
-        return confirmed is not None and _holds(answer, confirmed.state.version, now)
+        return confirmed is not None and admitted.holds(confirmed.state.version, now)
 
     async def refuse_unread(
         self, actor: Actor, service: Service, rejected: CertificateRejected, origin: Origin
@@ -115,7 +141,8 @@ class Admissions:
     def _remember(self, place: _Place, answer: Answer) -> None:
         if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
             return
-        self._settled.keep(place, replace(answer, is_recorded=False) if answer.is_recorded else answer)
+        weight = _ANSWER_BYTES + _READ_TIMES * sum(map(len, place.asked.ders))
+        self._settled.keep(place, replace(answer, is_recorded=False) if answer.is_recorded else answer, weight)
 
     async def _decided(
         self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime, *, before: Answer | None

@@ -14,8 +14,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.errors import CertificateRejected
 from app.findings import FindingCode
+from app.recent import Recent
 from app.rules import certificate
-from app.rules.certificate import check_signature, parse, parse_cached
+from app.rules.certificate import check_signature, parse, parse_cached, signatures
 from app.rules.display import escape
 from app.rules.signature import Answer
 from tests.rules.authority import (
@@ -225,18 +226,14 @@ def test_size_and_names_are_limited_before_they_are_read() -> None:
     assert len(rebuild(ROOT, ROOT.key, subject=tlv(0x30, attribute * 64)).parsed.subject_names) == 64
 
 
-def test_of_issuers_names_a_few_are_remembered_and_no_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered: dict[bytes, str] = {}
+def test_the_texts_of_a_few_issuers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered: Recent[bytes, str] = Recent(200)
     monkeypatch.setattr(certificate, "_issuer_texts", remembered)
-    monkeypatch.setattr(certificate, "_CACHED_NAMES", 2)
-    texts = ["CA 1", "CA 2", "CA 3", "CA \u202e", "L" * 64]
-    long = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "o" * 64)] * 8
-    made = [make(issuer_name=name(text, *(long if text[0] == "L" else ()))) for text in texts]
+    made = [make(issuer_name=name(text)) for text in ("CA 1", "CA 2", "CA 3", "CA \u202e", "CA 5", "CA 6")]
     for one in [*made, *made]:
         text = escape(one.certificate.issuer.rfc4514_string())
         assert [parse(one.der).issuer_text, parse(one.der).issuer_text] == [text, text]
-        assert len(remembered) <= 2
-    assert all(len(issuer) < 100 for issuer in remembered)
+        assert 0 < remembered.weight <= 200
 
 
 def test_the_largest_certificate_is_read() -> None:
@@ -278,4 +275,6 @@ def test_a_certificate_is_remembered_and_a_refusal_is_not() -> None:
 
 def test_the_caches_are_bounded() -> None:
     assert parse_cached.cache_info().maxsize == 2048
-    assert check_signature.cache_info().maxsize == 8192
+    for number in range(10_000):
+        signatures.keep((b"", number.to_bytes(2, "big")), Answer.INVALID)
+    assert len(signatures) == 8192

@@ -42,9 +42,9 @@ def routes(
         if answer.trust_version is not None:
             reports.enforces(gateway, answer.trust_version, admissions.clock())
         answered = _answered(request, answer, caller.actor.account_id)
-        is_short = answer.device_id is not None and not wants_json(request)
-        if is_short and answer.is_repeatable and not answer.stale_seconds:
-            kept.keep(request.scope, Remembered(gateway, request.method, caller.token, answer, answered.raw_headers))
+        admitted = answer.admitted
+        if admitted is not None and not wants_json(request):
+            kept.keep(request.scope, Remembered(gateway, request.method, caller.token, admitted, answered.raw_headers))
         return answered
 
     return [Route(AUTHORIZE, answering(authorize, REFUSED), methods=METHODS)]

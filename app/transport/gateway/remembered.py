@@ -22,7 +22,7 @@ from app.actor import ActorType
 from app.clock import Clock
 from app.ids import new_id
 from app.recent import Recent
-from app.services.admissions import Admissions, Answer
+from app.services.admissions import Admissions, Admitted
 from app.services.gateway_keys import GatewayKeys
 from app.services.gateway_reports import GatewayReports
 from app.store.gateways import Gateway
@@ -31,13 +31,15 @@ from app.transport.log_lines import RequestLine, write_requests
 from app.transport.metrics import Metrics
 
 AUTHORIZE = "/gateway/authorize"
-KEPT_LIMIT = 20_000
+KEPT_BYTES = 64 * 1024 * 1024
+"""What the answers that are remembered may take with their questions; a usual one takes 4 KB."""
 SAID_SECONDS = 0.05
 """How long after an answer it is noted, counted and logged: of many at a time each takes a third of the time."""
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _AUTHORIZE = AUTHORIZE.encode()
+_ANSWER_BYTES = 2048
 _KEYS = ActorType.API_KEY.value
 # What decides. A request with a body, or that names itself, takes the long way.
 _ASKED = frozenset(
@@ -59,7 +61,7 @@ class Remembered:
     gateway: Gateway
     method: str
     token: str
-    answer: Answer
+    admitted: Admitted
     headers: RawHeaders
     lines: bytes | None = None
     """The headers as they are sent, once they were; the request's id comes after them."""
@@ -85,10 +87,10 @@ class RememberedAnswers:
         remembered = None if question is None else self.kept.answers.find(question)
         if remembered is None:
             return None
-        now, gateway, answer = self.clock(), remembered.gateway, remembered.answer
-        if not self.keys.is_confirmed(remembered.token) or not self.admissions.still_holds(
-            gateway.account_id, answer, now
-        ):
+        now, account_id = self.clock(), remembered.gateway.account_id
+        if not self.keys.is_confirmed(remembered.token):
+            return None
+        if not self.admissions.still_holds(account_id, remembered.admitted, now):
             return None
         request_id, seconds = new_id(now), monotonic() - started
         if not self._unsaid:
@@ -103,11 +105,10 @@ class RememberedAnswers:
         unsaid, self._unsaid = self._unsaid, []
         taken = defaultdict[tuple[str, str], list[float]](list)
         for remembered, at, _, seconds in unsaid:
-            answer = remembered.answer
-            taken[remembered.method, answer.decision.question.service.value].append(seconds)
-            if answer.device_id is not None and answer.trust_version is not None:
-                self.admissions.seen.seen(answer.device_id, at)
-                self.reports.enforces(remembered.gateway, answer.trust_version, at)
+            admitted = remembered.admitted
+            taken[remembered.method, admitted.service.value].append(seconds)
+            self.admissions.seen.seen(admitted.device_id, at)
+            self.reports.enforces(remembered.gateway, admitted.trust_version, at)
         for (method, service), each in taken.items():
             self.metrics.repeated(AUTHORIZE, method, service, each)
         write_requests(
@@ -120,7 +121,7 @@ class RememberedAnswers:
 class Kept:
     """The answers that are remembered."""
 
-    answers: Recent[_Question, Remembered] = field(default_factory=lambda: Recent(KEPT_LIMIT))
+    answers: Recent[_Question, Remembered] = field(default_factory=lambda: Recent(KEPT_BYTES))
 
     def keep(self, scope: Scope, remembered: Remembered) -> None:
         """Remember the answer to the request of a scope."""
@@ -128,7 +129,8 @@ class Kept:
         target = scope["raw_path"] + (b"?" + query if query else b"")
         question = question_of(scope["method"].encode(), target, scope["headers"])
         if question is not None:
-            self.answers.keep(question, remembered)
+            asked = sum(len(name) + len(value) for name, value in question.headers)
+            self.answers.keep(question, remembered, _ANSWER_BYTES + len(question.target) + asked)
 
 
 def question_of(method: bytes, target: bytes, headers: RawHeaders) -> _Question | None:

@@ -35,7 +35,7 @@ def kept(site: Site) -> int:
 
 def mark(site: Site) -> None:
     """Let answers of the short way be told from others."""
-    for remembered in site.server.parts.gateways.kept.answers._kept.values():  # noqa: SLF001  # nothing else shows them
+    for remembered, _ in site.server.parts.gateways.kept.answers._kept.values():  # noqa: SLF001  # nothing shows them
         remembered.headers = [*remembered.headers, (b"x-again", b"yes")]
 
 
