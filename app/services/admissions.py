@@ -164,7 +164,8 @@ class Admissions:
     ) -> Answer:
         name = asked.endpoint_name or admission.endpoint_name_of(decision.question.device)
         key = authority(decision.question.device)
-        matching = await device_reads.matching(self.database.lookups, state.account_id, name, key)
+        lookups, reach = self.database.lookups, self.states.reach
+        matching = await reach.read(lambda: device_reads.matching(lookups, state.account_id, name, key))
         is_suspended = any(device.is_suspended for device in matching)
         claim = None if is_suspended else await self._claim(state.account_id, decision)
         found = admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)

@@ -1,8 +1,8 @@
 """Whose a gateway's key is, asked at every connection of a device and so remembered for a moment.
 
-A key that is revoked opens nothing from the next second on. While the database cannot be read, a key that was right
-last goes on to be known, so that its gateway is told what is so and the refusals are its account's: that nobody is let
-in for long is up to the decisions (`TrustStates`), which end after the bridge.
+A key that is revoked opens nothing from the next second on. While the database cannot be read, a key that was found
+right shortly before goes on to be known, so that decisions can go on (`TrustStates`): one that was not looked at for
+longer than that may have been revoked since.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from app.actor import Actor, Scope
 from app.errors import Forbidden, StoreUnavailable, Unauthenticated
 from app.recent import Recent
 from app.services import keys
-from app.services.trust_states import CONFIRMED_SECONDS, Monotonic
+from app.services.reachability import Monotonic, Reachability
+from app.services.trust_states import CONFIRMED_SECONDS
 from app.store import reads
 from app.store.database import Database
 from app.terms import ClientCertForm
@@ -26,14 +27,17 @@ class GatewayKey:
 
     actor: Actor
     form: ClientCertForm
+    expires_at: datetime | None = None
 
 
 @dataclass(slots=True)
 class GatewayKeys:
-    """See the module."""
+    """See the module. A key that was found right at most `bridge_seconds` before an outage is known in it."""
 
     database: Database
     monotonic: Monotonic
+    reach: Reachability
+    bridge_seconds: float
     _right: Recent[str, tuple[GatewayKey, float]] = field(default_factory=lambda: Recent(KEYS_LIMIT))
 
     def is_confirmed(self, presented: str) -> bool:
@@ -48,9 +52,9 @@ class GatewayKeys:
         if known is not None and now - since < CONFIRMED_SECONDS:
             return known
         try:
-            found = await self._read(presented, at)
+            found = await self.reach.read(lambda: self._read(presented, at))
         except StoreUnavailable:
-            if known is None:
+            if known is None or not self._is_known_still(known, since, at):
                 raise
             return known
         except (Unauthenticated, Forbidden):
@@ -59,9 +63,14 @@ class GatewayKeys:
         self._right.keep(presented, (found, now))
         return found
 
+    def _is_known_still(self, known: GatewayKey, since: float, at: datetime) -> bool:
+        unread_since = self.reach.unread_since
+        is_recent = unread_since is None or unread_since - since <= self.bridge_seconds
+        return is_recent and (known.expires_at is None or at < known.expires_at)
+
     async def _read(self, presented: str, at: datetime) -> GatewayKey:
-        actor = await keys.authenticate(self.database.reads, presented, at)
-        key = None if actor.id is None else await reads.api_key(self.database.reads, actor.id)
+        actor = await keys.authenticate(self.database.lookups, presented, at)
+        key = None if actor.id is None else await reads.api_key(self.database.lookups, actor.id)
         if key is None or key.client_cert is None or Scope.GATEWAY not in actor.scopes:
             raise Forbidden("This needs a key of the role gateway: `anchorage key create --role gateway`.")
-        return GatewayKey(actor, ClientCertForm(key.client_cert))
+        return GatewayKey(actor, ClientCertForm(key.client_cert), key.expires_at)

@@ -8,7 +8,7 @@ while that a setting bounds, and then nothing is decided any more.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from app.errors import NotFound, StoreUnavailable
 from app.rules.certificate import ParsedCertificate, parse
 from app.rules.chain import Chain
 from app.rules.trust_store import Record, TrustStore
+from app.services.reachability import READ_SECONDS, Monotonic, Reachability
 from app.store import trust_reads
 from app.store.connection import Connection
 from app.store.database import Database
@@ -26,15 +27,10 @@ from app.store.wakes import Watch
 
 CONFIRMED_SECONDS = 1.0
 """For how long a version that was read is taken to be the newest."""
-READ_SECONDS = 1.0
-"""How long a read may take: a gateway that hears nothing for two seconds refuses by itself."""
 LOAD_SECONDS = 10.0
 """How long it may take to read what thousands of records trust: longer than anybody waits, who asks again."""
 ACCOUNTS_LIMIT = 1_000
 _TRIES = 10
-
-Monotonic = Callable[[], float]
-"""Answers seconds that only grow, from whatever beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +67,17 @@ class _Kept:
 
 
 class TrustStates:
-    """See the module. `bridge_seconds` is for how long decisions go on while the database cannot be read."""
+    """See the module. `bridge_seconds` is for how long decisions go on while the database cannot be read.
+
+    `reach` knows whether it can, for all who read it while a gateway waits.
+    """
 
     def __init__(self, database: Database, monotonic: Monotonic, *, bridge_seconds: float) -> None:
         self._database = database
         self._monotonic = monotonic
         self._bridge_seconds = bridge_seconds
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._unread_since: float | None = None
+        self.reach = Reachability(monotonic)
 
     def confirmed(self, account_id: str) -> Confirmed | None:
         """The account's state where nothing has to be read to know that it is the newest; else None."""
@@ -101,6 +100,9 @@ class TrustStates:
         if confirmed is not None:
             return confirmed
         kept = self._keep(account_id)
+        if self.reach.hangs and kept.reading.locked():
+            # Somebody tries already, and to wait for that would be too long for a gateway.
+            return self._bridged(kept)
         async with kept.reading:
             # Somebody else may have read it while this one waited.
             confirmed = self.confirmed(account_id)
@@ -111,11 +113,8 @@ class TrustStates:
     @property
     def unread_seconds(self) -> float:
         """For how long no state could be read though one was asked for; 0 while they can."""
-        return 0.0 if self._unread_since is None else self._monotonic() - self._unread_since
-
-    def readable(self) -> None:
-        """Somebody else has seen that the database can be read again."""
-        self._unread_since = None
+        since = self.reach.unread_since
+        return 0.0 if since is None else self._monotonic() - since
 
     async def _read(self, account_id: str, kept: _Kept) -> Confirmed:
         # Until it is read nobody may use the old one, and what is announced while it is read is read again next time.
@@ -123,32 +122,36 @@ class TrustStates:
         kept.watch.heard()
         kept.heard_while_read = False
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                state = await self._newest(account_id, kept)
+            state = await self._newest(account_id, kept)
         except (StoreUnavailable, TimeoutError) as error:
-            self._unread_since = begun if self._unread_since is None else self._unread_since
+            self.reach.failed(begun)
             return self._bridged(kept, error)
         kept.suspect = kept.heard_while_read
-        kept.confirmed_at, self._unread_since = begun, None
+        kept.confirmed_at = begun
         return Confirmed(state)
 
     async def _newest(self, account_id: str, kept: _Kept) -> TrustState:
-        newest = await _newest(self._database.lookups, account_id)
+        deadline = asyncio.get_running_loop().time() + READ_SECONDS
+        newest = await self._looked(account_id)
         while kept.state is None or kept.state.version != newest.version:
             # Whoever waits may give up before it is read: then the next who asks finds it, or goes on waiting for it.
             if kept.loading is None or kept.loading.done():
                 kept.loading = asyncio.create_task(self._load(account_id, kept), name="trust state")
                 kept.loading.add_done_callback(_forgiven)
-            await asyncio.shield(kept.loading)
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(kept.loading)
             # What was read may be older than what was committed while it was parsed.
-            newest = await _newest(self._database.lookups, account_id)
+            newest = await self._looked(account_id)
         return kept.state
+
+    async def _looked(self, account_id: str) -> Newest:
+        return await self.reach.read(lambda: _newest(self._database.lookups, account_id))
 
     async def _load(self, account_id: str, kept: _Kept) -> None:
         async with asyncio.timeout(LOAD_SECONDS):
             kept.state = await load(self._database.reads, account_id, kept.state)
 
-    def _bridged(self, kept: _Kept, error: Exception) -> Confirmed:
+    def _bridged(self, kept: _Kept, error: Exception | None = None) -> Confirmed:
         age = self._monotonic() - kept.confirmed_at
         if kept.state is None or age > self._bridge_seconds:
             raise StoreUnavailable("What the account trusts cannot be read now.") from error

@@ -9,6 +9,9 @@ from app.store.leadership import PostgresLeadership
 from app.store.postgres_engine import Pool, PostgresReads, PostgresTransaction
 from app.store.postgres_wakes import PostgresWakes
 
+LOOKUP_SECONDS = 1.0
+"""For what an index finds at once, while a gateway waits: a server that takes longer hangs."""
+
 
 class PostgresBackend:
     """See `app.store.database.Backend`."""
@@ -20,7 +23,7 @@ class PostgresBackend:
         self._writers = Pool(hosts, size=pool_size, read_only=False)
         self._readers = Pool(hosts, size=pool_size, read_only=True)
         self.reads = PostgresReads(self._readers)
-        self.lookups = self.reads
+        self.lookups = PostgresReads(self._readers, seconds=LOOKUP_SECONDS)
         self.wakes = PostgresWakes(hosts)
 
     def lane(self, key: str) -> str:

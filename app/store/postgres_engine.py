@@ -56,13 +56,15 @@ class Pool:
         if pool is not None:
             await pool.close()
 
-    async def acquire(self, refusal: type[Refusal], message: str) -> ServerConnection:
-        """A connection, within 5 s; else the refusal."""
+    async def acquire(
+        self, refusal: type[Refusal], message: str, *, seconds: float = ACQUIRE_SECONDS
+    ) -> ServerConnection:
+        """A connection, within so many seconds; else the refusal."""
         pool = self._pool
         if pool is None:
             raise refusal("The database is not open.")
         try:
-            proxy = await pool.acquire(timeout=ACQUIRE_SECONDS)
+            proxy = await pool.acquire(timeout=seconds)
         except CONNECTION_ERRORS as error:
             raise refusal(message) from error
         connection: ServerConnection = proxy.itself()
@@ -83,12 +85,16 @@ class Pool:
 
 
 class PostgresReads(Statements):
-    """See `app.store.connection.Connection`. Each statement sees everything that was committed before it began."""
+    """See `app.store.connection.Connection`. Each statement sees everything that was committed before it began.
+
+    One that takes longer than `seconds`, or waits so long for a connection, is given up and its connection closed.
+    """
 
     engine = Engine.POSTGRES
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, seconds: float = CLIENT_SECONDS) -> None:
         self._pool = pool
+        self._seconds = seconds
 
     @cached_property
     def orm(self) -> PostgresOrm:
@@ -99,12 +105,16 @@ class PostgresReads(Statements):
         """Run one statement. Raises StoreUnavailable."""
         async with self._connection() as connection:
             try:
-                rows, tag = await connection.run(sql, values, CLIENT_SECONDS)
+                rows, tag = await connection.run(sql, values, self._seconds)
             except CONNECTION_ERRORS as error:
                 if isinstance(error, _STUCK):
                     connection.terminate()
                 if postgres_faults.is_unavailable(error):
                     raise StoreUnavailable(_UNAVAILABLE) from error
+                raise
+            except asyncio.CancelledError:
+                # To be given back it would have to be heard of, and whoever gave up may not wait for that.
+                connection.terminate()
                 raise
         return _result(rows, tag)
 
@@ -116,7 +126,9 @@ class PostgresReads(Statements):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[ServerConnection]:
-        connection = await self._pool.acquire(StoreUnavailable, _UNAVAILABLE)
+        connection = await self._pool.acquire(
+            StoreUnavailable, _UNAVAILABLE, seconds=min(self._seconds, ACQUIRE_SECONDS)
+        )
         try:
             yield connection
         finally:

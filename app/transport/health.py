@@ -88,7 +88,7 @@ def checks_of(database: Database, store_url: str, is_signed: Check, trust: Trust
         # While it cannot, devices are decided about from what was last read, and soon not at all.
         if trust.unread_seconds:
             await database.probe()
-            trust.readable()
+            trust.reach.readable()
         return True
 
     async def has_room() -> bool:

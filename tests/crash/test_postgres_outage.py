@@ -1,9 +1,10 @@
-"""PostgreSQL stops under a gateway's questions over HTTP, and starts again.
+"""PostgreSQL stops, or hangs, under a gateway's questions over HTTP, and is there again.
 
 Devices come in from the last state until that is too old, are refused from then on, and come in again without anything
 having been restarted but the database.
 
-Seen to fail where answers did not say how old their state is, and where the last state was used for ever.
+Seen to fail where answers did not say how old their state is, where the last state was used for ever, and where each
+question waited for a hanging server by itself.
 """
 
 import asyncio
@@ -78,3 +79,22 @@ async def test_devices_come_in_over_a_short_outage_and_not_over_a_long_one(clust
     assert (answer.status_code, "x-trust-stale-seconds" in answer.headers) == (200, False)
     await site.server.parts.gateways.refused.flush(everything=True)
     await check_log(site.server.installation.database)
+
+
+async def test_while_postgresql_hangs_gateways_are_answered_from_the_last_state(cluster: Cluster, site: Site) -> None:
+    """A frozen host refuses no connection and answers nothing; terminators give up after two seconds, and refuse."""
+    await ask_until(site, {"TRUSTED"}, Counter())
+    with cluster.frozen():
+        # Many who come together, and then those who come while it is known.
+        answers = [await asyncio.gather(*(site.ask(fleet().d1) for _ in range(20))) for _ in range(3)]
+    assert {
+        (answer.status_code, answer.headers["x-trust-reason"], "x-trust-stale-seconds" in answer.headers)
+        for answer in answers[1] + answers[2]
+    } == {(200, "TRUSTED", True)}
+    assert {answer.status_code for answer in answers[0]} == {200}
+
+    heard = Counter[tuple[int, str, bool]]()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not heard[200, "TRUSTED", False]:
+            await ask_until(site, {"TRUSTED"}, heard)
+    assert set(heard) <= {(200, "TRUSTED", True), (200, "TRUSTED", False)}

@@ -9,8 +9,9 @@ from app.clock import Clock
 from app.services.admissions import Admissions, Answer, Asked
 from app.services.door import Door
 from app.services.last_seen import LastSeen
+from app.services.reachability import Monotonic
 from app.services.refused_devices import RefusedDevices
-from app.services.trust_states import Monotonic, TrustStates
+from app.services.trust_states import TrustStates
 from app.store.database import Database, open_database
 from app.store.database import Role as DatabaseRole
 from app.store.rows import AccountRow

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +81,21 @@ class Cluster:
         """Stop it: `immediate` is what a crash looks like."""
         self._run("pg_ctl", "stop", "-w", "-D", self.data, "-m", mode)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it answer nobody and refuse nobody until the block's end: a host that hangs."""
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        # The postmaster first, so that it makes no more of them.
+        os.kill(postmaster, signal.SIGSTOP)
+        processes = [postmaster, *_children(postmaster)]
+        try:
+            for process in processes[1:]:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in reversed(processes):
+                os.kill(process, signal.SIGCONT)
+
     def is_running(self) -> bool:
         """Whether it was started and not stopped since."""
         return (self.folder / "data" / "postmaster.pid").exists()
@@ -95,6 +111,16 @@ class Cluster:
         command = [*become, str(self.programs / program), *arguments]
         # pg_ctl leaves the server its own output, and a pipe would be read until the server ends.
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            # After the name, which may hold anything: the state, and the parent.
+            if int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def programs_folder() -> Path:

@@ -46,7 +46,7 @@ class Gateways:
             refused=refused,
             seen=seen,
             reports=GatewayReports(database),
-            keys=GatewayKeys(database, monotonic),
+            keys=GatewayKeys(database, monotonic, trust.reach, bridge_seconds),
             admissions=Admissions(database, door, clock, trust, refused, seen),
             kept=Kept(),
             clock=clock,
