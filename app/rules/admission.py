@@ -24,8 +24,9 @@ def require_allowed(decision: Decision) -> None:
 def of_device(decision: Decision, *, is_suspended: bool, is_claimed: bool) -> Decision:
     """A decision, once it is known how the device stands: suspended goes before unclaimed.
 
-    A device is suspended by itself or with its record, and its name and its certificate both find it: another name, or
-    another certificate, lets nobody out of a suspension. Only a decision that would let the device in is changed.
+    A device is suspended by itself or with its record, and its name finds it as does every certificate that it was ever
+    let in with: another name, or another certificate, lets nobody out of a suspension. Only a decision that would let
+    the device in is changed.
     """
     if decision.is_allowed and is_suspended:
         return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=_SUSPENDED)

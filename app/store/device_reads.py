@@ -40,7 +40,7 @@ _MATCHING = (
     f"SELECT {_COLUMNS}, {', '.join(f'p.{name}' for name in _CREDENTIAL_COLUMNS.split(', '))}"
     " FROM device AS d JOIN device_credential AS p ON p.device_id = d.id"
     " WHERE d.id IN (SELECT id FROM device WHERE account_id = $1 AND endpoint_name = $2"
-    " UNION SELECT device_id FROM device_credential WHERE account_id = $1 AND key_sha256 = $3)"
+    " UNION SELECT device_id FROM device_key WHERE account_id = $1 AND key_sha256 = $3)"
     " ORDER BY d.id, p.service"
 )
 _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
@@ -60,7 +60,7 @@ def is_suspended(besides: str = "") -> str:
 
 IS_SUSPENDED = is_suspended()
 _SUSPENDED_KEYS = (
-    "SELECT DISTINCT k.key_sha256 FROM device_credential AS k JOIN device AS d ON d.id = k.device_id"
+    "SELECT DISTINCT k.key_sha256 FROM device_key AS k JOIN device AS d ON d.id = k.device_id"
     f" WHERE k.account_id = $1 AND {IS_SUSPENDED} AND k.key_sha256"
 )
 _SUSPENDED_COUNTS = (

@@ -30,6 +30,10 @@ _UPDATE_CREDENTIAL = (
     " presented_sha256 = $9, valid_from = $10, valid_to = $11, certificate_id = $12, accepted_at = $13, audit_id = $14"
     " WHERE device_id = $1 AND service = $2 AND account_id = $3"
 )
+_KEEP_KEY = (
+    "INSERT INTO device_key (account_id, key_sha256, device_id, audit_id) SELECT $1, $2, $3, $4 WHERE NOT EXISTS"
+    " (SELECT 1 FROM device_key WHERE account_id = $1 AND key_sha256 = $2 AND device_id = $3)"
+)
 # What stands in a chain of the account's own is known in any case.
 _REMEMBER = (
     "INSERT INTO intermediate (account_id, sha256, der, used_at)"
@@ -104,7 +108,7 @@ class Devices:
         )
 
     async def put_credential(self, device_id: str, row: CredentialRow, came: Came) -> None:
-        """Replace what the device is let in with for a service."""
+        """Replace what the device is let in with for a service, and keep for ever that it was let in with that."""
         values = (
             device_id,
             row.service.value,
@@ -123,6 +127,7 @@ class Devices:
         )
         if not await self.transaction.execute(_UPDATE_CREDENTIAL, *values):
             await self.transaction.execute(_INSERT_CREDENTIAL, *values)
+        await self.transaction.execute(_KEEP_KEY, self.account_id, row.key_sha256, device_id, self.audit_id)
 
     async def remember(self, intermediates: Sequence[bytes], at: datetime) -> None:
         """Keep CAs under an anchor for those who cannot present them; the least recently used make room."""

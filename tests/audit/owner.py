@@ -21,6 +21,7 @@ TABLES = (
     "certificate_tombstone", "api_key", "portal_user", "idempotency_key", "audit_tree", "audit_leaf", "enrollment",
     "job", "job_chunk", "job_error", "audit_sequenced", "audit_tile", "audit_checkpoint", "audit_cosignature",
     "audit_removal", "developer_key", "possession_challenge", "standing_finding", "standing_look",
+    "device_key",
 )  # fmt: skip
 
 
