@@ -67,4 +67,4 @@ def endpoint_name_of(leaf: ParsedCertificate) -> str:
 
 def unknown_intermediates(decision: Decision, store: TrustStore) -> tuple[ParsedCertificate, ...]:
     """The CAs below the anchor of a valid path that only the device knew: not every terminator hands them on."""
-    return tuple(each for each in decision.path[1:-1] if each not in store.named(each.subject))
+    return tuple(each for each in decision.path[1:-1] if store.known(each.der) is None)

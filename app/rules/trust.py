@@ -18,7 +18,7 @@ from datetime import datetime
 from app.reasons import Reason
 from app.rules import leaf, path, profile
 from app.rules.certificate import ParsedCertificate
-from app.rules.closure import Closure, TooComplex, next_change
+from app.rules.closure import Closure, Issuers, TooComplex, leading_to, next_change
 from app.rules.decision import Decision, Question, TriedPath
 from app.rules.display import quote
 from app.rules.leaf import Flaw
@@ -131,15 +131,33 @@ class _Deciding:
         return tuple(record for record in self._admitting(certificate) if record.usage is not Usage.ENROLLMENT)
 
     def _path(self, admitting: Admitting) -> tuple[ParsedCertificate, ...] | None:
-        anchors = [found for found in self._closure.issuers if admitting(found)]
+        """What is presented and recorded comes first: what is only remembered leads elsewhere, and costs no way."""
+        stated, known = self._closure.stated, self._closure.issuers
+        found = self._path_in(stated, admitting)
+        if found is not None or known is stated:
+            return found
+        left, self._steps_left = self._steps_left, self._limits.steps
+        try:
+            return self._path_in(known, admitting)
+        except TooComplex:
+            return None
+        finally:
+            self._steps_left = left
+
+    def _path_in(self, issuers: Issuers, admitting: Admitting) -> tuple[ParsedCertificate, ...] | None:
+        anchors = [found for found in issuers if admitting(found)]
         if not anchors:
             return None
-        return self._search((self._question.device,), admitting, self._closure.leading_to(anchors))
+        return self._search((self._question.device,), admitting, issuers, leading_to(anchors, issuers))
 
     def _search(
-        self, way: tuple[ParsedCertificate, ...], admitting: Admitting, leading: set[ParsedCertificate]
+        self,
+        way: tuple[ParsedCertificate, ...],
+        admitting: Admitting,
+        issuers: Issuers,
+        leading: set[ParsedCertificate],
     ) -> tuple[ParsedCertificate, ...] | None:
-        for issuer in self._closure.issuers[way[-1]]:
+        for issuer in issuers[way[-1]]:
             # A CA that is on the way already, in whichever of its certificates, leads nowhere new.
             if issuer not in leading or any(issuer.authority == below.authority for below in way[1:]):
                 continue
@@ -152,7 +170,7 @@ class _Deciding:
                 self._broken[longer] = flaw
             elif admitting(issuer):
                 return longer
-            elif found := self._search(longer, admitting, leading):
+            elif found := self._search(longer, admitting, issuers, leading):
                 return found
         return None
 

@@ -45,7 +45,8 @@ class Record:
 class TrustStore:
     """What an account trusts and blocks at one moment, indexed: its records, and intermediates that it remembers.
 
-    Remembered intermediates confer no trust. They complete what a device presents, for closure and search alike.
+    Remembered intermediates confer no trust. They complete what a device presents, for closure and search alike. In
+    which order they are given makes no difference.
     """
 
     def __init__(self, records: Iterable[Record], intermediates: Iterable[ParsedCertificate] = ()) -> None:
@@ -61,10 +62,14 @@ class TrustStore:
             self._of_ca[anchor] = (*self._of_ca.get(anchor, ()), record)
             if record.is_blacklisted:
                 self._blocking[anchor.authority] = (*self._blocking.get(anchor.authority, ()), record)
-        for certificate in self.intermediates:
-            pool.setdefault(certificate.subject, {})[certificate] = None
-        self._named = {subject: tuple(found) for subject, found in pool.items()}
-        self._known = {certificate.der: certificate for found in self._named.values() for certificate in found}
+        self._recorded = {subject: tuple(found) for subject, found in pool.items()}
+        remembered: dict[bytes, dict[ParsedCertificate, None]] = {}
+        for certificate in sorted(self.intermediates, key=lambda each: each.der):
+            if certificate not in pool.get(certificate.subject, ()):
+                remembered.setdefault(certificate.subject, {})[certificate] = None
+        self._remembered = {subject: tuple(found) for subject, found in remembered.items()}
+        found = (each for named in (self._recorded, self._remembered) for some in named.values() for each in some)
+        self._known = {certificate.der: certificate for certificate in found}
 
     @property
     def blocks_any(self) -> bool:
@@ -76,8 +81,16 @@ class TrustStore:
         return self._known.get(der)
 
     def named(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
-        """The known certificates of this subject (DER)."""
-        return self._named.get(subject, ())
+        """The known certificates of this subject (DER), those in the records' chains first."""
+        return (*self.recorded(subject), *self.remembered(subject))
+
+    def recorded(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
+        """The certificates of this subject (DER) in the records' chains."""
+        return self._recorded.get(subject, ())
+
+    def remembered(self, subject: bytes) -> tuple[ParsedCertificate, ...]:
+        """The certificates of this subject (DER) that are remembered and stand in no record's chain."""
+        return self._remembered.get(subject, ())
 
     def with_trusted_ca(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         """The records whose trusted CA is this certificate."""
