@@ -44,7 +44,8 @@ class Decision:
 
     `records` are those that decided: the one that lets the device in, all that block it, or those that would let it in
     elsewhere or once they are proven. `tried` holds every path that was tried, the deciding one first. The same
-    question has the same answer, from the same store, until `holds_until`; None is for ever.
+    question has the same answer, from the same store, until `holds_until`; None is for ever. `remembered` are those
+    above the device that the account only remembers, on its path and beside it, where a blacklisted CA would be seen.
     """
 
     question: Question
@@ -53,6 +54,7 @@ class Decision:
     records: tuple[Record, ...] = ()
     tried: tuple[TriedPath, ...] = ()
     holds_until: datetime | None = None
+    remembered: tuple[ParsedCertificate, ...] = ()
 
     @property
     def is_allowed(self) -> bool:

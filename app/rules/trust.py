@@ -191,8 +191,10 @@ class _Deciding:
     def _decided(
         self, reason: Reason, message: str, tried: Sequence[TriedPath], records: tuple[Record, ...] = ()
     ) -> Decision:
-        until = next_change(self._closure.issuers, self._question.at)
-        return Decision(self._question, reason, message, records, tuple(tried), until)
+        above = self._closure.issuers
+        until = next_change(above, self._question.at)
+        remembered = tuple(each for each in above if each in self._store.remembered(each.subject))
+        return Decision(self._question, reason, message, records, tuple(tried), until, remembered)
 
 
 def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> Iterator[Flaw]:

@@ -67,9 +67,13 @@ class Answer:
         """What lets the device in again; None where the answer is another one, or is not to be given again."""
         if self.device_id is None or self.trust_version is None or not self.is_repeatable or self.stale_seconds:
             return None
-        decision = self.decision
-        question = decision.question
-        return Admitted(self.device_id, self.trust_version, question.service, question.at, decision.holds_until)
+        asked, until = self.decision.question, self.decision.holds_until
+        return Admitted(self.device_id, self.trust_version, asked.service, asked.at, until, self.remembered)
+
+    @property
+    def remembered(self) -> tuple[bytes, ...]:
+        """The intermediates that the account remembers above the device, by SHA-256."""
+        return tuple(each.fingerprint for each in self.decision.remembered)
 
 
 class Admitted(NamedTuple):
@@ -80,6 +84,7 @@ class Admitted(NamedTuple):
     service: Service
     at: datetime
     until: datetime | None
+    remembered: tuple[bytes, ...]
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether the same would be answered at this version of the account's trust, and at this instant."""
@@ -117,12 +122,18 @@ class Admissions:
             answer = await self._decided(actor, asked, confirmed, origin, now, before=answer)
             self._remember(place, answer)
         if answer.device_id is not None:
-            self.seen.seen(answer.device_id, now)
+            self.note(account_id, answer.device_id, answer.remembered, now)
         elif answer.decision.reason is Reason.STATE_UNKNOWN:
             self._note_later(actor, asked, answer, origin)
         elif not answer.is_recorded:
             await self.refused.note(_refused(actor, asked, answer, origin))
         return answer if not confirmed.stale_seconds else replace(answer, stale_seconds=confirmed.stale_seconds)
+
+    def note(self, account_id: str, device_id: str, remembered: Sequence[bytes], at: datetime) -> None:
+        """Note that a device was let in, and below which intermediates that the account remembers, by SHA-256."""
+        self.seen.seen(device_id, at)
+        for fingerprint in remembered:
+            self.seen.used(account_id, fingerprint, at)
 
     def still_holds(self, account_id: str, admitted: Admitted, now: datetime) -> bool:
         """Whether a device would be let in again, where nothing has to be read to know that."""

@@ -21,6 +21,7 @@ from app.store import enrollments
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.device_writes import Came
 from app.store.enrollments import EnrollmentRow
+from app.store.intermediates import Intermediate
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,8 @@ async def _let_in(tx: Tx, device: DeviceRow, decision: Decision, state: TrustSta
     joined = b"".join(other.der for other in others)
     came = Came(leaf.der, joined, decision.path[:2][-1].fingerprint, leaf.not_before, leaf.not_after)
     await tx.devices.put_credential(device.id, credential, came)
-    await tx.devices.remember([each.der for each in admission.unknown_intermediates(decision, state.store)], tx.now)
+    unknown = admission.unknown_intermediates(decision, state.store)
+    await tx.devices.remember([Intermediate(each.der, each.subject) for each in unknown], tx.now)
     return after
 
 

@@ -22,6 +22,7 @@ from app.rules.trust import PRODUCTION, ca_flaws
 from app.rules.trust_store import TrustStore
 from app.services.command import Done, Tx
 from app.services.trust_states import load
+from app.store.intermediates import Intermediate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class RememberIntermediates:
         for index, certificate in enumerate(certificates):
             _require_ca(certificate, index, tx)
             _require_below_anchor(state.store, [certificate, *certificates], index)
-        await tx.devices.remember([certificate.der for certificate in certificates], tx.now)
+        await tx.devices.remember([Intermediate(each.der, each.subject) for each in certificates], tx.now)
         fingerprints = tuple(certificate.fingerprint.hex() for certificate in certificates)
         return Done(fingerprints, IntermediatesRemembered(tx.account_id, fingerprints))
 

@@ -1,17 +1,27 @@
-"""When a device was last let in: noted in memory, written in batches, and no act of its own, so it has no entry."""
+"""When a device was last let in, and below which remembered intermediates: noted in memory, written in batches.
 
+It is no act of its own, so it has no entry.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from app.errors import AuditUnavailable, OutcomeUnknown
 from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.device_writes import note_seen
+from app.store.intermediates import note_used
 
 LANE = "last-seen"
 DEVICES_LIMIT = 1_000_000
 """Past this many devices between two writes the rest are not noted: memory is bounded, and nothing depends on it."""
 AT_ONCE = 1_000
+
+Noted = TypeVar("Noted", str, tuple[str, bytes])
+Note: TypeAlias = Callable[[Transaction, Mapping[Noted, datetime]], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -20,26 +30,40 @@ class LastSeen:
 
     database: Database
     _seen: dict[str, datetime] = field(default_factory=dict)
+    _used: dict[tuple[str, bytes], datetime] = field(default_factory=dict)
 
     def seen(self, device_id: str, at: datetime) -> None:
         """A device was let in."""
-        if device_id in self._seen or len(self._seen) < DEVICES_LIMIT:
-            self._seen[device_id] = at
+        _note(self._seen, device_id, at)
+
+    def used(self, account_id: str, sha256: bytes, at: datetime) -> None:
+        """An intermediate that the account remembers stands above a device that was let in."""
+        _note(self._used, (account_id, sha256), at)
 
     async def flush(self) -> None:
-        """Write what is new, so many devices in a transaction. What cannot be written now waits for the next time."""
+        """Write what is new, so much in a transaction. What cannot be written now waits for the next time."""
         seen, self._seen = self._seen, {}
-        devices = sorted(seen)
-        for start in range(0, len(devices), AT_ONCE):
-            batch = {device_id: seen[device_id] for device_id in devices[start : start + AT_ONCE]}
+        self._seen = await self._write(note_seen, seen) | self._seen
+        used, self._used = self._used, {}
+        self._used = await self._write(note_used, used) | self._used
 
-            async def unit(transaction: Transaction, batch: dict[str, datetime] = batch) -> None:
-                async with transaction.savepoint():
-                    await note_seen(transaction, batch)
-
+    async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> dict[Noted, datetime]:
+        """Answers what could not be written now."""
+        keys = sorted(noted)
+        for start in range(0, len(keys), AT_ONCE):
+            batch = {key: noted[key] for key in keys[start : start + AT_ONCE]}
             try:
-                await self.database.write(LANE, unit)
+                await self.database.write(LANE, partial(_unit, note, batch))
             except (AuditUnavailable, OutcomeUnknown):
-                left = {device_id: seen[device_id] for device_id in devices[start:]}
-                self._seen = left | self._seen
-                return
+                return {key: noted[key] for key in keys[start:]}
+        return {}
+
+
+async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> None:
+    async with transaction.savepoint():
+        await note(transaction, batch)
+
+
+def _note(noted: dict[Noted, datetime], key: Noted, at: datetime) -> None:
+    if key in noted or len(noted) < DEVICES_LIMIT:
+        noted[key] = at

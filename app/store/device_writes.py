@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.clock import to_micros
-from app.store import device_reads
+from app.store import device_reads, intermediates
 from app.store.connection import Transaction
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.intermediates import Intermediate
 from app.store.rows import micros_of
-from app.store.trust_reads import INTERMEDIATES_LIMIT
 from app.store.writes import insert_into
 
 _INSERT = insert_into(
@@ -33,15 +33,6 @@ _UPDATE_CREDENTIAL = (
 _KEEP_KEY = (
     "INSERT INTO device_key (account_id, key_sha256, device_id, audit_id) SELECT $1, $2, $3, $4 WHERE NOT EXISTS"
     " (SELECT 1 FROM device_key WHERE account_id = $1 AND key_sha256 = $2 AND device_id = $3)"
-)
-# What stands in a chain of the account's own is known in any case.
-_REMEMBER = (
-    "INSERT INTO intermediate (account_id, sha256, der, used_at)"
-    " SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM intermediate WHERE account_id = $1 AND sha256 = $2)"
-)
-_MAKE_ROOM = (
-    "DELETE FROM intermediate WHERE account_id = $1 AND sha256 NOT IN (SELECT sha256 FROM intermediate"
-    f" WHERE account_id = $1 ORDER BY used_at DESC, sha256 LIMIT {INTERMEDIATES_LIMIT})"
 )
 _NOTE_SEEN = "UPDATE device SET last_seen_at = $2 WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)"
 _NOTE_REFUSED = (
@@ -129,12 +120,9 @@ class Devices:
             await self.transaction.execute(_INSERT_CREDENTIAL, *values)
         await self.transaction.execute(_KEEP_KEY, self.account_id, row.key_sha256, device_id, self.audit_id)
 
-    async def remember(self, intermediates: Sequence[bytes], at: datetime) -> None:
-        """Keep CAs under an anchor for those who cannot present them; the least recently used make room."""
-        for der in intermediates:
-            await self.transaction.execute(_REMEMBER, self.account_id, hashlib.sha256(der).digest(), der, to_micros(at))
-        if intermediates:
-            await self.transaction.execute(_MAKE_ROOM, self.account_id)
+    async def remember(self, remembered: Sequence[Intermediate], at: datetime) -> None:
+        """See `intermediates.remember`."""
+        await intermediates.remember(self.transaction, self.account_id, remembered, at)
 
     async def readmit(self, device_id: str) -> None:
         """Forget that the device was refused last."""

@@ -7,8 +7,6 @@ from app.store import reads
 from app.store.connection import Connection
 from app.store.rows import CertificateRow, columns
 
-INTERMEDIATES_LIMIT = 1_000
-"""How many intermediates an account remembers."""
 _AT_ONCE = 500
 
 T = TypeVar("T")
@@ -16,10 +14,7 @@ T = TypeVar("T")
 _NEWEST = "SELECT trust_version, audit_all_decisions FROM account WHERE id = $1"
 _VERSIONS = "SELECT id, version FROM certificate WHERE account_id = $1 ORDER BY id"
 _RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
-_INTERMEDIATES = (
-    "SELECT sha256, der FROM intermediate WHERE account_id = $1 ORDER BY used_at DESC, sha256"
-    f" LIMIT {INTERMEDIATES_LIMIT}"
-)
+_INTERMEDIATES = "SELECT der FROM intermediate WHERE account_id = $1"
 
 
 class Newest(NamedTuple):
@@ -60,7 +55,7 @@ async def some_records(connection: Connection, account_id: str, ids: Collection[
 
 
 async def intermediates(connection: Connection, account_id: str) -> list[bytes]:
-    """The intermediates that the account remembers, as DER, the last used first."""
+    """The intermediates that the account remembers, as DER, in no order."""
     return [bytes(row["der"]) for row in await connection.fetch(_INTERMEDIATES, account_id)]
 
 

@@ -105,10 +105,10 @@ class RememberedAnswers:
         unsaid, self._unsaid = self._unsaid, []
         taken = defaultdict[tuple[str, str], list[float]](list)
         for remembered, at, _, seconds in unsaid:
-            admitted = remembered.admitted
+            admitted, gateway = remembered.admitted, remembered.gateway
             taken[remembered.method, admitted.service.value].append(seconds)
-            self.admissions.seen.seen(admitted.device_id, at)
-            self.reports.enforces(remembered.gateway, admitted.trust_version, at)
+            self.admissions.note(gateway.account_id, admitted.device_id, admitted.remembered, at)
+            self.reports.enforces(gateway, admitted.trust_version, at)
         for (method, service), each in taken.items():
             self.metrics.repeated(AUTHORIZE, method, service, each)
         write_requests(

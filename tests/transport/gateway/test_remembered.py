@@ -141,6 +141,22 @@ async def test_devices_that_came_by_the_short_way_are_seen(trusting: Site) -> No
     assert timedelta(0) < again.last_seen_at - first.last_seen_at
 
 
+async def test_what_is_remembered_above_a_device_that_came_by_the_short_way_is_in_use(trusting: Site) -> None:
+    used_at = list[int]()
+    for _ in range(2):
+        # Remembered, then known; from then on the answer is.
+        for _ in range(3):
+            assert (await trusting.ask(fleet().d2)).status_code == 200
+        await asyncio.sleep(2 * SAID_SECONDS)
+        await trusting.server.parts.gateways.seen.flush()
+        rows = await trusting.server.installation.database.reads.fetch("SELECT used_at FROM intermediate")
+        used_at += [row["used_at"] for row in rows]
+
+    assert kept(trusting) == 1
+    assert len(used_at) == 2
+    assert used_at[0] < used_at[1]
+
+
 async def devices(site: Site) -> list[DeviceRow]:
     reads = site.server.installation.database.reads
     return (await device_reads.devices_page(reads, site.account_id, DeviceFilter(), Window(10))).rows

@@ -60,7 +60,7 @@ class ResumeDevicePayload(Payload):
 
 @object_type
 class RememberIntermediatesPayload(Payload):
-    """Which CAs are remembered: the 1,000 that were used or named last."""
+    """Which CAs are remembered: the 1,000 that were used or named last, and of one name the last 32."""
 
     fingerprints: list[str] = attribute(
         "Their SHA-256, in hexadecimal; empty when there are errors.", default_factory=list
