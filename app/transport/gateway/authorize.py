@@ -15,7 +15,7 @@ from app.services.gateway_reports import GatewayReports
 from app.store.gateways import Gateway
 from app.terms import Service
 from app.transport.gateway.answers import STATUS, answering, wants_json
-from app.transport.gateway.forms import NotAsked, presented
+from app.transport.gateway.forms import NotAsked, once, presented
 from app.transport.gateway.gate import GatewayCaller, GatewayGate
 from app.transport.gateway.remembered import AUTHORIZE, Kept, Remembered
 from app.transport.graphql.ids import Kind, encode
@@ -68,8 +68,8 @@ def service_of(request: Request) -> Service:
 
 
 def _name(headers: Headers) -> str | None:
-    """What the device calls itself, in UTF-8; headers are read as Latin-1."""
-    told = headers.get(ENDPOINT_NAME)
+    """What the device calls itself, in UTF-8; headers are read as Latin-1. Raises OtherForm where it has two names."""
+    told = once(headers, ENDPOINT_NAME)
     return None if not told else told.encode("latin-1").decode("utf-8", "replace")
 
 

@@ -58,12 +58,21 @@ def presented(headers: Headers, form: ClientCertForm) -> tuple[bytes, ...]:
     Raises NoCertificate, OtherForm, and CertificateRejected for what cannot be read.
     """
     _require_form(headers, form)
-    own = headers.getlist(HEADERS[form][0])
-    if len(own) > 1 and form is not ClientCertForm.XFCC:
-        raise OtherForm(_TWICE.format(HEADERS[form][0]))
+    name = HEADERS[form][0]
+    if form is not ClientCertForm.XFCC:
+        once(headers, name)
+    own = headers.getlist(name)
     if not own or not own[-1].strip():
         raise NoCertificate(_NONE.format(form.value))
     return tuple(_READERS[form](headers))
+
+
+def once(headers: Headers, name: str) -> str | None:
+    """What a header says that may not stand there twice: a device may have sent the other. Raises OtherForm."""
+    said = headers.getlist(name)
+    if len(said) > 1:
+        raise OtherForm(_TWICE.format(name))
+    return said[0] if said else None
 
 
 def _require_form(headers: Headers, form: ClientCertForm) -> None:
@@ -128,10 +137,8 @@ def _unquoted(text: str) -> str:
 
 def _der(headers: Headers) -> tuple[bytes, ...]:
     leaf = _base64(headers["x-ssl-client-der"])
-    chains = headers.getlist("x-ssl-client-chain-der")
-    if len(chains) > 1:
-        raise OtherForm(_TWICE.format("x-ssl-client-chain-der"))
-    return (leaf, *_apart(_base64(chains[0]))) if chains and chains[0].strip() else (leaf,)
+    chain = once(headers, "x-ssl-client-chain-der")
+    return (leaf, *_apart(_base64(chain))) if chain and chain.strip() else (leaf,)
 
 
 def _apart(joined: bytes) -> tuple[bytes, ...]:

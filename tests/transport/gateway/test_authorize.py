@@ -79,6 +79,27 @@ async def test_a_second_form_is_refused_whatever_it_says(
     assert (answer.status_code, answer.headers["x-trust-reason"]) == (400, "OTHER_FORM")
 
 
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        (ClientCertForm.RFC9440, "client-cert"),
+        (ClientCertForm.PEM, "x-ssl-client-cert"),
+        (ClientCertForm.DER, "x-ssl-client-der"),
+        (ClientCertForm.DER, "x-ssl-client-chain-der"),
+        *((form, "x-endpoint-name") for form in ClientCertForm),
+    ],
+)
+async def test_what_may_stand_there_once_is_refused_twice(trusting: Site, form: ClientCertForm, name: str) -> None:
+    """The device may have sent the other one, before or after the terminator's; also where one alone is known."""
+    headers = {**handed_on(form, fleet().d2.chain), "x-endpoint-name": "pump"}
+    sent = [("authorization", f"Bearer {trusting.keys[form]}"), *headers.items()]
+    await trusting.server.client.get("/gateway/authorize", params={"service": "lwm2m"}, headers=sent)
+
+    for more in ([*sent, (name, headers[name])], [*sent, (name, "other")], [(name, "other"), *sent]):
+        answer = await trusting.server.client.get("/gateway/authorize", params={"service": "lwm2m"}, headers=more)
+        assert (answer.status_code, answer.headers["x-trust-reason"]) == (400, "OTHER_FORM")
+
+
 @pytest.mark.parametrize("form", ClientCertForm)
 async def test_no_certificate_is_400(trusting: Site, form: ClientCertForm) -> None:
     answer = await trusting.ask(None, form=form)
