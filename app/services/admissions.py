@@ -53,6 +53,7 @@ class Answer:
     `device_id` is None where the device was not let in. `trust_version` is None where nothing could be read.
     `stale_seconds` says for how long the database could not be read; 0 while it can. `is_recorded` says that the door
     has recorded the refusal already, `is_repeatable` that the same question gets it again until something changes.
+    `standing` is the state's (`TrustState`), where the device was let in.
     """
 
     decision: Decision
@@ -61,6 +62,7 @@ class Answer:
     stale_seconds: float = 0.0
     is_recorded: bool = False
     is_repeatable: bool = True
+    standing: int | None = None
 
     @property
     def admitted(self) -> "Admitted | None":
@@ -167,6 +169,9 @@ class Admissions:
         try:
             return await self._let_in(actor, asked, decision, state, origin)
         except (StoreUnavailable, AuditUnavailable, OutcomeUnknown):
+            if before is not None and _comes_as_at(before, decision, state):
+                # Not to be given again: the next time is another chance to look.
+                return Answer(decision, state.version, before.device_id, is_repeatable=False)
             message = "Whether the device is suspended cannot be read now, or that it came cannot be recorded."
             return Answer(refusal(asked, now, Reason.STATE_UNKNOWN, message), state.version)
 
@@ -185,7 +190,7 @@ class Admissions:
         device = device_among(matching, asked.endpoint_name, name, decision)
         is_first = claim is not None and claim.claimed_at is None
         if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
-            return Answer(decision, state.version, device.id)
+            return Answer(decision, state.version, device.id, standing=state.standing)
         try:
             recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
         except DeviceRefused as refused:
@@ -194,7 +199,13 @@ class Admissions:
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
         at_entry = connected.state
-        return Answer(connected.decision, at_entry.version, connected.device.id, is_repeatable=not at_entry.audits_all)
+        return Answer(
+            connected.decision,
+            at_entry.version,
+            connected.device.id,
+            is_repeatable=not at_entry.audits_all,
+            standing=at_entry.standing,
+        )
 
     async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
         if not admission.needs_claim(decision):
@@ -215,6 +226,17 @@ class Admissions:
 def _holds(answer: Answer, version: int, now: datetime) -> bool:
     until = answer.decision.holds_until
     return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
+
+
+def _comes_as_at(before: Answer, decision: Decision, state: TrustState) -> bool:
+    """Whether a device that was let in comes as it came then, and stands as it stood, with nothing to be read."""
+    return (
+        before.device_id is not None
+        and before.standing == state.standing
+        and not state.audits_all
+        and before.decision.records[0].id == decision.records[0].id
+        and admission.needs_claim(before.decision) == admission.needs_claim(decision)
+    )
 
 
 def decided(store: TrustStore, asked: Asked, at: datetime, read: Sequence[ParsedCertificate] = ()) -> Decision:

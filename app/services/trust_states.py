@@ -37,14 +37,16 @@ _TRIES = 10
 class TrustState:
     """What an account trusts and blocks at one version of its trust.
 
-    `audits_all`: every admission is to have an entry. A change of that is a new version too. `records` holds the
-    records' own versions by their ids, so that the next state is made of this one and of what has changed.
+    `audits_all`: every admission is to have an entry. A change of that is a new version too. `standing` is another one
+    wherever a device may stand otherwise than at another version. `records` holds the records' own versions by their
+    ids, so that the next state is made of this one and of what has changed.
     """
 
     account_id: str
     version: int
     store: TrustStore
     audits_all: bool = False
+    standing: int = 0
     records: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -200,7 +202,7 @@ async def load(connection: Connection, account_id: str, known: TrustState | None
         if await _newest(connection, account_id) == newest:
             # Elsewhere, because thousands of certificates take seconds to parse.
             store = await asyncio.to_thread(_store_of, versions, kept, rows, ders, remembered, parsed)
-            return TrustState(account_id, newest.version, store, newest.audits_all, versions)
+            return TrustState(account_id, newest.version, store, newest.audits_all, newest.standing, versions)
     raise StoreUnavailable("The account's certificates change faster than they can be read.")
 
 

@@ -91,6 +91,9 @@ _USE = (
 )
 # Once for a thousand claims, where a trigger would do it a thousand times.
 _TRUST_CHANGED = "UPDATE account SET trust_version = trust_version + 1 WHERE id = $1"
+_STANDING_CHANGED = (
+    "UPDATE account SET trust_version = trust_version + 1, standing_version = standing_version + 1 WHERE id = $1"
+)
 _INSERT = (
     "INSERT INTO enrollment (account_id, created_at, expires_at, job_id, created_audit_id, audit_id, version,"
     " id, fingerprint) VALUES"
@@ -217,7 +220,7 @@ class Enrollments:
         await self.transaction.execute(_insertion(len(rows)), *shared, *own)
 
     async def _release(self, ids: Iterable[str], at: datetime, job_id: str | None) -> None:
-        await self.transaction.execute(_TRUST_CHANGED, self.account_id)
+        await self.transaction.execute(_STANDING_CHANGED, self.account_id)
         for some in in_powers(list(ids)):
             statement = f"{_RELEASE} IN ({places(len(some), 5)})"
             await self.transaction.execute(statement, self.account_id, to_micros(at), self.audit_id, job_id, *some)

@@ -11,23 +11,29 @@ _AT_ONCE = 500
 
 T = TypeVar("T")
 
-_NEWEST = "SELECT trust_version, audit_all_decisions FROM account WHERE id = $1"
+_NEWEST = "SELECT trust_version, audit_all_decisions, standing_version FROM account WHERE id = $1"
 _VERSIONS = "SELECT id, version FROM certificate WHERE account_id = $1 ORDER BY id"
 _RECORDS = f"SELECT {columns(CertificateRow)} FROM certificate WHERE account_id = $1 ORDER BY id"
 _INTERMEDIATES = "SELECT der FROM intermediate WHERE account_id = $1"
 
 
 class Newest(NamedTuple):
-    """The newest version of an account's trust, and whether every admission of its devices is to have an entry."""
+    """The newest version of an account's trust, and whether every admission of its devices is to have an entry.
+
+    `standing` rises with those versions alone that are about how devices stand: suspended, resumed, no longer claimed.
+    """
 
     version: int
     audits_all: bool
+    standing: int
 
 
 async def newest(connection: Connection, account_id: str) -> Newest | None:
     """What is the newest of an account; None when there is no such account."""
     row = await connection.fetch_one(_NEWEST, account_id)
-    return None if row is None else Newest(int(row["trust_version"]), bool(row["audit_all_decisions"]))
+    if row is None:
+        return None
+    return Newest(int(row["trust_version"]), bool(row["audit_all_decisions"]), int(row["standing_version"]))
 
 
 async def version(connection: Connection, account_id: str) -> int | None:
