@@ -92,14 +92,16 @@ class TrustStates:
             return None
         return Confirmed(kept.state)
 
-    async def current(self, account_id: str) -> Confirmed:
+    async def current(self, account_id: str, *, at_least: int = 0) -> Confirmed:
         """The account's newest state, or the last one that could be read.
+
+        `at_least` is a version that somebody names: a state before it is read anew, however lately it was confirmed.
 
         Raises NotFound where there is no such account, and StoreUnavailable where the last state that could be read is
         too old to decide with.
         """
         confirmed = self.confirmed(account_id)
-        if confirmed is not None:
+        if confirmed is not None and confirmed.state.version >= at_least:
             return confirmed
         kept = self._keep(account_id)
         if self.reach.hangs and kept.reading.locked():
@@ -108,7 +110,7 @@ class TrustStates:
         async with kept.reading:
             # Somebody else may have read it while this one waited.
             confirmed = self.confirmed(account_id)
-            if confirmed is not None:
+            if confirmed is not None and confirmed.state.version >= at_least:
                 return confirmed
             return await self._read(account_id, kept)
 

@@ -4,79 +4,20 @@ Seen to fail where the last state was used for ever, or not at all; where an ans
 where a new device was let in without its entry; and where what was refused meanwhile was forgotten, or written singly.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import orjson
 import pytest
-from tortoise.backends.base.client import BaseDBAsyncClient
 
-from app.errors import AuditUnavailable, StoreUnavailable
 from app.services.certificates import SetCertificateStatus
-from app.store.batching import T, Unit
-from app.store.connection import Connection, Engine, Row
-from app.store.database import MODELS, Backend, Database
-from app.store.postgres_backend import PostgresBackend
 from app.store.rows import AccountRow
-from app.store.schema import MIGRATIONS
-from app.store.sqlite_backend import SqliteBackend
-from app.store.url import postgres_hosts, sqlite_path
 from app.terms import Service, Status, Usage
 from tests.fleet import Device
 from tests.house import House, actor_of, upload_of
 from tests.rules.authority import Made, make
 from tests.services.gateways import BRIDGE_SECONDS, GatewayProcess, HeldClock
-
-
-class GoingAway(Database):
-    """A database that is away while a test says so: nothing is read from it, and nothing is written.
-
-    Lists are answered while `lists` is set; `listed` counts those that were asked for.
-    """
-
-    is_away = False
-
-    def __init__(self, backend: Backend) -> None:
-        super().__init__(backend, models=MODELS, migrations=MIGRATIONS)
-        self.lists = asyncio.Event()
-        self.lists.set()
-        self.listed: list[str] = []
-        self.reads = self.lookups = _Reads(self, backend.reads)
-
-    async def write(self, key: str, unit: Unit[T]) -> T:
-        """See `Database.write`."""
-        if self.is_away:
-            raise AuditUnavailable("The database is away.")
-        return await super().write(key, unit)
-
-
-class _Reads:
-    def __init__(self, database: GoingAway, reads: Connection) -> None:
-        self._database = database
-        self._reads = reads
-
-    @property
-    def engine(self) -> Engine:
-        return self._reads.engine
-
-    @property
-    def orm(self) -> BaseDBAsyncClient:
-        return self._reads.orm
-
-    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
-        self._require_there()
-        self._database.listed.append(sql)
-        await self._database.lists.wait()
-        return await self._reads.fetch(sql, *args)
-
-    async def fetch_one(self, sql: str, *args: object) -> Row | None:
-        self._require_there()
-        return await self._reads.fetch_one(sql, *args)
-
-    def _require_there(self) -> None:
-        if self._database.is_away:
-            raise StoreUnavailable("The database is away.")
+from tests.services.going_away import GoingAway
 
 
 class Outage:
@@ -115,11 +56,7 @@ KNOWN, NEW, BLOCKED = device("known", GOOD), device("new", GOOD), device("blocke
 @pytest.fixture
 async def outage(house: House, migrated_url: str) -> AsyncIterator[Outage]:
     """The known device has come in, and the blocked one was refused; the database is there."""
-    path = sqlite_path(migrated_url)
-    backend: Backend = PostgresBackend(postgres_hosts(migrated_url), pool_size=2)
-    if path is not None:
-        backend = SqliteBackend(path, alone=False)
-    database = GoingAway(backend)
+    database = GoingAway.of(migrated_url)
     await database.start()
     account = await house.account()
     records = dict[str, str]()

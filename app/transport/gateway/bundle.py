@@ -11,16 +11,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.clock import Clock
+from app.errors import StoreUnavailable
 from app.rules.bundle import Bundle, bundle_of
 from app.rules.bundle_formats import MEDIA_TYPES, Format, write
 from app.services.gateway_reports import GatewayReports
-from app.services.trust_states import TrustStates
+from app.services.trust_states import Confirmed, TrustStates
 from app.store.gateways import Gateway
 from app.transport.conditional import names_tag
 from app.transport.gateway.answers import answering
 from app.transport.gateway.authorize import service_of
 from app.transport.gateway.forms import NotAsked
 from app.transport.gateway.gate import GatewayGate
+
+
+class UnknownVersion(NotAsked):
+    """A version that the account's trust has not come to: it is another database's, as before a restore."""
+
+    code = "UNKNOWN_VERSION"
 
 
 def routes(gate: GatewayGate, states: TrustStates, reports: GatewayReports, clock: Clock) -> list[Route]:
@@ -36,7 +43,9 @@ def routes(gate: GatewayGate, states: TrustStates, reports: GatewayReports, cloc
     async def applied(request: Request) -> Response:
         caller = await gate.admit(request)
         gateway = Gateway(caller.actor.account_id or "", caller.actor.id or "", service_of(request))
-        reports.enforces(gateway, _version_of(request), clock())
+        version = _version_of(request)
+        _require_reached(version, await states.current(gateway.account_id, at_least=version))
+        reports.enforces(gateway, version, clock())
         await reports.flush()
         return Response(status_code=204)
 
@@ -61,6 +70,14 @@ def _answered(request: Request, bundle: Bundle, form: Format, stale_seconds: flo
     if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _require_reached(version: int, newest: Confirmed) -> None:
+    if version <= newest.state.version:
+        return
+    if newest.stale_seconds:
+        raise StoreUnavailable("Whether the account's trust has come to this version cannot be read now.")
+    raise UnknownVersion(f"The account's trust is at version {newest.state.version}, and {version} is none of it yet.")
 
 
 def _format_of(request: Request) -> Format:

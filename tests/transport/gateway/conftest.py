@@ -75,6 +75,22 @@ class Site:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.server.client.get("/gateway/authorize", params={"service": service}, headers=sent)
 
+    async def fetch(self, form: str = "pem", **headers: str) -> httpx.Response:
+        """The answer to who asks for the bundle of LwM2M."""
+        sent = self._own() | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.server.client.get(
+            "/gateway/bundle", params={"service": "lwm2m", "format": form}, headers=sent
+        )
+
+    async def applied(self, version: int) -> httpx.Response:
+        """The answer to who says that a version of it is applied."""
+        return await self.server.client.post(
+            "/gateway/applied", params={"service": "lwm2m", "version": str(version)}, headers=self._own()
+        )
+
+    def _own(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {next(iter(self.keys.values()))}"}
+
 
 @pytest.fixture
 async def server(migrated_url: str, tmp_path: Path) -> AsyncIterator[Running]:

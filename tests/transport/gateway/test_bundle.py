@@ -16,6 +16,7 @@ from app.rules.bundle import SEQUENCE_STEPS, bundle_of
 from app.rules.chain import Chain
 from app.rules.placeholder import NAME, placeholder
 from app.rules.trust_store import Record, TrustStore
+from app.store.gateways import gateways
 from app.terms import Possession, Service, Status, Usage
 from tests.fleet import NOW, ca, fleet
 from tests.rules.authority import Made, make
@@ -23,12 +24,7 @@ from tests.transport.gateway.conftest import Site
 
 
 async def bundle(site: Site, form: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    key = next(iter(site.keys.values()))
-    answer = await site.server.client.get(
-        "/gateway/bundle",
-        params={"service": "lwm2m", "format": form},
-        headers={"authorization": f"Bearer {key}"} | {name.replace("_", "-"): text for name, text in headers.items()},
-    )
+    answer = await site.fetch(form, **headers)
     return answer.status_code, dict(answer.headers), answer.content
 
 
@@ -113,6 +109,19 @@ async def test_without_an_anchor_the_placeholder_is_left(site: Site) -> None:
     (only,) = pem.tokenise(content.decode())
     assert x509.load_der_x509_certificate(only).subject.rfc4514_string().endswith(NAME)
     assert headers["x-trust-anchors"] == "0"
+
+
+async def test_a_gateway_is_believed_the_versions_that_there_are(trusting: Site) -> None:
+    """Any other is a database's that was restored since, or nobody's: no lag could be told from it."""
+    newest = int((await trusting.fetch()).headers["x-trust-version"])
+
+    assert (await trusting.applied(newest)).status_code == 204
+    for version in (newest + 1, 10**18 - 1):
+        refused = await trusting.applied(version)
+        assert (refused.status_code, refused.headers["x-trust-reason"]) == (400, "UNKNOWN_VERSION")
+
+    rows = await gateways(trusting.server.installation.database.reads, trusting.account_id)
+    assert [row.applied_version for row in rows] == [newest]
 
 
 @pytest.mark.parametrize("form", ["", "text", "PKCS12"])
