@@ -25,11 +25,16 @@ def kept(path: Path, fresh: str) -> str:
     return fresh
 
 
-def replace(path: Path, content: str | bytes, mode: int) -> None:
-    """Let the file hold this instead of what it held, and do not return before it lasts. Raises OSError."""
+def replace(path: Path, content: str | bytes, mode: int, *, modified_at: float | None = None) -> None:
+    """Let the file hold this instead of what it held, and do not return before it lasts. Raises OSError.
+
+    `modified_at` is when it is to have been modified, in seconds since 1970, if not now.
+    """
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         _write(unfinished, content, mode)
+        if modified_at is not None:
+            os.utime(unfinished, (modified_at, modified_at))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

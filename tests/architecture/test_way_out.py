@@ -12,7 +12,9 @@ CLIENTS = {"http.client", "urllib.request", "urllib3", "httpx", "aiohttp", "requ
 CALLS = {"open_connection", "create_connection", "open_unix_connection", "urlopen"}
 OURS = "app.http_client"
 ALLOWED = {
-    "app/commands/gateway.py": "fetches bundles from the address that was typed, beside a terminator",
+    "app/commands/gateway.py": "names what is wrong with an address that was typed",
+    "app/commands/syncing.py": "fetches bundles from the address that was typed, beside a terminator",
+    "app/commands/bundle_answer.py": "understands what was answered there",
     "app/commands/audit_log.py": "names what is wrong with an address that was typed",
     "app/commands/log_files.py": "reads the log at the address that was typed, to verify or to watch it",
     "app/services/witnesses.py": "shows checkpoints to the witnesses of ANCHORAGE_WITNESSES",

@@ -1,8 +1,10 @@
 """`anchorage gateway sync` beside a terminator: a real server, a real file, a real command."""
 
 import asyncio
+import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -177,6 +179,32 @@ async def test_through_an_outage_the_last_good_file_stays_and_its_age_is_said(be
     assert "stays" in said
 
 
+async def test_what_was_fetched_before_a_death_is_applied_though_the_server_is_away(beside: Beside) -> None:
+    await trust(beside.served)
+    killed = await (await beside.run("--once", command="kill -9 $PPID")).end()
+    await beside.served.stop()
+
+    status, said = await (await beside.run("--once")).end()
+
+    assert (killed[0], status, beside.changes) == (-signal.SIGKILL, 1, 1)
+    assert "is applied." in said
+
+
+async def test_a_folder_that_is_not_there_yet_ends_nothing(beside: Beside) -> None:
+    await trust(beside.served)
+    mounted = beside.folder / "mounted"
+    running = await beside.run("--interval", "0.1", "--output", str(mounted / "bundle.pem"))
+    assert running.process.stderr is not None
+    async with asyncio.timeout(SECONDS):
+        assert b"bundle.pem cannot be kept: No such file or directory." in await running.process.stderr.readline()
+
+    mounted.mkdir()
+
+    await until(lambda: beside.changes == 1)
+    running.process.terminate()
+    assert (await running.end())[0] == 0
+
+
 async def test_a_file_that_somebody_changed_is_written_anew(beside: Beside) -> None:
     await trust(beside.served)
     await (await beside.run("--once")).end()
@@ -190,13 +218,16 @@ async def test_a_file_that_somebody_changed_is_written_anew(beside: Beside) -> N
 async def test_an_older_bundle_is_not_taken(beside: Beside) -> None:
     await trust(beside.served)
     await (await beside.run("--once")).end()
+    newer = pem.encode([fleet().sibling.der])
+    beside.bundle.write_text(newer)
     notes = beside.folder / "bundle.pem.json"
     held = json.loads(notes.read_text())
-    notes.write_text(json.dumps(held | {"sequence": held["sequence"] + 1, "tag": '"newer"'}))
+    more = {"sequence": held["sequence"] + 1, "tag": '"newer"', "sha256": hashlib.sha256(newer.encode()).hexdigest()}
+    notes.write_text(json.dumps(held | more))
 
     status, said = await (await beside.run("--once")).end()
 
-    assert (status, beside.changes) == (1, 1)
+    assert (status, beside.changes, beside.bundle.read_text()) == (1, 1, newer)
     assert "is here already" in said
 
 
