@@ -11,6 +11,7 @@ X signs itself.
 """
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -107,10 +108,8 @@ def handed_on(form: ClientCertForm, chain: tuple[bytes, ...]) -> Headers:
             more = {"client-cert-chain": ", ".join(f":{_base64(other)}:" for other in others)}
         case ClientCertForm.XFCC:
             whole = quote(pem.encode(chain), safe="")
-            headers = {
-                "x-forwarded-client-cert": f'Hash=00;Cert="{quote(pem.encode([leaf]), safe="")}";Chain="{whole}"'
-            }
-            more = {}
+            own = f'Hash={hashlib.sha256(leaf).hexdigest()};Cert="{quote(pem.encode([leaf]), safe="")}"'
+            headers, more = {"x-forwarded-client-cert": f'{own};Chain="{whole}"'}, {}
         case ClientCertForm.PEM:
             headers, more = {"x-ssl-client-cert": quote(pem.encode([leaf]), safe="")}, {}
         case ClientCertForm.DER:

@@ -6,6 +6,7 @@ a request that has any of it is refused (`OtherForm`).
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
@@ -32,6 +33,11 @@ _NONE = "No certificate came in the form {}."
 _BYTES = re.compile(r":([A-Za-z0-9+/=]*):")
 # Envoy quotes a value that holds a separator, and escapes quotes in it.
 _PAIR = re.compile(r'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^;,"]*)')
+# Envoy's keys: those that it writes once for a certificate, and those that it writes for each name in one.
+_ONCE = frozenset({"hash", "cert", "chain", "subject"})
+_FOR_EACH = frozenset({"by", "uri", "dns"})
+# Names that the device chose, neither quoted nor escaped: a comma among them begins an element that it wrote itself.
+_BY_THE_DEVICE = frozenset({"uri", "dns"})
 
 
 class NotAsked(Exception):
@@ -96,34 +102,46 @@ def _byte_sequences(text: str, *, one: bool = False) -> tuple[bytes, ...]:
 
 
 def _xfcc(headers: Headers) -> tuple[bytes, ...]:
+    elements = _elements(",".join(headers.getlist("x-forwarded-client-cert")))
+    if len(elements) > 1 and any(key in _BY_THE_DEVICE for element in elements for key, _ in element):
+        raise _unreadable("With URI or DNS nobody can tell where an element ends: let the terminator send neither.")
     # What stands before the last element was said by somebody further out, whom nobody has to believe.
-    pairs = _last_element(",".join(headers.getlist("x-forwarded-client-cert")))
+    pairs = dict(elements[-1])
     leaf, chain = pairs.get("cert"), pairs.get("chain")
     if leaf is None and chain is None:
         raise NoCertificate(_NONE.format(ClientCertForm.XFCC.value))
     ders = [pem.tokenise(_unquoted(text)) for text in (leaf, chain) if text is not None]
     if len(ders) == 2 and ders[0] != ders[1][:1]:
         raise OtherForm("The Chain of x-forwarded-client-cert does not begin with its Cert.")
+    if "hash" in pairs and pairs["hash"].lower() != hashlib.sha256(ders[-1][0]).hexdigest():
+        raise OtherForm("The Hash of x-forwarded-client-cert is not that of its certificate.")
     return ders[-1]
 
 
-def _last_element(text: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+def _elements(text: str) -> list[list[tuple[str, str]]]:
+    """The pairs of each element, keys in lower case."""
+    elements: list[list[tuple[str, str]]] = [[]]
     at = 0
     while at < len(text):
         match = _PAIR.match(text, at)
-        if match is None:
+        if match is None or text[match.end() : match.end() + 1] not in {"", ";", ","}:
             raise _unreadable("The header is no list of key=value pairs.")
-        pairs[match[1].lower()] = match[2].strip('"')
-        at = match.end()
-        if at < len(text) and text[at] not in ";,":
-            raise _unreadable("The header is no list of key=value pairs.")
-        if text[at : at + 1] == "," and at + 1 < len(text):
-            pairs = {}
-        at += 1
+        _add(elements[-1], match[1].lower(), match[2].strip('"'))
+        at = match.end() + 1
+        if text[match.end() : at] == "," and at < len(text):
+            elements.append([])
         while text[at : at + 1] == " ":
             at += 1
-    return pairs
+    return elements
+
+
+def _add(element: list[tuple[str, str]], key: str, value: str) -> None:
+    """A second certificate in an element is nobody's but the device's, which wrote it into a name of its own."""
+    if key not in _ONCE | _FOR_EACH:
+        raise _unreadable(f"The header has the key {key}, which Envoy does not write.")
+    if key in _ONCE and any(key == other for other, _ in element):
+        raise _unreadable(f"The header has the key {key} twice in one element.")
+    element.append((key, value))
 
 
 def _pem(headers: Headers) -> tuple[bytes, ...]:

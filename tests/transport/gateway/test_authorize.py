@@ -1,8 +1,12 @@
 """What a terminator is answered, over HTTP, in every form in which it can ask."""
 
+import hashlib
+from urllib.parse import quote
+
 import pytest
 
 from app.actor import Role
+from app.rules import pem
 from app.terms import ClientCertForm, Service, Status
 from tests.fleet import Device, fleet, handed_on
 from tests.transport.gateway.conftest import Site
@@ -146,6 +150,51 @@ async def test_what_stands_before_the_last_xfcc_element_is_not_believed(trusting
     answer = await trusting.ask(None, form=ClientCertForm.XFCC, x_forwarded_client_cert=f"{good},{own}")
 
     assert (answer.status_code, answer.headers["x-trust-reason"]) == (403, "NO_TRUST_PATH")
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ('URI=spiffe://a;Cert="{d1}";Chain="{d1}"', "CERT_UNPARSEABLE"),
+        ('URI=spiffe://a;Chain="{d1}"', "CERT_UNPARSEABLE"),
+        ("URI=spiffe://a;Hash={d1_hash}", "CERT_UNPARSEABLE"),
+        ('URI=spiffe://a,Cert="{d1}"', "CERT_UNPARSEABLE"),
+        ('URI=spiffe://a,Hash={d1_hash};Cert="{d1}";Chain="{d1}"', "CERT_UNPARSEABLE"),
+        ('DNS=a,Hash={d1_hash};Cert="{d1}"', "CERT_UNPARSEABLE"),
+        ('URI=spiffe://a;Certificate="{d1}"', "CERT_UNPARSEABLE"),
+        ('Subject="CN=a\\";Cert=\\"{d1}"', "NO_TRUST_PATH"),
+        ("URI=spiffe://a;URI=spiffe://b;DNS=a;DNS=b;By=spiffe://c;By=spiffe://d", "NO_TRUST_PATH"),
+    ],
+)
+async def test_what_a_stranger_wrote_into_its_names_is_not_believed(trusting: Site, written: str, reason: str) -> None:
+    """Envoy adds it, where it is told to, to what the handshake proved: as it stands, but for the subject."""
+    own = handed_on(ClientCertForm.XFCC, fleet().x.chain)["x-forwarded-client-cert"]
+    d1 = fleet().d1.made.der
+    names = written.format(d1=quote(pem.encode([d1]), safe=""), d1_hash=hashlib.sha256(d1).hexdigest())
+
+    answer = await trusting.ask(None, form=ClientCertForm.XFCC, x_forwarded_client_cert=f"{own};{names}")
+
+    assert (answer.status_code, answer.headers["x-trust-reason"]) == (403, reason)
+
+
+async def test_the_names_of_a_trusted_device_do_not_keep_it_out(trusting: Site) -> None:
+    own = handed_on(ClientCertForm.XFCC, fleet().d2.chain)["x-forwarded-client-cert"]
+    named = f'By=spiffe://us;{own};Subject="CN=d2,O=\\"Works\\"; Ltd";URI=;DNS=a;DNS=b'
+
+    assert (await trusting.ask(None, form=ClientCertForm.XFCC, x_forwarded_client_cert=named)).status_code == 200
+
+
+@pytest.mark.parametrize("given", ['Hash={hash};Cert="{d1}"', 'Hash={hash};Chain="{d1}"'])
+async def test_the_hash_of_an_xfcc_element_is_that_of_its_certificate(trusting: Site, given: str) -> None:
+    def element(of: bytes) -> str:
+        text = quote(pem.encode([fleet().d1.made.der]), safe="")
+        return given.format(d1=text, hash=hashlib.sha256(of).hexdigest().upper())
+
+    right, wrong = element(fleet().d1.made.der), element(fleet().x.made.der)
+
+    assert (await trusting.ask(None, form=ClientCertForm.XFCC, x_forwarded_client_cert=right)).status_code == 200
+    refused = await trusting.ask(None, form=ClientCertForm.XFCC, x_forwarded_client_cert=wrong)
+    assert (refused.status_code, refused.headers["x-trust-reason"]) == (400, "OTHER_FORM")
 
 
 async def test_too_many_certificates_are_refused(trusting: Site) -> None:
