@@ -1,9 +1,10 @@
 """What stands behind terminators: the application that devices are let in to, and others in Anchorage's place."""
 
+import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -72,3 +73,41 @@ def nobody() -> Iterator[Application]:
         # Bound, and so nobody else's; refused, for it does not listen.
         held.bind(("127.0.0.1", 0))
         yield Application(held.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Detour:
+    """A way to a server on which whatever holds `mark` waits, once `holds` is set, until `goes_on` is."""
+
+    port: int
+    mark: bytes
+    holds: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set as soon as something waits."""
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """All that comes, until nothing does."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if self.holds.is_set() and self.mark in data:
+                    self.waits.set()
+                    await self.goes_on.wait()
+                writer.write(data)
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def detour(port: int, mark: bytes) -> AsyncIterator[tuple[Detour, str]]:
+    """A way to a port of this machine, and the address at which it begins."""
+    made = Detour(port, mark)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", made.port)
+        await asyncio.gather(made.passed_on(reader, back), made.passed_on(there, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield made, f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()

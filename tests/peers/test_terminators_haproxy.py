@@ -6,13 +6,17 @@ from contextlib import closing
 import pytest
 
 from app.services.devices import SuspendDevice
+from app.store.rows import CertificateRow
+from app.terms import ClientCertForm, Status
 from tests.fleet import Device, fleet
+from tests.peers.behind import detour
 from tests.peers.bundle_promises import BundlePromises
 from tests.peers.bundle_setups import HAPROXY_BUNDLE
-from tests.peers.entrances import Entrance, eventually, watch
+from tests.peers.device_side import Visit
+from tests.peers.entrances import Entrance, entrance, eventually, opened, watch
 from tests.peers.terminator_promises import ForwardAuthPromises, HttpPromises
 from tests.peers.terminator_setups import HAPROXY_HTTP, HAPROXY_TCP
-from tests.peers.terminators import require
+from tests.peers.terminators import EFFECT_SECONDS, require
 from tests.transport.gateway.conftest import Site
 
 pytestmark = pytest.mark.once
@@ -38,11 +42,35 @@ class TestHaproxyTcp(ForwardAuthPromises):
 
             await site.perform(SuspendDevice(rows[0]["id"], "lost"))
 
-            async def is_refused() -> bool:
-                return not await asyncio.to_thread(connection.is_served)
-
-            await eventually(is_refused, "the open connection is cut")
+            await eventually(lambda: _is_cut(connection), "the open connection is cut")
         assert not await entrance.lets_in(fleet().d1)
+
+    async def test_who_is_let_in_while_the_connections_are_cut_does_not_stay(
+        self, site: Site, record: CertificateRow
+    ) -> None:
+        """The answer was made before the blacklisting, and is still under way when all are cut for the first time."""
+        key = site.keys[ClientCertForm.DER]
+        async with (
+            detour(site.server.port, b"x-trust-reason: TRUSTED") as (way, address),
+            opened(entrance(HAPROXY_TCP, anchorage=address, key=key, change=_patient)) as made,
+        ):
+            await asyncio.to_thread(watch, made)
+            device = made.credentials(fleet().d1)
+            with closing(await made.visit(device)) as before:
+                assert await asyncio.to_thread(before.is_served)
+                way.holds.set()
+                with closing(await made.visit(device)) as late:
+                    coming = asyncio.create_task(asyncio.to_thread(late.is_served))
+                    async with asyncio.timeout(EFFECT_SECONDS):
+                        await way.waits.wait()
+
+                    await site.set_status(record, Status.INACTIVE)
+                    await eventually(lambda: _is_cut(before), "the open connection is cut")
+                    way.goes_on.set()
+
+                    assert await coming
+                    await eventually(lambda: _is_cut(late), "the late one is cut as well")
+            assert not await made.lets_in(device)
 
     async def test_mosquittos_own_clients_publish_or_are_refused(self, entrance: Entrance) -> None:
         require("mosquitto_pub")
@@ -56,6 +84,17 @@ class TestHaproxyTcp(ForwardAuthPromises):
         let_in = {name: await published(getattr(fleet(), name)) for name in ("d1", "d2", "dj", "x", "expired")}
 
         assert let_in == {"d1": True, "d2": True, "dj": False, "x": False, "expired": False}
+
+
+async def _is_cut(connection: Visit) -> bool:
+    return not await asyncio.to_thread(connection.is_served)
+
+
+def _patient(text: str) -> str:
+    """An answer may take its time, so that a slow machine does not decide."""
+    for shorter, longer in (("server 1500ms", "server 20s"), ("delay 5s", "delay 20s"), ("= 5000", "= 20000")):
+        text = text.replace(shorter, longer)
+    return text
 
 
 class TestHaproxyBundle(BundlePromises):
