@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import pytest
+from starlette.datastructures import Headers
 
 from app.rules import pem
 from app.store.rows import CertificateRow
-from app.terms import Service, Status
+from app.terms import ClientCertForm, Service, Status
+from app.transport.gateway.forms import presented
 from tests.fleet import fleet
 from tests.peers.device_side import BOTH_VERSIONS, Credentials, Session
 from tests.peers.dtls_device import DtlsVisit
 from tests.peers.entrances import Entrance, Example, bundled, eventually, for_good, opened
+from tests.peers.terminator_promises import FORGED, NOMINATING, believed
 from tests.transport.gateway.conftest import Site
 
 
@@ -98,3 +101,20 @@ class BundlePromises:
         else:
             assert not await is_refused()
         assert await entrance.lets_in(fleet().d1)
+
+
+class HttpBundlePromises(BundlePromises):
+    """More tests, for terminators that tell the application which device came."""
+
+    hands_on: ClassVar[ClientCertForm]
+
+    async def test_the_application_is_told_what_the_handshake_proved_and_nothing_else(self, entrance: Entrance) -> None:
+        for more in ({}, NOMINATING):
+            answered = await entrance.answer(fleet().d1, FORGED | more)
+            assert answered is not None
+            assert answered.status == 200
+
+        first, second = entrance.application.asked
+        assert believed(first) | believed(second) == set()
+        told = [presented(Headers(seen), self.hands_on)[0] for seen in (first, second)]
+        assert told == [fleet().d1.made.der] * 2

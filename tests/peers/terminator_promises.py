@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -17,12 +17,15 @@ from tests.peers.device_side import BOTH_VERSIONS
 from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
 from tests.transport.gateway.conftest import Site
 
-FORGED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
+_NAMED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
     "x-endpoint-name": "somebody-else",
     "x-device-id": "dev_forged",
     "x-account-id": "acc_forged",
 }
-"""What a device can say about certificates, of a device that would be let in."""
+FORGED = _NAMED | {name.replace("-", "_"): value for name, value in _NAMED.items()} | {"x_device-id": "dev_forged"}
+"""What a device can say about certificates, of a device that would be let in, also as CGI and WSGI would hear it."""
+NOMINATING = {"connection": ", ".join(_NAMED)}
+"""RFC 9110 7.6.1: whoever passes a request on drops what is named here, which must not be what it has set itself."""
 
 IMPOSTORS: dict[str, Callable[[], contextlib.AbstractContextManager[Application]]] = {
     "nobody": nobody,
@@ -124,20 +127,25 @@ class HttpPromises(ForwardAuthPromises):
     """More tests, for terminators that look at requests."""
 
     async def test_what_a_device_says_about_certificates_is_not_believed(self, entrance: Entrance, site: Site) -> None:
-        for name, value in FORGED.items():
-            refused = await entrance.answer(fleet().x, {name: value})
-            assert refused is None or refused.status >= 400, name
+        for said in (*({name: value} for name, value in FORGED.items()), FORGED | NOMINATING):
+            refused = await entrance.answer(fleet().x, said)
+            assert refused is None or refused.status >= 400, said
         assert entrance.application.asked == []
         await entrance.answer(fleet().d1, {})
 
-        answered = await entrance.answer(fleet().d1, FORGED | {"authorization": "Bearer its own"})
+        for more in ({}, NOMINATING):
+            answered = await entrance.answer(fleet().d1, FORGED | more | {"authorization": "Bearer its own"})
+            assert answered is not None
+            assert answered.status == 200
 
-        assert answered is not None
-        assert answered.status == 200
-        (seen,) = entrance.application.asked[1:]
-        assert {name for name, value in FORGED.items() if any(value in each for each in seen.values())} == set()
-        assert seen["authorization"] == "Bearer its own"
-        assert (seen["x-device-id"], seen["x-account-id"]) == (
-            entrance.application.asked[0]["x-device-id"],
-            f"acc_{site.account_id}",
-        )
+        first, *others = entrance.application.asked
+        assert len(others) == 2
+        for seen in others:
+            assert believed(seen) == set()
+            assert seen["authorization"] == "Bearer its own"
+            assert (seen["x-device-id"], seen["x-account-id"]) == (first["x-device-id"], f"acc_{site.account_id}")
+
+
+def believed(seen: Mapping[str, str]) -> set[str]:
+    """What a device has said about certificates and the application has heard."""
+    return {name for name, value in FORGED.items() if any(value in each for each in seen.values())}

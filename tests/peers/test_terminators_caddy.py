@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.peers.bundle_promises import BundlePromises
+from app.terms import ClientCertForm
+from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import CADDY_BUNDLE
 from tests.peers.terminator_promises import HttpPromises
 from tests.peers.terminator_setups import CADDY
@@ -16,7 +17,8 @@ class TestCaddy(HttpPromises):
     example = CADDY
 
 
-class TestCaddyBundle(BundlePromises):
+class TestCaddyBundle(HttpBundlePromises):
     """The handshake is judged by itself."""
 
     example = CADDY_BUNDLE
+    hands_on = ClientCertForm.DER

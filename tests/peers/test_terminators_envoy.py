@@ -9,7 +9,7 @@ from app.rules import pem
 from app.store.rows import CertificateRow
 from app.terms import ClientCertForm
 from tests.fleet import DAY, DEVICE_USAGE, NOW, Device, fleet
-from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import ENVOY_BUNDLE
 from tests.peers.entrances import entrance, opened
 from tests.peers.terminator_promises import HttpPromises
@@ -56,7 +56,8 @@ def _stranger(name: str) -> Device:
     )
 
 
-class TestEnvoyBundle(BundlePromises):
+class TestEnvoyBundle(HttpBundlePromises):
     """The handshake is judged by itself."""
 
     example = ENVOY_BUNDLE
+    hands_on = ClientCertForm.XFCC

@@ -10,7 +10,7 @@ from app.store.rows import CertificateRow
 from app.terms import ClientCertForm, Status
 from tests.fleet import Device, fleet
 from tests.peers.behind import detour
-from tests.peers.bundle_promises import BundlePromises
+from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import HAPROXY_BUNDLE
 from tests.peers.device_side import Visit
 from tests.peers.entrances import Entrance, entrance, eventually, opened, watch
@@ -97,7 +97,8 @@ def _patient(text: str) -> str:
     return text
 
 
-class TestHaproxyBundle(BundlePromises):
+class TestHaproxyBundle(HttpBundlePromises):
     """The handshake is judged by itself."""
 
     example = HAPROXY_BUNDLE
+    hands_on = ClientCertForm.DER

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.peers.bundle_promises import BundlePromises
+from app.terms import ClientCertForm
+from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import NGINX_BUNDLE
 from tests.peers.terminator_promises import HttpPromises
 from tests.peers.terminator_setups import NGINX
@@ -16,7 +17,8 @@ class TestNginx(HttpPromises):
     example = NGINX
 
 
-class TestNginxBundle(BundlePromises):
+class TestNginxBundle(HttpBundlePromises):
     """The handshake is judged by itself."""
 
     example = NGINX_BUNDLE
+    hands_on = ClientCertForm.PEM
