@@ -145,6 +145,17 @@ class HttpPromises(ForwardAuthPromises):
             assert seen["authorization"] == "Bearer its own"
             assert (seen["x-device-id"], seen["x-account-id"]) == (first["x-device-id"], f"acc_{site.account_id}")
 
+    async def test_its_question_is_one_whose_answer_is_remembered(self, entrance: Entrance, site: Site) -> None:
+        """Or else every one of them costs a whole decision."""
+        if not entrance.example.passes_chain:
+            await site.ask(fleet().d2, form=ClientCertForm.DER)
+        kept = site.server.parts.gateways.kept.answers
+        before = len(kept)
+
+        assert await entrance.lets_in(fleet().d2)
+
+        assert len(kept) == before + 1
+
 
 def believed(seen: Mapping[str, str]) -> set[str]:
     """What a device has said about certificates and the application has heard."""

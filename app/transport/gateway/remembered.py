@@ -45,6 +45,8 @@ _KEYS = ActorType.API_KEY.value
 _ASKED = frozenset(
     name.encode() for names in HEADERS.values() for name in (*names, "authorization", "accept", "x-endpoint-name")
 )
+# Envoy says so. There is nothing to read then, and the answer may be given as soon as the head is here.
+_NO_BODY = (b"content-length", b"0")
 _ELSEWHERE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"x-request-id", b"traceparent"})
 
 
@@ -142,6 +144,6 @@ def question_of(method: bytes, target: bytes, headers: RawHeaders) -> _Question 
         name = header[0]
         if name in _ASKED:
             asked.append(header)
-        elif name in _ELSEWHERE:
+        elif name in _ELSEWHERE and header != _NO_BODY:
             return None
     return _Question(target, method, tuple(asked))

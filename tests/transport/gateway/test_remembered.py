@@ -177,6 +177,25 @@ async def test_an_answer_with_a_body_has_it_every_time(trusting: Site) -> None:
     assert kept(trusting) == 0
 
 
+async def test_a_question_that_says_that_it_has_no_body_is_the_same_one(trusting: Site) -> None:
+    """As Envoy says it."""
+    for _ in range(2):
+        await trusting.server.raw(raw(trusting, fleet().d1, "Content-Length: 0\r\nConnection: close\r\n"))
+    mark(trusting)
+    asked = [
+        raw(trusting, fleet().d1, "Content-Length: 0\r\n"),
+        raw(trusting, fleet().d1, "Content-Length: 1\r\n") + b"G",
+        raw(trusting, fleet().d1, "Content-Length: 0\r\nConnection: close\r\n"),
+    ]
+
+    answers = [await trusting.server.raw(asked[0] + asked[2]), await trusting.server.raw(asked[1] + asked[2])]
+
+    assert kept(trusting) == 1
+    assert [re.findall(rb"HTTP/1\.1 (\d{3}) ", each) for each in answers] == [[b"200", b"200"]] * 2
+    # What ends its connection, or waits behind a decision, goes the long way.
+    assert [each.count(b"x-again: yes") for each in answers] == [1, 0]
+
+
 async def test_answers_of_both_ways_keep_the_order_of_their_requests(trusting: Site) -> None:
     """Remembered, twice, one that must be decided about, remembered again, an unknown path: sent in one piece."""
     for _ in range(2):
