@@ -23,8 +23,8 @@ from app.transport.metrics import Metrics
 
 REFUSED = {**STATUS, StoreUnavailable: 403}
 """Whoever cannot be told that a device may come in is told that it may not."""
-# A terminator asks with the method of the request that it has.
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# A terminator asks with the method of the request that it has: to Starlette an empty list is any, and None is GET.
+_ANY_METHOD: tuple[str, ...] = ()
 _SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
 ENDPOINT_NAME = "x-endpoint-name"
 
@@ -47,7 +47,7 @@ def routes(
             kept.keep(request.scope, Remembered(gateway, request.method, caller.token, admitted, answered.raw_headers))
         return answered
 
-    return [Route(AUTHORIZE, answering(authorize, REFUSED), methods=METHODS)]
+    return [Route(AUTHORIZE, answering(authorize, REFUSED), methods=_ANY_METHOD)]
 
 
 async def _asked(request: Request, caller: GatewayCaller, admissions: Admissions) -> Answer:

@@ -69,6 +69,22 @@ async def test_a_blacklisting_counts_at_once_and_so_does_its_end(site: Site) -> 
     assert (await site.ask(fleet().d1)).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "PURGE", "QUERY"])
+async def test_the_method_decides_nothing(trusting: Site, method: str) -> None:
+    """A terminator asks with the method of the request that it has."""
+    key = {"authorization": f"Bearer {trusting.keys[ClientCertForm.RFC9440]}"}
+
+    async def told(device: Device, key: dict[str, str]) -> tuple[int, str, bytes]:
+        sent = key | handed_on(ClientCertForm.RFC9440, device.chain)
+        answer = await trusting.server.client.request(method, "/gateway/authorize?service=lwm2m", headers=sent)
+        return answer.status_code, answer.headers["x-trust-reason"], answer.content
+
+    assert await told(fleet().d1, key) == (200, "TRUSTED", b"")
+    assert await told(fleet().d1, key) == (200, "TRUSTED", b"")
+    assert await told(fleet().x, key) == (403, "NO_TRUST_PATH", b"")
+    assert await told(fleet().d1, {"authorization": "Bearer ak_wrong"}) == (401, "UNAUTHENTICATED", b"")
+
+
 @pytest.mark.parametrize("form", ClientCertForm)
 @pytest.mark.parametrize("other", ClientCertForm)
 async def test_a_second_form_is_refused_whatever_it_says(
