@@ -26,7 +26,8 @@ EveryVersion = Annotated[
     bool,
     typer.Option(
         "--every-version",
-        help="Run it also when the account's trust changed and the file did not, as when a device is suspended.",
+        help="Run it also when the version of the account's trust rose and the file did not change, as when a device"
+        " is suspended, but also when an enrollment is claimed or a certificate renamed.",
     ),
 ]
 KeyFile = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A file with the gateway's key.")]
