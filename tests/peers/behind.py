@@ -27,7 +27,10 @@ class Application:
 
 @contextlib.contextmanager
 def application(status: int = 200) -> Iterator[Application]:
-    """An application that answers every request with this status, and keeps connections."""
+    """An application that answers every request with this status, and keeps connections.
+
+    Who asks for a WebSocket with the key of RFC 6455 1.3 gets something that says back what it hears.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -35,6 +38,9 @@ def application(status: int = 200) -> Iterator[Application]:
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             made.asked.append(headers)
+            if "upgrade" in headers:
+                _say_back(self)
+                return
             body = b"" if status in (204, 304) else json.dumps(headers).encode()
             self.send_response(status)
             if body:
@@ -57,6 +63,17 @@ def application(status: int = 200) -> Iterator[Application]:
             yield made
         finally:
             server.shutdown()
+
+
+def _say_back(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(101)
+    told = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}
+    for name, value in told.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    while data := handler.rfile.read1(65536):
+        handler.wfile.write(data)
+    handler.close_connection = True
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from app.store.rows import CertificateRow
 from app.terms import ClientCertForm, Service, Status
 from tests.fleet import fleet, handed_on
 from tests.peers.behind import Application, application, nobody, silence
-from tests.peers.device_side import BOTH_VERSIONS
+from tests.peers.device_side import BOTH_VERSIONS, Credentials, HttpVisit
 from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
 from tests.transport.gateway.conftest import Site
 
@@ -24,6 +24,12 @@ _NAMED = {name: value for form in ClientCertForm for name, value in handed_on(fo
 }
 FORGED = _NAMED | {name.replace("-", "_"): value for name, value in _NAMED.items()} | {"x_device-id": "dev_forged"}
 """What a device can say about certificates, of a device that would be let in, also as CGI and WSGI would hear it."""
+_WEBSOCKET = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 NOMINATING = {"connection": ", ".join(_NAMED)}
 """RFC 9110 7.6.1: whoever passes a request on drops what is named here, which must not be what it has set itself."""
 
@@ -126,6 +132,9 @@ class ForwardAuthPromises:
 class HttpPromises(ForwardAuthPromises):
     """More tests, for terminators that look at requests."""
 
+    to_websockets: ClassVar[int] = 101
+    """The answer to a trusted device that asks for one."""
+
     async def test_what_a_device_says_about_certificates_is_not_believed(self, entrance: Entrance, site: Site) -> None:
         for said in (*({name: value} for name, value in FORGED.items()), FORGED | NOMINATING):
             refused = await entrance.answer(fleet().x, said)
@@ -144,6 +153,30 @@ class HttpPromises(ForwardAuthPromises):
             assert believed(seen) == set()
             assert seen["authorization"] == "Bearer its own"
             assert (seen["x-device-id"], seen["x-account-id"]) == (first["x-device-id"], f"acc_{site.account_id}")
+
+    async def test_a_stranger_does_not_read_what_the_account_has(self, entrance: Entrance) -> None:
+        """Anchorage explains itself in JSON to who asks for that, which a device must not be able to do."""
+        answered = await entrance.answer(fleet().x, {"accept": "application/json"})
+
+        assert answered is not None
+        assert answered.status == 403
+        assert b"explanation" not in answered.body
+
+    async def test_another_protocol_is_asked_about_and_the_application_speaks_it(self, entrance: Entrance) -> None:
+        def speaking(credentials: Credentials) -> tuple[int, bytes]:
+            with contextlib.closing(HttpVisit(entrance.port, credentials)) as connection:
+                status = connection.ask(_WEBSOCKET).status
+                if status != 101:
+                    return status, b""
+                connection.send(b"hello")
+                return status, connection.receive(5)
+
+        trusted, refused = [
+            await asyncio.to_thread(speaking, entrance.credentials(each)) for each in (fleet().d1, fleet().x)
+        ]
+
+        assert trusted == (self.to_websockets, b"hello" if self.to_websockets == 101 else b"")
+        assert refused == (403, b"")
 
     async def test_its_question_is_one_whose_answer_is_remembered(self, entrance: Entrance, site: Site) -> None:
         """Or else every one of them costs a whole decision."""

@@ -15,6 +15,7 @@ class TestNginx(HttpPromises):
     """Each request is asked about."""
 
     example = NGINX
+    to_websockets = 200  # by HTTP, as if the device had not asked for one
 
 
 class TestNginxBundle(HttpBundlePromises):
