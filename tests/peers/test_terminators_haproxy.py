@@ -72,6 +72,18 @@ class TestHaproxyTcp(ForwardAuthPromises):
                     await eventually(lambda: _is_cut(late), "the late one is cut as well")
             assert not await made.lets_in(device)
 
+    async def test_a_reload_leaves_no_connection_that_nobody_can_end(self, entrance: Entrance) -> None:
+        """The process that was there before goes on with its connections, and cut-connections cannot reach it."""
+        before, *_ = entrance.workshop.processes
+        with closing(await entrance.visit(entrance.credentials(fleet().d1))) as connection:
+            assert await asyncio.to_thread(connection.is_served)
+
+            configuration = entrance.workshop.folder / "haproxy.cfg"
+            entrance.workshop.start("haproxy", "-db", "-f", configuration, "-sf", before.popen.pid)
+
+            await eventually(lambda: _is_cut(connection), "the open connection is ended")
+        assert await entrance.lets_in(fleet().d1)
+
     async def test_mosquittos_own_clients_publish_or_are_refused(self, entrance: Entrance) -> None:
         require("mosquitto_pub")
 
