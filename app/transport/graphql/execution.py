@@ -35,7 +35,7 @@ class Operation:
 
 
 class Executor(Protocol):
-    """Executes what was found valid and affordable. Raises nothing: what goes wrong stands in the result."""
+    """Executes what was found valid and affordable. What goes wrong in a field stands in the result."""
 
     async def execute(self, operation: Operation, context: object) -> ExecutionResult:
         """The result of a query or a mutation."""
@@ -45,7 +45,8 @@ class Executor(Protocol):
     ) -> AsyncGenerator[ExecutionResult] | ExecutionResult:
         """The results of a subscription, or the errors that kept it from starting.
 
-        The stream holds what the subscription's field holds: it must be closed (`aclose`) when it is no longer read.
+        The stream raises what its source of events raises, and is over then. It holds what the subscription's field
+        holds: it must be closed (`aclose`) when it is no longer read.
         Every event is executed in a context of its own: a loader would otherwise answer yesterday's rows.
         """
 

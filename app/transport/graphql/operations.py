@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NoReturn
 
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, OperationDefinitionNode, OperationType, located_error
 from strawberry import Schema
 
 from app.clock import to_text
@@ -27,6 +27,7 @@ from app.transport.graphql.masking import (
     request_errors,
 )
 from app.transport.graphql.requests import GraphQLRequest, require_plain, require_texts
+from app.transport.graphql.wrong_input import BadUserInput
 
 Response = dict[str, Any]
 """A response of the GraphQL specification, section 7.1."""
@@ -158,7 +159,8 @@ class Operations:
     async def results(self, ready: Ready) -> AsyncGenerator[Response]:
         """The responses to an operation of any kind, one after another; a subscription may have any number.
 
-        Raises RequestError before the first, as `answer` does.
+        Raises RequestError before the first, as `answer` does; and where a subscription is refused, whether it begins
+        or runs already: its errors are the last that is said of it.
         """
         if ready.kind is not OperationType.SUBSCRIPTION:
             yield await self.answer(ready)
@@ -166,11 +168,14 @@ class Operations:
         stream = await self._executor.subscribe(ready.operation, lambda: self.gate.open(ready.caller, ready.name))
         if isinstance(stream, ExecutionResult):
             await self._require_coerced(ready, stream)
-            yield _response(stream, ready)
-            return
-        async with aclosing(stream):
-            async for result in stream:
-                yield _response(result, ready)
+            raise RequestError(field_errors(stream.errors, ready.caller.origin.request_id))
+        try:
+            async with aclosing(stream):
+                async for result in stream:
+                    yield _response(result, ready)
+        except (Refusal, BadUserInput) as refusal:
+            # What ends a source of events reaches us as it was raised; what fails a field, as an error of graphql-core.
+            raise RequestError(field_errors([located_error(refusal)], ready.caller.origin.request_id)) from None
 
     async def _require_coerced(self, ready: Ready, result: ExecutionResult) -> None:
         errors = result.errors or []

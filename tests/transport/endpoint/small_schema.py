@@ -1,15 +1,16 @@
 """A small schema with one field for everything that the endpoint promises something about."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 
 import strawberry
 from strawberry.schema_directive import Location
 
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.transport.graphql.gate import Caller
+from app.transport.graphql.wrong_input import BadUserInput
 
 SECRET_OF_A_BUG = "password-of-the-database"
 
@@ -240,6 +241,34 @@ class Subscription:
         yield 1
         raise RuntimeError(SECRET_OF_A_BUG)
 
+    @strawberry.subscription
+    async def misses(self) -> AsyncGenerator[int, None]:
+        """One event, and then a refusal."""
+        yield 1
+        raise NotFound("There is no such thing.")
+
+    @strawberry.subscription
+    async def mistaken(self, after: str) -> AsyncGenerator[int, None]:
+        """Finds the caller's mistake when it begins."""
+        if after != "1":
+            raise BadUserInput("That is no cursor.")
+        yield 2
+
+    @strawberry.subscription
+    async def denied(self) -> AsyncIterator[int]:
+        """Finds it before there is anything to wait for."""
+        raise Forbidden("The scope is missing.")
+
+
+REFUSALS = {
+    "misses": {"message": "There is no such thing.", "extensions": {"code": "NOT_FOUND"}},
+    'mistaken(after:"nonsense")': {
+        "message": "That is no cursor.",
+        "extensions": {"code": "BAD_USER_INPUT"},
+    },
+    "denied": {"message": "The scope is missing.", "extensions": {"code": "FORBIDDEN"}},
+}
+"""What the subscriptions end with that are refused."""
 
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 CORE = SCHEMA._schema  # noqa: SLF001  # Strawberry offers no other way to its core

@@ -4,6 +4,8 @@ import base64
 import json
 import random
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -77,6 +79,17 @@ def kept_in(place: Path) -> str:
     return "\n".join(file.read_bytes().decode("latin-1") for file in place.rglob("*") if file.is_file())
 
 
+@asynccontextmanager
+async def conversation(url: str, headers: dict[str, str]) -> AsyncIterator[Talk]:
+    """A WebSocket of the product that is initialised."""
+    url = url.replace("http", "ws")
+    async with connect(url, subprotocols=[SUBPROTOCOL], additional_headers=headers, proxy=None) as connection:
+        talk = Talk(connection)
+        await talk.say({"type": "connection_init"})
+        await talk.hear()
+        yield talk
+
+
 async def test_a_private_key_in_a_document_reaches_no_answer_no_log_and_no_row(tmp_path: Path) -> None:
     secret = {window for line in KEY_LINES for window in windows(line)}
     async with serving(f"sqlite://{tmp_path}/anchorage.db", tmp_path / "data", log_format="json") as served:
@@ -96,12 +109,7 @@ async def test_a_private_key_in_a_document_reaches_no_answer_no_log_and_no_row(t
             "GRAPHQL_PARSE_FAILED",
             "GRAPHQL_VALIDATION_FAILED",
         }
-        async with connect(
-            url.replace("http", "ws"), subprotocols=[SUBPROTOCOL], additional_headers=headers, proxy=None
-        ) as connection:
-            talk = Talk(connection)
-            await talk.say({"type": "connection_init"})
-            await talk.hear()
+        async with conversation(url, headers) as talk:
             for number, document in enumerate(DOCUMENTS):
                 await talk.subscribe(str(number), document)
                 message = {"type": "next"}
@@ -112,3 +120,28 @@ async def test_a_private_key_in_a_document_reaches_no_answer_no_log_and_no_row(t
     assert '"request"' in said
     assert not secret & windows(said)
     assert not secret & windows(kept_in(tmp_path))
+
+
+async def test_a_feed_refuses_a_cursor_in_the_words_of_a_list_over_either_transport(tmp_path: Path) -> None:
+    feeds = [
+        f'subscription {{ {name}(after: "{after}") {{ cursor }} }}'
+        for name in ("auditEvents", "certificateChanged", "findingChanged")
+        for after in ("nonsense", "")
+    ]
+    async with serving(f"sqlite://{tmp_path}/anchorage.db", tmp_path / "data") as served:
+        (expected,) = (await served.ask('{ auditEvents(after: "nonsense") { edges { cursor } } }'))["errors"]
+        said = {name: expected[name] for name in ("message", "extensions")}
+        headers = {"Authorization": f"Bearer {served.admin_key}"}
+        url = f"{served.url}/graphql"
+        async with httpx.AsyncClient(headers=headers | {"Accept": "text/event-stream"}) as client:
+            for feed in feeds:
+                answer = await client.post(url, json={"query": feed})
+                _, following, complete, _ = answer.text.split("\n\n")
+                assert json.loads(following.removeprefix("event: next\ndata: ")) == {"errors": [said]}
+                assert complete.startswith("event: complete\n")
+        async with conversation(url, headers) as talk:
+            for feed in feeds:
+                await talk.subscribe("a", feed)
+                assert await talk.hear() == {"id": "a", "type": "error", "payload": [said]}
+    assert said["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert "ERROR" not in "".join(served.said)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from tests.transport.endpoint.small_house import RIGHT, ServedHouse, served_house
-from tests.transport.endpoint.small_schema import SECRET_OF_A_BUG, STREAMS
+from tests.transport.endpoint.small_schema import REFUSALS, SECRET_OF_A_BUG, STREAMS
 
 pytestmark = pytest.mark.once
 
@@ -70,6 +71,21 @@ async def test_what_is_refused_is_the_streams_last_result(served: ServedHouse, q
     assert last["errors"][0]["extensions"]["code"] == code
     assert SECRET_OF_A_BUG not in text
     assert text.endswith(COMPLETE)
+
+
+@pytest.mark.parametrize("field", REFUSALS)
+async def test_a_subscription_that_is_refused_ends_with_the_refusal_and_is_no_bug(
+    served: ServedHouse, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
+    async with stream(served, f"subscription{{{field}}}") as response:
+        text = (await response.aread()).decode()
+    last = results(text)[-1]
+    assert isinstance(last, dict)
+    (error,) = last["errors"]
+    assert "data" not in last
+    assert {name: error[name] for name in ("message", "extensions")} == REFUSALS[field]
+    assert text.endswith(COMPLETE)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_stranger_is_401_and_gets_no_stream(served: ServedHouse) -> None:

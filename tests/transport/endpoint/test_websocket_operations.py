@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from app.transport.graphql.websocket import SocketLimits
 from tests.transport.endpoint.small_house import RIGHT, ServedHouse, served_house
-from tests.transport.endpoint.small_schema import SECRET_OF_A_BUG, STREAMS
+from tests.transport.endpoint.small_schema import REFUSALS, SECRET_OF_A_BUG, STREAMS
 from tests.transport.endpoint.talk import talk
 
 pytestmark = pytest.mark.once
@@ -74,6 +75,24 @@ async def test_a_bug_in_a_subscription_is_masked(served: ServedHouse) -> None:
         message = await client.hear()
         assert message["payload"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
         assert SECRET_OF_A_BUG not in json.dumps(message)
+
+
+@pytest.mark.parametrize("field", REFUSALS)
+async def test_a_subscription_that_is_refused_ends_with_the_refusal_and_is_no_bug(
+    served: ServedHouse, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
+    async with talk(served) as client:
+        await client.subscribe("a", f"subscription{{{field}}}")
+        message = await client.hear()
+        if message["type"] == "next":
+            assert message["payload"]["data"] == {"misses": 1}
+            message = await client.hear()
+        assert (message["type"], message["id"]) == ("error", "a")
+        (error,) = message["payload"]
+        assert {name: error[name] for name in ("message", "extensions")} == REFUSALS[field]
+        await client.subscribe("a", "{hello}")
+        assert (await client.hear())["type"] == "next"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("way", ["complete", "close", "abort"])

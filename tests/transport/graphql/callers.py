@@ -1,22 +1,28 @@
 """Callers that execute whole documents against the schema, and the statements that this costs."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from starlette.requests import HTTPConnection
 from strawberry.types import ExecutionResult
 
 from app.actor import ANONYMOUS, SCOPES, Actor, ActorType, Origin, Role, command_line
 from app.rules import pem
 from app.rules.credentials_file import Servers
 from app.services.keys import CreateApiKey, fresh_credential
-from app.settings import Settings
+from app.settings import Introspection, Settings
 from app.store.connection import Connection, Engine, Row
 from app.store.rows import ApiKeyRow
 from app.terms import Tier
+from app.transport.graphql import gate as asking
 from app.transport.graphql.context import Check, Context, Services
 from app.transport.graphql.gate import Budget
 from app.transport.graphql.ids import Kind, encode
+from app.transport.graphql.limits import Limits
+from app.transport.graphql.operations import Operations, Response, Transport
+from app.transport.graphql.requests import GraphQLRequest
 from app.transport.graphql.schema import schema
 from tests.house import House
 from tests.rules.authority import Made, make
@@ -34,6 +40,8 @@ mutation Upload($input: UploadCertificateInput!) {
   }
 }
 """
+
+ORIGIN = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
 
 
 class CountingConnection:
@@ -100,8 +108,7 @@ class Caller:
             checks=self.checks,
             servers=self.servers,
         )
-        origin = Origin(request_id="req-1", operation="Test", address="192.0.2.7", agent="tests/1")
-        return Context(services, self.actor, origin, self.house.clock(), budget=self.budget)
+        return Context(services, self.actor, ORIGIN, self.house.clock(), budget=self.budget)
 
     async def execute(self, document: str, **variables: Data) -> ExecutionResult:
         """What the schema answers, errors included."""
@@ -128,9 +135,14 @@ class Caller:
         assert len(codes) == 1, [error.message for error in result.errors]
         return codes.pop()
 
-    async def subscribe(self, document: str, **variables: Data) -> AsyncGenerator[ExecutionResult, None]:
-        """The events of a subscription."""
-        return await schema.subscribe(document, variables, context_value=self.context())
+    async def subscribe(self, document: str, **variables: Data) -> AsyncGenerator[Response]:
+        """The events of a subscription, as every transport sends them; raises RequestError for what ends it."""
+        operations = Operations(schema, _OpenGate(self), Limits(), Introspection.ON)
+        request = GraphQLRequest(document, None, variables)
+        ready = await operations.ready(asking.Caller(self.actor, ORIGIN), request, Transport.WEB_SOCKET)
+        async with aclosing(operations.results(ready)) as responses:
+            async for response in responses:
+                yield response
 
     async def upload(self, name: str, *chain: Made, **more: Data) -> Data:
         """Upload a chain, or a fresh root CA; the certificate."""
@@ -142,6 +154,31 @@ class Caller:
     async def key(self, role: Role, name: str = "another key") -> "Caller":
         """Another key of the same account, as somebody who asks with it."""
         return await key_of(self.house, self.account_id, role, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenGate:
+    """Lets one caller in, who may spend what it likes."""
+
+    caller: Caller
+
+    async def admit(self, connection: HTTPConnection, *, authorization: str | None) -> asking.Caller:
+        """See Gate."""
+        del connection, authorization
+        return asking.Caller(self.caller.actor, ORIGIN)
+
+    async def refuse(self, code: str, caller: asking.Caller) -> None:
+        """See Gate."""
+
+    def spend(self, caller: asking.Caller, cost: int) -> Budget:
+        """See Gate."""
+        del caller
+        return Budget(limit=cost, remaining=cost, cost=cost, reset_at=self.caller.house.clock())
+
+    def open(self, caller: asking.Caller, operation_name: str | None) -> Context:
+        """See Gate."""
+        del caller, operation_name
+        return self.caller.context()
 
 
 async def account(house: House, name: str, *, tier: Tier = Tier.COMMERCIAL) -> Caller:

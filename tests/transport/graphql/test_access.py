@@ -8,6 +8,7 @@ from app.transport.graphql.scopes import OPEN, SIGNED_IN, Rule
 from tests.house import House
 from tests.transport.graphql.callers import Caller, anonymous
 from tests.transport.graphql.documents import root
+from tests.transport.graphql.test_subscriptions import ending
 
 ARGUMENTS = {
     "node": '(id: "crt_0")',
@@ -51,14 +52,6 @@ def documents(operation: str) -> list[tuple[str, Rule]]:
 EVERY = [*documents("Query"), *documents("Mutation")]
 
 
-async def first_code(caller: Caller, document: str) -> str | None:
-    """The code of a subscription's first error; None where it goes on."""
-    events = await caller.subscribe(document)
-    result = await anext(events)
-    await events.aclose()
-    return str((result.errors[0].extensions or {})["code"]) if result.errors else None
-
-
 async def test_a_stranger_may_ask_for_health_and_rate_and_nothing_else(house: House) -> None:
     stranger = anonymous(house)
     for document, rule in EVERY:
@@ -67,7 +60,7 @@ async def test_a_stranger_may_ask_for_health_and_rate_and_nothing_else(house: Ho
         else:
             assert await stranger.refusal(document) == "UNAUTHENTICATED", document
     for document, _ in documents("Subscription"):
-        assert await first_code(stranger, document) == "UNAUTHENTICATED", document
+        assert await ending(stranger.subscribe(document)) == "UNAUTHENTICATED", document
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -81,7 +74,7 @@ async def test_a_key_may_do_what_its_role_says(admin: Caller, role: Role) -> Non
             assert await caller.refusal(document) == "FORBIDDEN", document
     for document, rule in documents("Subscription"):
         if rule.scope not in SCOPES[role]:
-            assert await first_code(caller, document) == "FORBIDDEN", document
+            assert await ending(caller.subscribe(document)) == "FORBIDDEN", document
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,15 @@ async def test_nobody_sees_what_stands_about_anothers_certificates(
 async def test_who_may_not_read_certificates_learns_nothing_about_them(house: House, admin: Caller) -> None:
     gateway = await admin.key(Role.GATEWAY)
     assert await gateway.refusal(STANDING) == "FORBIDDEN"
-    assert await ending(await gateway.subscribe(CHANGES)) == "FORBIDDEN"
-    assert await ending(await anonymous(house).subscribe(CHANGES)) == "UNAUTHENTICATED"
+    assert await ending(gateway.subscribe(CHANGES)) == "FORBIDDEN"
+    assert await ending(anonymous(house).subscribe(CHANGES)) == "UNAUTHENTICATED"
 
 
 async def test_changes_are_told_from_before_to_after_without_loss(house: House, admin: Caller) -> None:
     start = await beginning(admin)
     blocking = await blocked_renewal(admin)
     await look(house)
-    async with aclosing(await admin.subscribe(CHANGES, after=start)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start)) as events:
         history = await take(events, 2)
         waiting = asyncio.create_task(take(events, 1))
         await admin(furnished.SET_STATUS, input={"id": blocking, "status": "ACTIVE"})
@@ -171,7 +171,7 @@ async def test_changes_are_told_from_before_to_after_without_loss(house: House, 
     assert (live["appeared"], live["gone"]) == ([], ["BLOCKED_BY"])
     assert live["certificate"] == {"name": "new", "findings": [{"code": "SAME_KEY_AS"}]}
 
-    async with aclosing(await admin.subscribe(CHANGES, after=history[0]["cursor"])) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=history[0]["cursor"])) as events:
         assert await take(events, 2) == [history[1] | {"certificate": _as_now(history[1], live)}, live]
 
 
@@ -181,7 +181,7 @@ async def test_changes_of_some_certificates_are_theirs_alone(house: House, admin
     made = [await admin.upload(name, make(name, not_after=AT + DAY)) for name in ("one", "two", "three")]
     await look(house)
     ids = [theirs["id"], made[0]["id"], made[2]["id"]]
-    async with aclosing(await admin.subscribe(CHANGES, after=start, ids=ids)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start, ids=ids)) as events:
         assert {event["certificateId"] for event in await take(events, 2)} == {made[0]["id"], made[2]["id"]}
 
 
@@ -190,7 +190,7 @@ async def test_what_changed_and_was_deleted_since_is_told_without_its_certificat
     made = await admin.upload("gone", make("Gone", not_after=AT + DAY))
     await look(house)
     await admin(furnished.DELETE, input={"id": made["id"]})
-    async with aclosing(await admin.subscribe(CHANGES, after=start)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start)) as events:
         (event,) = await take(events, 1)
 
     assert (event["certificateId"], event["appeared"], event["certificate"]) == (made["id"], ["EXPIRES_SOON"], None)

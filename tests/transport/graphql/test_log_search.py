@@ -205,12 +205,12 @@ async def test_a_feed_tells_what_a_text_finds(admin: Caller, monkeypatch: pytest
     document = """subscription($after: String) {
       auditEvents(after: $after, filterBy: {text: "FLEET"}) { node { targetName } }
     }"""
-    events = await admin.subscribe(document, after=cursor)
+    events = admin.subscribe(document, after=cursor)
     for expected in ("fleet 1", "fleet 2", "fleet 3"):
         if expected == "fleet 3":
             await admin.upload("f")
             await admin.upload(expected)
-        data = (await anext(events)).data
+        data = (await anext(events))["data"]
         assert data == {"auditEvents": {"node": {"targetName": expected}}}
     await events.aclose()
 

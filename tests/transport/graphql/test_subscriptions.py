@@ -6,14 +6,15 @@ from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
-from strawberry.types import ExecutionResult
 
 from app.actor import Role, command_line
 from app.services.keys import RevokeApiKey
 from app.store.rows import EntryRow
 from app.store.wakes import Watch
 from app.transport.graphql import live
+from app.transport.graphql.errors import RequestError
 from app.transport.graphql.live import Feed
+from app.transport.graphql.operations import Response
 from tests.house import House
 from tests.rules.authority import make
 from tests.transport.graphql import furnished
@@ -29,6 +30,9 @@ subscription Changes($ids: [ID!], $after: String) {
   certificateChanged(ids: $ids, after: $after) { action changedId cursor certificate { id version name status } }
 }
 """
+FINDINGS = """
+subscription Findings($ids: [ID!], $after: String) { findingChanged(certificateIds: $ids, after: $after) { cursor } }
+"""
 LOG = """
 query Log($first: Int, $filterBy: AuditEventFilter) {
   auditEvents(direction: ASC, first: $first, filterBy: $filterBy) { edges { cursor node { sequence } } }
@@ -36,7 +40,7 @@ query Log($first: Int, $filterBy: AuditEventFilter) {
 """
 
 
-Events = AsyncGenerator[ExecutionResult, None]
+Events = AsyncGenerator[Response]
 
 
 async def take(events: Events, count: int) -> list[Data]:
@@ -44,22 +48,17 @@ async def take(events: Events, count: int) -> list[Data]:
     taken: list[Data] = []
     async with asyncio.timeout(30):
         while len(taken) < count:
-            result = await anext(events)
-            assert result.errors is None, result.errors
-            assert result.data is not None
-            taken.extend(result.data.values())
+            response = await anext(events)
+            assert "errors" not in response, response["errors"]
+            taken.extend(response["data"].values())
     return taken
 
 
 async def ending(events: Events) -> str:
     """The code of the error that ends a feed."""
-    async with asyncio.timeout(30):
-        async for result in events:
-            if result.errors:
-                with pytest.raises(StopAsyncIteration):
-                    await anext(events)
-                return str((result.errors[0].extensions or {})["code"])
-    raise AssertionError("the feed ended without an error")
+    with pytest.raises(RequestError) as ended:
+        await take(events, 1_000)
+    return str(ended.value.errors[0]["extensions"]["code"])
 
 
 def sequences(events: list[Data]) -> list[int]:
@@ -74,7 +73,7 @@ async def beginning(caller: Caller) -> str:
 async def test_history_comes_first_and_then_what_is_written(admin: Caller) -> None:
     await admin.upload("before")
     after = await beginning(admin)
-    async with aclosing(await admin.subscribe(FEED, after=after)) as events:
+    async with aclosing(admin.subscribe(FEED, after=after)) as events:
         history = await take(events, 3)
         assert [event["node"]["action"] for event in history] == ["CERTIFICATE_UPLOAD", "AUDIT_READ", "AUDIT_READ"]
         await admin.upload("meanwhile")
@@ -98,7 +97,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
 async def test_without_a_cursor_only_what_is_new_is_told(admin: Caller, waiting: asyncio.Event) -> None:
     await admin.upload("before")
-    async with aclosing(await admin.subscribe(FEED)) as events:
+    async with aclosing(admin.subscribe(FEED)) as events:
         first = asyncio.create_task(take(events, 1))
         await waiting.wait()
         await admin.upload("after")
@@ -110,14 +109,12 @@ async def test_whoever_comes_back_with_the_last_cursor_misses_nothing(admin: Cal
     seen: list[int] = []
     for number in range(4):
         await admin.upload(f"number {number}")
-        async with aclosing(
-            await admin.subscribe(FEED, after=cursor, filterBy={"action": ["CERTIFICATE_UPLOAD"]})
-        ) as events:
+        async with aclosing(admin.subscribe(FEED, after=cursor, filterBy={"action": ["CERTIFICATE_UPLOAD"]})) as events:
             (event,) = await take(events, 1)
             seen.append(event["node"]["sequence"])
             cursor = event["cursor"]
     everything = await take(
-        await admin.subscribe(FEED, after=await beginning(admin), filterBy={"action": ["CERTIFICATE_UPLOAD"]}), 4
+        admin.subscribe(FEED, after=await beginning(admin), filterBy={"action": ["CERTIFICATE_UPLOAD"]}), 4
     )
     assert sequences(everything) == seen
 
@@ -140,7 +137,7 @@ async def test_nothing_is_lost_or_repeated_while_many_write(
         cursor, seen = start, list[int]()
         while len(seen) < writers * each:
             wanted = {"action": ["CERTIFICATE_UPLOAD"]}
-            async with aclosing(await admin.subscribe(FEED, after=cursor, filterBy=wanted)) as events:
+            async with aclosing(admin.subscribe(FEED, after=cursor, filterBy=wanted)) as events:
                 for event in await take(events, min(patience, writers * each - len(seen))):
                     seen.append(event["node"]["sequence"])
                     cursor = event["cursor"]
@@ -171,14 +168,14 @@ async def test_news_that_come_between_the_look_and_the_wait_are_not_waited_for(
 
     monkeypatch.setattr(Feed, "_next", look_and_be_overtaken)
     monkeypatch.setattr(Watch, "wait", lambda watch, _: wait(watch, 3600))
-    async with aclosing(await admin.subscribe(FEED, filterBy={"action": ["CERTIFICATE_UPLOAD"]})) as events:
+    async with aclosing(admin.subscribe(FEED, filterBy={"action": ["CERTIFICATE_UPLOAD"]})) as events:
         (event,) = await take(events, 1)
     assert event["node"]["targetName"] == "in between"
     assert looks == [0, 1]
 
 
 async def test_a_feed_tells_nothing_of_other_accounts(admin: Caller, stranger: Caller) -> None:
-    async with aclosing(await admin.subscribe(FEED, after=await beginning(admin))) as events:
+    async with aclosing(admin.subscribe(FEED, after=await beginning(admin))) as events:
         await take(events, 2)
         await stranger.upload("theirs")
         await admin.upload("ours")
@@ -188,7 +185,7 @@ async def test_a_feed_tells_nothing_of_other_accounts(admin: Caller, stranger: C
 
 async def test_a_filter_narrows_the_feed_and_does_not_stop_it(admin: Caller) -> None:
     wanted = {"action": ["CERTIFICATE_DELETE"]}
-    async with aclosing(await admin.subscribe(FEED, after=await beginning(admin), filterBy=wanted)) as events:
+    async with aclosing(admin.subscribe(FEED, after=await beginning(admin), filterBy=wanted)) as events:
         made = await admin.upload("fleet")
         await admin("mutation($id: ID!) { deleteCertificate(input: {id: $id}) { deletedId } }", id=made["id"])
         (event,) = await take(events, 1)
@@ -198,7 +195,7 @@ async def test_a_filter_narrows_the_feed_and_does_not_stop_it(admin: Caller) -> 
 async def test_changes_tell_what_a_certificate_became(admin: Caller) -> None:
     start = await beginning(admin)
     kept, gone = await admin.upload("kept"), await admin.upload("gone")
-    async with aclosing(await admin.subscribe(CHANGES, after=start)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start)) as events:
         await take(events, 2)
         await admin(furnished.UPDATE, input={"id": kept["id"], "name": "renamed"})
         await admin(furnished.SET_STATUS, input={"id": kept["id"], "status": "INACTIVE"})
@@ -216,7 +213,7 @@ async def test_only_what_was_done_is_a_change(admin: Caller) -> None:
     await admin(UPLOAD, input=given)
     await admin(furnished.DELETE, input={"id": f"crt_{'0' * 32}"})
     last = await admin.upload("last")
-    async with aclosing(await admin.subscribe(CHANGES, after=start)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start)) as events:
         changes = await take(events, 2)
     assert [change["action"] for change in changes] == ["CERTIFICATE_UPLOAD"] * 2
     assert changes[-1]["changedId"] == last["id"]
@@ -228,7 +225,7 @@ async def test_changes_of_some_certificates_are_theirs_alone(admin: Caller, stra
     made = [await admin.upload(name) for name in ("one", "two", "three")]
     for other in (theirs["id"], f"crt_{'1' * 32}"):
         ids = [other, made[0]["id"], made[2]["id"]]
-        async with aclosing(await admin.subscribe(CHANGES, after=start, ids=ids)) as events:
+        async with aclosing(admin.subscribe(CHANGES, after=start, ids=ids)) as events:
             assert [change["changedId"] for change in await take(events, 2)] == [made[0]["id"], made[2]["id"]]
 
 
@@ -236,9 +233,9 @@ async def test_changes_can_be_resumed(admin: Caller) -> None:
     start = await beginning(admin)
     for name in ("one", "two"):
         await admin.upload(name)
-    async with aclosing(await admin.subscribe(CHANGES, after=start)) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=start)) as events:
         (first,) = await take(events, 1)
-    async with aclosing(await admin.subscribe(CHANGES, after=first["cursor"])) as events:
+    async with aclosing(admin.subscribe(CHANGES, after=first["cursor"])) as events:
         (second,) = await take(events, 1)
     assert second["certificate"]["name"] == "two"
 
@@ -250,7 +247,9 @@ async def revoke(house: House, caller: Caller) -> None:
 @pytest.mark.parametrize("document", [FEED, CHANGES])
 async def test_a_revoked_key_ends_its_feeds(house: House, admin: Caller, document: str) -> None:
     reader = await admin.key(Role.AUDITOR)
-    events = await reader.subscribe(document, after=await beginning(admin))
+    start = await beginning(admin)
+    await admin.upload("before")
+    await take(events := reader.subscribe(document, after=start), 1)
     await revoke(house, reader)
     house.clock.advance(timedelta(seconds=6))
     assert await ending(events) == "UNAUTHENTICATED"
@@ -261,36 +260,41 @@ async def test_a_feed_that_has_much_to_tell_asks_in_between_whether_it_may(house
     start = await beginning(admin)
     for number in range(3):
         await admin.upload(f"number {number}")
-    events = await reader.subscribe(FEED, after=start)
+    events = reader.subscribe(FEED, after=start)
     await take(events, 1)
     await revoke(house, reader)
     house.clock.advance(timedelta(seconds=6))
-    result = await anext(events)
-    assert result.errors is not None
-    assert (result.errors[0].extensions or {})["code"] == "UNAUTHENTICATED"
+    with pytest.raises(RequestError) as ended:
+        await anext(events)
+    assert ended.value.errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
 async def test_who_may_not_read_is_told_so_and_the_attempt_on_the_log_is_recorded(house: House, admin: Caller) -> None:
     gateway = await admin.key(Role.GATEWAY)
     operator = await admin.key(Role.OPERATOR)
-    assert await ending(await gateway.subscribe(CHANGES)) == "FORBIDDEN"
-    assert await ending(await operator.subscribe(FEED)) == "FORBIDDEN"
-    assert await ending(await anonymous(house).subscribe(CHANGES)) == "UNAUTHENTICATED"
+    assert await ending(gateway.subscribe(CHANGES)) == "FORBIDDEN"
+    assert await ending(operator.subscribe(FEED)) == "FORBIDDEN"
+    assert await ending(anonymous(house).subscribe(CHANGES)) == "UNAUTHENTICATED"
     document = "{ auditEvents(filterBy: {action: [AUDIT_READ], outcome: [REFUSED]}) { edges { node { targetName } } } }"
     refused = (await admin(document))["auditEvents"]["edges"]
     assert [edge["node"]["targetName"] for edge in refused] == ["subscription.auditEvents"]
 
 
 async def test_beginning_to_follow_the_log_is_recorded(admin: Caller) -> None:
-    async with aclosing(await admin.subscribe(FEED, after=await beginning(admin))) as events:
+    async with aclosing(admin.subscribe(FEED, after=await beginning(admin))) as events:
         assert [event["node"]["targetName"] for event in await take(events, 2)] == [
             "auditEvents",
             "subscription.auditEvents",
         ]
 
 
-async def test_a_cursor_of_another_account_is_refused(admin: Caller, stranger: Caller) -> None:
+async def test_a_cursor_of_another_account_is_refused_and_so_is_one_of_nothing(admin: Caller, stranger: Caller) -> None:
     theirs = await beginning(stranger)
-    for document in (FEED, CHANGES):
-        assert await ending(await admin.subscribe(document, after=theirs)) == "BAD_USER_INPUT"
-        assert await ending(await admin.subscribe(document, after="nonsense")) == "BAD_USER_INPUT"
+    for document in (FEED, CHANGES, FINDINGS):
+        for after in (theirs, "nonsense", ""):
+            assert await ending(admin.subscribe(document, after=after)) == "BAD_USER_INPUT"
+
+
+async def test_more_ids_than_a_feed_may_follow_are_refused(admin: Caller) -> None:
+    for document in (CHANGES, FINDINGS):
+        assert await ending(admin.subscribe(document, ids=[f"crt_{'0' * 32}"] * 101)) == "BAD_USER_INPUT"
