@@ -13,6 +13,9 @@ from app.terms import Usage
 ENDPOINT_NAME_LIMIT = 255
 _NOT_ENROLLED = "The account has not claimed this device: claim its identity before it comes."
 _SUSPENDED = "The device is suspended: resume it to let it in."
+_HELD_BY = (
+    "The device shares its certificate's key or its name with “{}”, which is suspended: resume that one to let it in."
+)
 
 
 def require_allowed(decision: Decision) -> None:
@@ -21,15 +24,18 @@ def require_allowed(decision: Decision) -> None:
         raise DeviceRefused(decision.reason, decision.explanation)
 
 
-def of_device(decision: Decision, *, is_suspended: bool, is_claimed: bool) -> Decision:
+def of_device(decision: Decision, *, is_suspended: bool, held_by: str | None, is_claimed: bool) -> Decision:
     """A decision, once it is known how the device stands: suspended goes before unclaimed.
 
     A device is suspended by itself or with its record, and its name finds it as does every certificate that it was ever
-    let in with: another name, or another certificate, lets nobody out of a suspension. Only a decision that would let
-    the device in is changed.
+    let in with: another name, or another certificate, lets nobody out of a suspension. `held_by` is the endpoint name of
+    a suspended device that they find, None where they find none; it may be the device itself. Only a decision that would
+    let the device in is changed.
     """
-    if decision.is_allowed and is_suspended:
-        return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=_SUSPENDED)
+    if decision.is_allowed and (is_suspended or held_by is not None):
+        # Whoever is told to resume the device that comes must find it suspended.
+        explanation = _SUSPENDED if is_suspended or held_by is None else _HELD_BY.format(held_by)
+        return replace(decision, reason=Reason.DEVICE_SUSPENDED, explanation=explanation)
     if needs_claim(decision) and not is_claimed:
         return replace(decision, reason=Reason.NOT_ENROLLED, explanation=_NOT_ENROLLED)
     return decision

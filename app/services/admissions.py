@@ -20,7 +20,7 @@ from app.rules.certificate import ParsedCertificate, parse
 from app.rules.decision import Decision, Question
 from app.rules.trust import decide
 from app.rules.trust_store import TrustStore
-from app.services.devices import ConnectDevice, comes_as_before, device_among
+from app.services.devices import ConnectDevice, as_it_stands, comes_as_before, device_among
 from app.services.door import Door
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
@@ -184,10 +184,10 @@ class Admissions:
         matching = await reach.read(lambda: device_reads.matching(lookups, state.account_id, name, key))
         is_suspended = any(device.is_suspended for device in matching)
         claim = None if is_suspended else await self._claim(state.account_id, decision)
-        found = admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)
+        device = device_among(matching, asked.endpoint_name, name, decision)
+        found = as_it_stands(decision, device, matching, is_claimed=claim is not None)
         if not found.is_allowed:
             return Answer(found, state.version)
-        device = device_among(matching, asked.endpoint_name, name, decision)
         is_first = claim is not None and claim.claimed_at is None
         if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
             return Answer(decision, state.version, device.id, standing=state.standing)

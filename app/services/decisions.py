@@ -1,7 +1,7 @@
 """What would be decided about a device, now or at a point of the past. Nobody is let in, and nothing is recorded."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from app.rules.decision import Decision
 from app.rules.trust_store import TrustStore
 from app.services import history
 from app.services.admissions import Asked, decided, refusal
+from app.services.devices import as_it_stands, device_among
 from app.services.history import Point, Trusted
 from app.services.submission import authority
 from app.services.trust_states import TrustState, record_of
@@ -46,11 +47,12 @@ async def present(connection: Connection, state: TrustState, presented: Presente
         name = presented.endpoint_name or admission.endpoint_name_of(decision.question.device)
         key = authority(decision.question.device)
         matching = await device_reads.matching(connection, state.account_id, name, key)
-        is_suspended, is_claimed = any(device.is_suspended for device in matching), False
-        if admission.needs_claim(decision) and not is_suspended:
+        coming = device_among(matching, presented.endpoint_name, name, decision)
+        is_claimed = False
+        if admission.needs_claim(decision) and not any(device.is_suspended for device in matching):
             fingerprint = decision.question.device.fingerprint
             is_claimed = await enrollments.claim(connection, state.account_id, fingerprint, at) is not None
-        decision = admission.of_device(decision, is_suspended=is_suspended, is_claimed=is_claimed)
+        decision = as_it_stands(decision, coming, matching, is_claimed=is_claimed)
     return Decided(decision, state.store)
 
 
@@ -72,7 +74,7 @@ async def of_devices(
     """What would be decided now about each device, if it came with this."""
     decisions = await asyncio.to_thread(_decide_each, state.store, [each for _, each in asked], at)
     keys = {authority(each.question.device) for each in decisions if each.is_allowed}
-    suspended = await device_reads.suspended_keys(connection, state.account_id, keys)
+    suspended = await device_reads.suspended_by_key(connection, state.account_id, keys)
     to_claim = {each.question.device.fingerprint for each in decisions if admission.needs_claim(each)}
     claimed = await enrollments.claimed_among(connection, state.account_id, to_claim, at)
     return [
@@ -81,13 +83,14 @@ async def of_devices(
     ]
 
 
-def _of_device(device: DeviceRow, decision: Decision, suspended: set[bytes], claimed: set[bytes]) -> Decision:
+def _of_device(device: DeviceRow, decision: Decision, suspended: Mapping[bytes, str], claimed: set[bytes]) -> Decision:
     if not decision.is_allowed:
         return decision  # also of a chain that could not be read, and so has no device
     presented = decision.question.device
     return admission.of_device(
         decision,
-        is_suspended=device.is_suspended or authority(presented) in suspended,
+        is_suspended=device.is_suspended,
+        held_by=suspended.get(authority(presented)),
         is_claimed=presented.fingerprint in claimed,
     )
 

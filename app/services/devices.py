@@ -66,10 +66,7 @@ class ConnectDevice:
         claim = None
         if admission.needs_claim(decision):
             claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
-        is_suspended = any(device.is_suspended for device in matching)
-        admission.require_allowed(
-            admission.of_device(decision, is_suspended=is_suspended, is_claimed=claim is not None)
-        )
+        admission.require_allowed(as_it_stands(decision, found, matching, is_claimed=claim is not None))
         after = await _let_in(tx, found or _new_device(tx, name), decision, state)
         before = None if found is None else states.device_state(found)
         service = decision.question.service.value
@@ -176,6 +173,18 @@ def device_among(matching: list[DeviceRow], told: str | None, name: str, decisio
     return next(by_name, None) if told is not None else next(by_key, None) or next(by_name, None)
 
 
+def as_it_stands(
+    decision: Decision, coming: DeviceRow | None, matching: list[DeviceRow], *, is_claimed: bool
+) -> Decision:
+    """A decision about the device that comes, None where it is new, by its own suspension and those of the others."""
+    return admission.of_device(
+        decision,
+        is_suspended=coming is not None and coming.is_suspended,
+        held_by=min((device.endpoint_name for device in matching if device.is_suspended), default=None),
+        is_claimed=is_claimed,
+    )
+
+
 def comes_as_before(device: DeviceRow, decision: Decision) -> bool:
     """Whether the device comes as it came the last time, so that there is nothing to record."""
     credential = device.credential(decision.question.service)
@@ -234,7 +243,7 @@ async def _used(tx: Tx, claim: EnrollmentRow, device: DeviceRow, decision: Decis
     entry_id = new_id(tx.now)
     if not await enrollments.Enrollments(tx.transaction, tx.account_id, entry_id).use(used):
         # Its time was over at this instant, and somebody else has claimed the identity since it was read.
-        admission.require_allowed(admission.of_device(decision, is_suspended=False, is_claimed=False))
+        admission.require_allowed(admission.of_device(decision, is_suspended=False, held_by=None, is_claimed=False))
     return {entry_id: EnrollmentUsed(states.enrollment_state(claim), states.enrollment_state(used))}
 
 

@@ -190,7 +190,7 @@ class _Tally:
 
 
 def _answer(decision: Decision, *, is_claimed: bool) -> _Answer:
-    decision = admission.of_device(decision, is_suspended=False, is_claimed=is_claimed)
+    decision = admission.of_device(decision, is_suspended=False, held_by=None, is_claimed=is_claimed)
     return decision.reason, decision.records[0].id if decision.is_allowed else None
 
 

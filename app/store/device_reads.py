@@ -59,8 +59,9 @@ def is_suspended(besides: str = "") -> str:
 
 
 IS_SUSPENDED = is_suspended()
-_SUSPENDED_KEYS = (
-    "SELECT DISTINCT k.key_sha256 FROM device_key AS k JOIN device AS d ON d.id = k.device_id"
+_SUSPENDED_BY_KEY = (
+    "SELECT k.key_sha256, min(d.endpoint_name) AS endpoint_name FROM device_key AS k"
+    " JOIN device AS d ON d.id = k.device_id"
     f" WHERE k.account_id = $1 AND {IS_SUSPENDED} AND k.key_sha256"
 )
 _SUSPENDED_COUNTS = (
@@ -184,13 +185,17 @@ async def suspended_counts(connection: Connection, account_id: str, certificate_
     return {row["certificate_id"]: int(row["n"]) for row in await connection.fetch(query, account_id, *ids)}
 
 
-async def suspended_keys(connection: Connection, account_id: str, keys: Iterable[bytes]) -> set[bytes]:
-    """Those of these certificates, by `key_sha256`, that a suspended device was ever let in with."""
+async def suspended_by_key(connection: Connection, account_id: str, keys: Iterable[bytes]) -> dict[bytes, str]:
+    """The suspended device that was ever let in with each of these certificates, by `key_sha256`: its endpoint name.
+
+    The first by name of several; a certificate that no suspended device used is absent.
+    """
     wanted = list(dict.fromkeys(keys))
     if not wanted:
-        return set()
-    query = f"{_SUSPENDED_KEYS} IN ({places(len(wanted), 2)})"
-    return {bytes(row["key_sha256"]) for row in await connection.fetch(query, account_id, *wanted)}
+        return {}
+    query = f"{_SUSPENDED_BY_KEY} IN ({places(len(wanted), 2)}) GROUP BY k.key_sha256"
+    found = await connection.fetch(query, account_id, *wanted)
+    return {bytes(row["key_sha256"]): row["endpoint_name"] for row in found}
 
 
 async def last_registration(connection: Connection, account_id: str, certificate_id: str) -> datetime | None:

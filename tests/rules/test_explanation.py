@@ -205,7 +205,8 @@ def test_what_the_account_decided_fails_at_its_certificate(how: Any, reason: Rea
 
 def test_the_path_of_a_suspended_device_is_valid() -> None:
     decision, _ = explained([device("D", TRUSTED)])
-    (path,) = paths(of_device(decision, is_suspended=True, is_claimed=True), TrustStore([record(TRUSTED, ROOT)]))
+    suspended = of_device(decision, is_suspended=True, held_by=None, is_claimed=True)
+    (path,) = paths(suspended, TrustStore([record(TRUSTED, ROOT)]))
 
     assert path.is_valid
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.actor import Actor, command_line
+from app.errors import DeviceRefused
 from app.reasons import Reason
 from app.rules import pem
 from app.services import decisions, history
 from app.services.accounts import Feature, SetAccountFeature
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.decisions import Decided, Presented
-from app.services.devices import SuspendDevice
+from app.services.devices import ConnectDevice, SuspendDevice
 from app.services.trust_states import load
 from app.store.rows import CertificateRow
 from app.terms import Service, Status, Usage
@@ -104,6 +105,46 @@ async def test_a_suspended_device_is_refused_by_its_name_and_by_its_certificate(
     assert by_name.decision.reason is Reason.DEVICE_SUSPENDED
     await verifier.claim(another := device("another", TRUSTED))
     assert (await verifier.now(another)).decision.reason is Reason.TRUSTED
+
+
+async def test_whoever_is_refused_for_another_devices_suspension_is_told_which_device_to_resume(
+    verifier: Verifier,
+) -> None:
+    """By the gateway from memory, in the transaction that would let it in, and by whoever asks."""
+    await verifier.trust(TRUSTED, ROOT)
+    pump, gateway = device("pump", TRUSTED), Gateway(verifier.house, verifier.account_id)
+    suspended = await gateway.let_in(pump, name="old name")
+    before = await load(verifier.house.database.reads, verifier.account_id)
+    would_be = await verifier.now(pump, endpoint_name="new name")
+    await verifier.house.perform(verifier.actor, SuspendDevice(suspended.id, "lost"))
+
+    told = [
+        (await gateway.ask(pump, endpoint_name="new name")).decision.explanation,
+        (await gateway.ask(pump, endpoint_name="old name")).decision.explanation,
+        (await verifier.now(pump, endpoint_name="new name")).decision.explanation,
+        (await verifier.now(pump)).decision.explanation,
+    ]
+    with pytest.raises(DeviceRefused) as refused:
+        await verifier.house.perform(verifier.actor, ConnectDevice("new name", would_be.decision, before))
+
+    by_another = (
+        "The device shares its certificate's key or its name with “old name”, which is suspended:"
+        " resume that one to let it in."
+    )
+    its_own = "The device is suspended: resume it to let it in."
+    assert told == [by_another, its_own, by_another, its_own]
+    assert refused.value.message == by_another
+
+
+async def test_a_name_in_a_certificate_that_a_suspended_device_has_is_told_as_well(verifier: Verifier) -> None:
+    await verifier.trust(TRUSTED, ROOT)
+    gateway, made = Gateway(verifier.house, verifier.account_id), device("pump", TRUSTED)
+    await gateway.let_in(made, name="one")
+    suspended = await gateway.let_in(device("another", TRUSTED), name="pump")
+    await verifier.house.perform(verifier.actor, SuspendDevice(suspended.id, "lost"))
+
+    assert "with “pump”" in (await gateway.ask(made)).decision.explanation
+    assert (await gateway.ask(made, endpoint_name="one")).decision.is_allowed
 
 
 async def test_the_past_is_decided_by_the_records_of_then(verifier: Verifier) -> None:

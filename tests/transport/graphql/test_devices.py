@@ -21,7 +21,7 @@ query Device($id: ID!) { device(id: $id) {
   bootstrap: identity { subject fingerprint } lwm2m: identity(service: LWM2M) { subject }
   trustedBy { id name } lwm2mBy: trustedBy(service: LWM2M) { name } acceptedAt
   lwm2mAcceptedAt: acceptedAt(service: LWM2M)
-  trustDecision { outcome reason evaluatedAt asOf { time } certificates { name } paths { valid } }
+  trustDecision { outcome reason explanation evaluatedAt asOf { time } certificates { name } paths { valid } }
   lwm2mDecision: trustDecision(service: LWM2M) { reason }
 } }
 """
@@ -108,8 +108,8 @@ async def test_a_certificate_that_a_suspended_device_used_is_refused_under_anoth
     await fleet.admin(SUSPEND, input={"id": f"dev_{one.id}", "category": "lost"})
 
     shown = (await fleet.admin(DEVICE, id=f"dev_{two.id}"))["device"]
-
     assert (shown["status"], shown["trustDecision"]["reason"]) == ("BOOTSTRAPPED", "DEVICE_SUSPENDED")
+    assert "“one”, which is suspended" in shown["trustDecision"]["explanation"]
     assert (await fleet.gateway.ask(made, endpoint_name="two")).decision.reason is Reason.DEVICE_SUSPENDED
 
 
