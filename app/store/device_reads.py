@@ -52,7 +52,7 @@ _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id
 def is_suspended(besides: str = "") -> str:
     """Whether the device `d` of a statement is suspended, by itself or with a record.
 
-    `besides` is a placeholder for the id of a record whose suspension is left out of account.
+    `besides` is a placeholder, or a column, for the id of a record whose suspension is left out of account.
     """
     others = f" AND s.certificate_id <> {besides}" if besides else ""
     return f"(d.suspended_at IS NOT NULL OR EXISTS (SELECT 1 FROM {_SUSPENSIONS}{others}))"
@@ -67,7 +67,7 @@ _SUSPENDED_BY_KEY = (
 _SUSPENDED_COUNTS = (
     "SELECT c.certificate_id, count(DISTINCT c.device_id) AS n FROM device_credential AS c"
     " JOIN device_suspension AS s ON s.certificate_id = c.certificate_id JOIN device AS d ON d.id = c.device_id"
-    f" WHERE c.account_id = $1 AND {_STANDS} AND c.certificate_id"
+    f" WHERE c.account_id = $1 AND {_STANDS} AND NOT {is_suspended(besides='c.certificate_id')} AND c.certificate_id"
 )
 _STATUS = {
     DeviceStatus.BOOTSTRAPPED: f"(NOT {IS_SUSPENDED} AND NOT {_IS_REGISTERED})",
@@ -179,7 +179,7 @@ async def counts_of_devices(
 
 
 async def suspended_counts(connection: Connection, account_id: str, certificate_ids: Iterable[str]) -> dict[str, int]:
-    """How many devices each of these records keeps suspended now; a record that keeps none is absent."""
+    """How many devices each of these records keeps suspended now, and nothing else does; absent where there is none."""
     ids = list(dict.fromkeys(certificate_ids))
     query = f"{_SUSPENDED_COUNTS} IN ({places(len(ids), 2)}) GROUP BY c.certificate_id"
     return {row["certificate_id"]: int(row["n"]) for row in await connection.fetch(query, account_id, *ids)}

@@ -166,11 +166,28 @@ async def test_resuming_resumes_exactly_those_that_were_suspended_with_it(fleet:
     by_itself, with_it = await fleet.onboard("by itself"), await fleet.onboard("with it")
     await fleet.house.perform(fleet.actor, SuspendDevice(by_itself, "stolen"))
     await fleet.set_status(Status.INACTIVE, suspend=True)
+    assert await fleet.suspended() == 1
 
     await fleet.set_status(Status.ACTIVE, resume=True)
 
     assert (await fleet.gateway.device(by_itself)).status is DeviceStatus.SUSPENDED
     assert (await fleet.gateway.device(with_it)).status is DeviceStatus.REGISTERED
+
+
+async def test_who_is_suspended_with_two_records_is_counted_with_neither(fleet: Fleet) -> None:
+    both = await fleet.onboard("both")
+    await fleet.gateway.let_in(device("bootstrapped", fleet.bootstrap_ca))
+    await fleet.set_status(Status.INACTIVE, suspend=True)
+    assert await fleet.suspended() == 2
+
+    other = SetCertificateStatus(fleet.lwm2m.id, Status.INACTIVE, suspend_devices=True)
+    await fleet.house.perform(fleet.actor, other)
+    assert await fleet.suspended() == 1
+
+    await fleet.house.perform(fleet.actor, DeleteCertificate(fleet.lwm2m.id, confirm_unblock=True))
+    assert await fleet.suspended() == 1
+    await fleet.set_status(Status.ACTIVE, resume=True)
+    assert (await fleet.gateway.device(both)).status is DeviceStatus.SUSPENDED
 
 
 async def test_one_device_can_be_resumed_while_the_others_stay_suspended(fleet: Fleet) -> None:

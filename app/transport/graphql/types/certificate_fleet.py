@@ -34,7 +34,7 @@ class WithDevices:
 
     @field(PARENT, cost=5)
     async def suspended_device_count(self, info: Info) -> SafeInt:
-        """How many devices are suspended with it now: those that `resumeDevices` would resume."""
+        """How many devices are suspended with it now, and not otherwise: those that `resumeDevices` would resume."""
         return SafeInt(await self.suspended(info.context))
 
     async def suspended(self, context: Context) -> int:

@@ -187,7 +187,7 @@ class SetCertificateStatusPayload(Payload):
 
     @field(PARENT, cost=5)
     async def suspended_device_count(self, info: Info) -> SafeInt:
-        """How many devices are suspended with the certificate now; 0 when there are errors."""
+        """How many devices are suspended with the certificate now, and not otherwise; 0 when there are errors."""
         return SafeInt(0 if self.certificate is None else await self.certificate.suspended(info.context))
 
     @classmethod
