@@ -19,6 +19,7 @@ from app.services import decisions, history
 from app.services.audit_log import ReadAuditLog
 from app.services.decisions import Decided, Presented
 from app.services.devices import ResumeDevice, SuspendDevice
+from app.services.submission import authority_of
 from app.services.trust_states import load
 from app.store import device_reads
 from app.store.device_reads import DeviceFilter
@@ -123,16 +124,29 @@ def resume(
 
 
 @commands.command("list")
-def list_devices(account: AccountId, *, as_json: AsJson = False) -> None:
+def list_devices(
+    account: AccountId,
+    *,
+    endpoint_name: Annotated[str | None, typer.Option(help="Only the one of exactly this name.")] = None,
+    certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Only those that last came with this certificate, PEM or DER, or with another of its subject and key;"
+            " `-` is standard input.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """An account's devices, by endpoint name."""
 
     async def action(installation: Installation) -> list[DeviceRow]:
+        key_sha256 = None if certificate is None else authority_of(_read(certificate))
+        wanted = DeviceFilter(endpoint_name=endpoint_name, key_sha256=key_sha256)
         found: list[DeviceRow] = []
         window, is_more = Window(_AT_ONCE), True
         while is_more:
-            page = await device_reads.devices_page(
-                installation.database.reads, object_id(account), DeviceFilter(), window
-            )
+            page = await device_reads.devices_page(installation.database.reads, object_id(account), wanted, window)
             found += page.rows
             is_more = page.has_next
             window = Window(_AT_ONCE, after=(found[-1].endpoint_name, found[-1].id) if found else None)

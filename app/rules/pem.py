@@ -61,6 +61,11 @@ class _Block:
     body: str
 
 
+def ders_of(source: str | bytes) -> tuple[bytes, ...]:
+    """What was sent, unread so far: PEM text, or one certificate as DER. Raises CertificateRejected."""
+    return tokenise(source) if isinstance(source, str) else from_der(source)
+
+
 def tokenise(text: str) -> tuple[bytes, ...]:
     """The DER of every certificate in a PEM text, in its order, duplicates included.
 

@@ -98,7 +98,7 @@ def _of_device(device: DeviceRow, decision: Decision, suspended: Mapping[bytes, 
 def _decide(store: TrustStore, presented: Presented, at: datetime) -> Decision:
     source = presented.source
     try:
-        ders = pem.tokenise(source) if isinstance(source, str) else pem.from_der(source)
+        ders = pem.ders_of(source)
     except CertificateRejected as rejected:
         asked = Asked(presented.service, (), presented.endpoint_name)
         return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)

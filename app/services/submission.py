@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.errors import CertificateRejected
 from app.rules import pem
-from app.rules.certificate import ParsedCertificate
+from app.rules.certificate import ParsedCertificate, parse
 from app.rules.upload import Examination, examine
 
 
@@ -22,7 +22,7 @@ class Submission:
         """Examine PEM text, or one DER certificate, as of an instant. What is wrong with it is a finding."""
         raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
         try:
-            ders = pem.tokenise(source) if isinstance(source, str) else pem.from_der(source)
+            ders = pem.ders_of(source)
         except CertificateRejected as rejected:
             return cls(Examination(None, rejected.findings), hashlib.sha256(raw).digest())
         return cls(examine(ders, at=at), hashlib.sha256(raw).digest())
@@ -34,3 +34,8 @@ def authority(certificate: ParsedCertificate) -> bytes:
     A fingerprint does not: an ECDSA signature can be changed into another valid one, and the certificate with it.
     """
     return hashlib.sha256(certificate.subject + certificate.spki).digest()
+
+
+def authority_of(source: str | bytes) -> bytes:
+    """The same of the first certificate of PEM text, or of one as DER. Raises CertificateRejected."""
+    return authority(parse(pem.ders_of(source)[0], index=0))

@@ -80,12 +80,15 @@ _STATUS = {
 class DeviceFilter:
     """Narrows a list of devices: everything given must hold, and a set means any of it.
 
-    `certificate_id`: the device was last let in through this record, for either service. `kind`, with `valid_at`: it is
-    of this kind, and its certificate is valid then.
+    `key_sha256`: the device was last let in with a certificate of this subject and key, for either service.
+    `certificate_id`: it was last let in through this record, for either. `kind`, with `valid_at`: it is of this kind,
+    and its certificate is valid then.
     """
 
     status: frozenset[DeviceStatus] | None = None
+    endpoint_name: str | None = None
     endpoint_name_prefix: str | None = None
+    key_sha256: bytes | None = None
     certificate_id: str | None = None
     kind: DeviceKind | None = None
     valid_at: datetime | None = None
@@ -230,6 +233,15 @@ def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:
     if wanted.status is not None:
         any_of = " OR ".join(sorted(_STATUS[status] for status in wanted.status))
         conditions.add(f"({any_of or 'FALSE'})")
+    if wanted.endpoint_name is not None:
+        conditions.add("d.endpoint_name = {}", wanted.endpoint_name)
+    if wanted.key_sha256 is not None:
+        # By their names and not by their ids: SQLite would walk the names of all devices for the order.
+        conditions.add(
+            "d.endpoint_name IN (SELECT o.endpoint_name FROM device_credential AS k JOIN device AS o"
+            " ON o.id = k.device_id WHERE k.account_id = $1 AND k.key_sha256 = {})",
+            wanted.key_sha256,
+        )
     if wanted.endpoint_name_prefix:
         # The range that an index finds; past every character that a name may have stands the last one there is.
         prefix = wanted.endpoint_name_prefix

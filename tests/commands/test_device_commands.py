@@ -178,6 +178,15 @@ async def test_a_device_is_suspended_resumed_and_listed(operator: Operator) -> N
     ]
 
 
+async def test_devices_are_found_by_their_certificate_and_their_name(operator: Operator) -> None:
+    for made, count in ((fleet().d1.made, 1), (fleet().d2.made, 0)):
+        found = await operator("list", "--json", "--certificate", "-", typed=pem_of(made.der))
+        assert len(found.json) == count
+    for name, count in (("urn:d1", 1), ("urn:d", 0)):
+        assert len((await operator("list", "--json", "--endpoint-name", name)).json) == count
+    assert (await operator("list", "--certificate", "-")).refused == "CERTIFICATE_REJECTED"
+
+
 async def test_the_features_of_an_account_are_switched_by_name(operator: Operator) -> None:
     for feature in ("suspend-devices", "audit-all-decisions"):
         words = ("account", "set-feature", operator.account, feature)

@@ -5,7 +5,10 @@ from datetime import datetime
 import strawberry
 from strawberry import UNSET
 
+from app.errors import CertificateRejected
+from app.rules.admission import ENDPOINT_NAME_LIMIT
 from app.services.decisions import Presented
+from app.services.submission import authority_of
 from app.store.device_reads import DeviceFilter as Wanted
 from app.terms import DeviceStatus, Service
 from app.transport.graphql import trust_enums  # noqa: F401  # defines DeviceStatus in the schema
@@ -24,8 +27,14 @@ class DeviceFilter:
     """Narrows a list of devices. Everything given must hold; a list means any of."""
 
     status: list[DeviceStatus] | None = attribute("The status is one of these.", default=UNSET)
+    endpoint_name: str | None = attribute("The endpoint name is exactly this.", default=UNSET)
     endpoint_name_prefix: str | None = attribute(
         "The endpoint name starts with exactly this; at most 200 characters.", default=UNSET
+    )
+    certificate: CertificateSource | None = attribute(
+        "It last came in, at either server, with this certificate, the first of a chain, or with another of the same"
+        " subject and key, as before or after a renewal.",
+        default=UNSET,
     )
     trusted_by: strawberry.ID | None = attribute(
         "This certificate last let it in, at either server; the id of a deleted one works too.", default=UNSET
@@ -35,9 +44,11 @@ class DeviceFilter:
     def wanted(self) -> Wanted:
         """As the store asks it. Raises BadUserInput."""
         seen, trusted_by = given(self.last_seen) or DateTimeRange(), given(self.trusted_by)
-        status = given(self.status)
+        status, certificate = given(self.status), given(self.certificate)
         return Wanted(
             status=None if status is None else frozenset(few(status)),
+            endpoint_name=search_text(given(self.endpoint_name), limit=ENDPOINT_NAME_LIMIT),
+            key_sha256=None if certificate is None else _authority_of(certificate),
             endpoint_name_prefix=search_text(given(self.endpoint_name_prefix)),
             certificate_id=None if trusted_by is None else decode(Kind.CERTIFICATE, trusted_by),
             seen_from=given(seen.start),
@@ -73,7 +84,7 @@ class VerifyDeviceInput:
 
     def presented(self) -> Presented:
         """What is presented, unread."""
-        return Presented(given(self.chain.pem) or given(self.chain.der) or "", self.service, given(self.endpoint_name))
+        return Presented(self.chain.source, self.service, given(self.endpoint_name))
 
     def as_of(self) -> AsOf | None:
         """The point of the past that is meant; None for now. Raises BadUserInput for two of them."""
@@ -86,3 +97,11 @@ class VerifyDeviceInput:
             time=UNSET if at is None else at,
             tree_size=UNSET if tree_size is None else tree_size,
         )
+
+
+def _authority_of(certificate: CertificateSource) -> bytes:
+    try:
+        return authority_of(certificate.source)
+    except CertificateRejected as rejected:
+        code = rejected.deciding.code.value
+        raise BadUserInput(f"`certificate` is none that can be read ({code}): send the device's own.") from None

@@ -195,12 +195,16 @@ class CertificateSource:
     )
     der: Base64 | None = attribute("One DER certificate, for files that are not text.", default=UNSET)
 
+    @property
+    def source(self) -> str | bytes:
+        """What was sent, unread: text, or bytes."""
+        return given(self.pem) or given(self.der) or b""
+
     async def examined(self, at: datetime) -> Submission:
         """The chain, judged as of an instant. What is wrong with it is a finding."""
-        source: str | bytes = given(self.pem) or given(self.der) or b""
-        if len(source) <= INLINE_LIMIT:
-            return Submission.of(source, at=at)
-        return await asyncio.to_thread(Submission.of, source, at=at)
+        if len(self.source) <= INLINE_LIMIT:
+            return Submission.of(self.source, at=at)
+        return await asyncio.to_thread(Submission.of, self.source, at=at)
 
 
 @one_of
@@ -262,10 +266,10 @@ def few(values: list[T]) -> list[T]:
     return values
 
 
-def search_text(text: str | None) -> str | None:
+def search_text(text: str | None, *, limit: int = TEXT_LIMIT) -> str | None:
     """A text to look for. Raises BadUserInput for one that is too long, or that no database can hold."""
-    if text is not None and len(text) > TEXT_LIMIT:
-        raise BadUserInput(f"A text to look for has at most {TEXT_LIMIT} characters; this one has {len(text)}.")
+    if text is not None and len(text) > limit:
+        raise BadUserInput(f"A text to look for has at most {limit} characters; this one has {len(text)}.")
     if text is not None and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
         raise BadUserInput("A text to look for holds a character that no text here can have.")
     return text
