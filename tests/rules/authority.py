@@ -151,6 +151,16 @@ def rsa_spki(modulus: int, exponent: int) -> bytes:
     return spki(algorithm, tlv(0x30, integer(modulus), integer(exponent)))
 
 
+def dsa_spki(prime: int, order: int, generator: int, public: int) -> bytes:
+    algorithm = tlv(0x30, bytes.fromhex("06072a8648ce380401"), tlv(0x30, *map(integer, (prime, order, generator))))
+    return spki(algorithm, integer(public))
+
+
+def dh_spki(prime: int) -> bytes:
+    algorithm = tlv(0x30, bytes.fromhex("06092a864886f70d010301"), tlv(0x30, integer(prime), integer(2)))
+    return spki(algorithm, integer(4))
+
+
 FIELDS = ("serial", "algorithm", "issuer", "validity", "subject", "spki", "extensions")
 
 

@@ -14,11 +14,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from app.reasons import Reason
+from app.rules.keys import DSA_LARGEST
 from app.rules.trust_store import Record
-from tests.rules.authority import Made, PrivateKey, make, name, rebuild, rsa_spki
+from tests.rules.authority import Made, PrivateKey, dh_spki, dsa_spki, integer, make, name, rebuild, rsa_spki, tlv
 from tests.rules.deciding import device, record
 
 SHA256_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
+SHA256_DSA = bytes.fromhex("300b0609608648016503040302")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,31 @@ def slow_key() -> rsa.RSAPrivateKey:
     return numbers.private_key(unsafe_skip_rsa_key_validation=True)  # which takes seconds, and says what is known
 
 
-def slow_signatures(count: int) -> Case:
+def slow_signatures(count: int, own: PrivateKey) -> Case:
     """A stranger's device under many certificates of one CA, each of which seems to have signed all of them."""
-    cas = [make(key=slow_key(), serial=serial + 1) for serial in range(count)]
+    cas = [make(key=own, serial=serial + 1) for serial in range(count)]
     return Case(Reason.NO_TRUST_PATH, [device(cas[0]), *cas], [record(make("Root CA"))])
+
+
+def slow_dsa_signatures(count: int, bits: int) -> Case:
+    """The same with a key of DSA whose generator is one: a signature of two ones is good for everything."""
+
+    def signed(good: Made, **fields: Any) -> Made:
+        return rebuild(good, key(0), algorithm=SHA256_DSA, sign=lambda _: tlv(0x30, integer(1), integer(1)), **fields)
+
+    spki = dsa_spki(2**bits - 1, 2**256 - 189, 1, 1)
+    cas = [signed(make(key=key(0), serial=serial + 1), spki=spki) for serial in range(count)]
+    return Case(Reason.NO_TRUST_PATH, [signed(device(make(key=key(0)))), *cas], [record(make("Root CA"))])
+
+
+def huge_prime_of_a_ca() -> Case:
+    """A key of Diffie-Hellman, whose prime takes half a minute to be found one, if anybody tried."""
+    fleet = make(key=key(0))
+    return Case(
+        Reason.NO_TRUST_PATH,
+        [device(fleet), rebuild(fleet, key(0), spki=dh_spki(2**9941 - 1))],
+        [record(make("Root CA"))],
+    )
 
 
 def huge_exponent_of_a_ca() -> Case:
@@ -176,7 +199,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "300 trusted namesakes": lambda: namesakes(300, reason=Reason.PATH_TOO_COMPLEX),
     "128 trusted namesakes": lambda: namesakes(128, reason=Reason.TRUSTED),
     "129 trusted namesakes": lambda: namesakes(129, reason=Reason.PATH_TOO_COMPLEX),
-    "9 slow RSA keys": lambda: slow_signatures(9),
+    "9 slow RSA keys": lambda: slow_signatures(9, slow_key()),
+    "9 slow EC keys": lambda: slow_signatures(9, ec.generate_private_key(ec.BrainpoolP512R1())),
+    "9 slow DSA keys": lambda: slow_dsa_signatures(9, DSA_LARGEST),
+    "9 huge DSA keys": lambda: slow_dsa_signatures(9, 9941),
+    "a CA with a huge prime": huge_prime_of_a_ca,
     "a CA with a huge exponent": huge_exponent_of_a_ca,
     "a device with a huge exponent": huge_exponent_of_the_device,
     "9 CAs with 100 names and constraints": lambda: many_names(9),
