@@ -16,8 +16,8 @@ from app.rules.certificate import ParsedCertificate
 from app.rules.display import escape, quote
 from app.rules.names import Address, DirectoryName, NameConstraints, Names, Network
 
-MAX_COMPARISONS = 10_000
-"""How many comparisons of a name with a subtree one pair of certificates may cost: about 10 ms."""
+MAX_COMPARISONS = 20_000
+"""How many comparisons of a name with a subtree one device, or one upload, may cost: up to about 40 ms."""
 
 _CACHED_PAIRS = 8192
 _PATH_LENGTH = "RFC 5280 4.2.1.9"
@@ -36,12 +36,35 @@ class Breach:
     offender: ParsedCertificate
 
 
-def breach(issuer: ParsedCertificate, below: Sequence[ParsedCertificate]) -> Breach | None:
+class Budget:
+    """How many comparisons of names are left. Each pair of certificates is paid for once.
+
+    It is paid for also where its answer is remembered: the same chain must get the same answer from every gateway.
+    """
+
+    def __init__(self, comparisons: int = MAX_COMPARISONS) -> None:
+        self.comparisons = comparisons
+        self._left = comparisons
+        self._paid: set[tuple[ParsedCertificate, ParsedCertificate]] = set()
+
+    def allows(self, issuer: ParsedCertificate, certificate: ParsedCertificate) -> bool:
+        """Pay for a pair; False, and nothing is paid, where it costs more than is left."""
+        pair = issuer, certificate
+        if pair not in self._paid:
+            cost = _comparisons(issuer, certificate)
+            if cost > self._left:
+                return False
+            self._left -= cost
+            self._paid.add(pair)
+        return True
+
+
+def breach(issuer: ParsedCertificate, below: Sequence[ParsedCertificate], budget: Budget) -> Breach | None:
     """The first limit of `issuer` that the certificates below it, in order upwards, do not keep; None if none.
 
     A device certificate may be among them, at the start. For a search: ask at each step up, and turn back on a breach.
     """
-    return next(_breaches(issuer, below), None)
+    return next(_breaches(issuer, below, budget), None)
 
 
 def examine(path: Sequence[ParsedCertificate], positions: Sequence[int]) -> tuple[Finding, ...]:
@@ -50,14 +73,15 @@ def examine(path: Sequence[ParsedCertificate], positions: Sequence[int]) -> tupl
     The index of a finding is the position of the certificate that breaks the limit.
     """
     position = dict(zip(path, positions, strict=True))
+    budget = Budget()
     return tuple(
         Finding(Severity.ERROR, found.code, found.message, position[found.offender], found.reference)
         for height, issuer in enumerate(path)
-        for found in _breaches(issuer, path[:height])
+        for found in _breaches(issuer, path[:height], budget)
     )
 
 
-def _breaches(issuer: ParsedCertificate, below: Sequence[ParsedCertificate]) -> Iterator[Breach]:
+def _breaches(issuer: ParsedCertificate, below: Sequence[ParsedCertificate], budget: Budget) -> Iterator[Breach]:
     if issuer.path_length is not None:
         # Self-issued CAs (a change of key or of policy under one name) do not count, and neither does the end.
         counted = [item for item in below if item.is_ca and not item.is_self_issued]
@@ -70,7 +94,14 @@ def _breaches(issuer: ParsedCertificate, below: Sequence[ParsedCertificate]) -> 
     for certificate in below if issuer.name_constraints is not None else ():
         if certificate.is_ca and certificate.is_self_issued:
             continue
-        found = name_breach(issuer, certificate)
+        if budget.allows(issuer, certificate):
+            found = name_breach(issuer, certificate)
+        else:
+            message = (
+                f"With the name constraints of {quote(issuer.subject_text)}, names would be compared more than "
+                f"{budget.comparisons} times."
+            )
+            found = Breach(FindingCode.NAME_CONSTRAINT_BUDGET, message, _NAMES, certificate)
         if found is not None:
             yield found
 
@@ -82,9 +113,6 @@ def name_breach(issuer: ParsedCertificate, certificate: ParsedCertificate) -> Br
     if constraints is None:
         return None
     names = _all_names(certificate)
-    if _comparisons(constraints, names) > MAX_COMPARISONS:
-        message = f"The name constraints of {quote(issuer.subject_text)} need more than {MAX_COMPARISONS} comparisons."
-        return Breach(FindingCode.NAME_CONSTRAINT_BUDGET, message, _NAMES, certificate)
     foreign = sorted(names.other & (constraints.permitted.other | constraints.excluded.other))
     if foreign:
         message = f"{quote(issuer.subject_text)} constrains names of a form that is not compared here ({foreign[0]})."
@@ -110,7 +138,10 @@ def _all_names(certificate: ParsedCertificate) -> Names:
     )
 
 
-def _comparisons(constraints: NameConstraints, names: Names) -> int:
+def _comparisons(issuer: ParsedCertificate, certificate: ParsedCertificate) -> int:
+    constraints, names = issuer.name_constraints, _all_names(certificate)
+    if constraints is None:
+        return 0
     permitted, excluded = constraints.permitted, constraints.excluded
     return (
         len(names.dns) * (len(permitted.dns) + len(excluded.dns))
@@ -215,8 +246,8 @@ def _uri_host(uri: str) -> str:
     return host if is_name else ""
 
 
-def _uri_within(name: str, tree: str) -> bool:
-    return tree == "" or _host_within(_uri_host(name), tree)
+def _host_of_uri_within(host: str, tree: str) -> bool:
+    return tree == "" or _host_within(host, tree)
 
 
 def _uri(constraints: NameConstraints, names: Names) -> str | None:
@@ -226,10 +257,12 @@ def _uri(constraints: NameConstraints, names: Names) -> str | None:
     if not all(tree == "" or _is_host(tree.removeprefix(".")) for tree in trees):
         return names.uri[0]
     # RFC 5280 4.2.1.10: with a constraint on URIs, a URI without a host name is refused.
-    malformed = next((name for name in names.uri if not _uri_host(name)), None)
-    return malformed or _forbidden(
-        names.uri, constraints.permitted.uri, constraints.excluded.uri, _uri_within, _uri_within
-    )
+    hosts = {_uri_host(name): name for name in names.uri}
+    if "" in hosts:
+        return hosts[""]
+    permitted, excluded = constraints.permitted.uri, constraints.excluded.uri
+    host = _forbidden(tuple(hosts), permitted, excluded, _host_of_uri_within, _host_of_uri_within)
+    return None if host is None else hosts[host]
 
 
 def _ip_within(name: Address | Network, tree: Address | Network) -> bool:

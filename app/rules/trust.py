@@ -33,11 +33,12 @@ _TOO_COMPLEX = "The certificates make more paths than are followed for one devic
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is spent on one device: signature checks in the closure, steps of the search, CAs on a path."""
+    """What is spent on one device: signature checks in the closure, steps of the search, CAs on a path, names."""
 
     signatures: int = 256
     steps: int = 2000
     cas: int = 10
+    comparisons: int = path.MAX_COMPARISONS
 
 
 PRODUCTION = Limits()
@@ -68,6 +69,7 @@ class _Deciding:
         self._limits = limits
         self._closure = closure
         self._steps_left = limits.steps
+        self._names = path.Budget(limits.comparisons)
         self._broken: dict[tuple[ParsedCertificate, ...], Flaw] = {}
 
     def decision(self) -> Decision:
@@ -178,7 +180,7 @@ class _Deciding:
         yield from ca_flaws(issuer, self._question.purpose, at=self._question.at)
         if len(below) > self._limits.cas:
             yield Flaw(Reason.PATH_TOO_COMPLEX, f"The path has more than {self._limits.cas} CAs.", None)
-        breach = path.breach(issuer, below)
+        breach = path.breach(issuer, below, self._names)
         if breach is not None:
             yield Flaw(Reason(breach.code.value), breach.message, breach.reference)
 

@@ -167,8 +167,8 @@ def huge_exponent_of_the_device() -> Case:
     return Case(Reason.KEY_EXPONENT_INVALID, [rebuild(device(fleet), fleet.key, spki=spki)], [record(fleet)])
 
 
-def many_names(count: int) -> Case:
-    """A trusted CA's own sub-CAs, each of which constrains, and has, as many names as a comparison may cost."""
+def many_names(count: int, *, reason: Reason) -> Case:
+    """A trusted CA's own sub-CAs, each of which constrains, and has, a hundred names."""
     trees = [x509.DNSName(f"{number}.example") for number in range(100)]
     names = x509.SubjectAlternativeName([x509.DNSName(f"x.{number}.example") for number in range(100)])
     line = [make("Root CA")]
@@ -176,7 +176,20 @@ def many_names(count: int) -> Case:
         extensions = [(x509.NameConstraints(trees, None), True), (names, False)]
         line.append(make(f"CA {number}", issuer=line[-1], extensions=extensions))
     mine = device(line[-1], extensions=[(names, False)])
-    return Case(Reason.TRUSTED, [mine, *line[:0:-1]], [record(line[0])])
+    return Case(reason, [mine, *line[:0:-1]], [record(line[0])])
+
+
+def many_names_below_a_device(count: int) -> Case:
+    """The CAs of a device that signs below itself: there is a way up, and every name lies outside what is excluded."""
+    root = make("Root CA")
+    trees = [x509.UniformResourceIdentifier(f".{number}.e") for number in range(100)]
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"a://{number}.ex") for number in range(100)])
+    line = [device(root)]
+    for number in range(count):
+        extensions = [(x509.NameConstraints(None, trees), True), (names, False)]
+        line.append(make(f"CA {number}", issuer=line[-1], extensions=extensions))
+    mine = device(line[-1], subject="urn:device:2", extensions=[(names, False)])
+    return Case(Reason.NAME_CONSTRAINT_BUDGET, [mine, *line[::-1]], [record(root)])
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -206,5 +219,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "a CA with a huge prime": huge_prime_of_a_ca,
     "a CA with a huge exponent": huge_exponent_of_a_ca,
     "a device with a huge exponent": huge_exponent_of_the_device,
-    "9 CAs with 100 names and constraints": lambda: many_names(9),
+    "a CA with 100 names and constraints": lambda: many_names(1, reason=Reason.TRUSTED),
+    "9 CAs with 100 names and constraints": lambda: many_names(9, reason=Reason.NAME_CONSTRAINT_BUDGET),
+    "8 CAs of a device, with 100 URIs and constraints": lambda: many_names_below_a_device(8),
 }

@@ -21,17 +21,20 @@ def read(texts: list[str]) -> list[ParsedCertificate]:
 
 
 def paths(
-    below: list[ParsedCertificate], cas: list[ParsedCertificate], anchors: list[ParsedCertificate]
+    below: list[ParsedCertificate],
+    cas: list[ParsedCertificate],
+    anchors: list[ParsedCertificate],
+    budget: path.Budget,
 ) -> Iterator[list[ParsedCertificate]]:
     """Every path from the end of `below` to an anchor that no CA on the way forbids."""
     for issuer in (*anchors, *cas):
         is_issuer = issuer.subject == below[-1].issuer and check_signature(below[-1], issuer) is Answer.VALID
-        if issuer in below or not is_issuer or path.breach(issuer, below) is not None:
+        if issuer in below or not is_issuer or path.breach(issuer, below, budget) is not None:
             continue
         if issuer in anchors:
             yield [*below, issuer]
         else:
-            yield from paths([*below, issuer], cas, anchors)
+            yield from paths([*below, issuer], cas, anchors, budget)
 
 
 def is_allowed(case: dict[str, Any]) -> bool:
@@ -40,7 +43,7 @@ def is_allowed(case: dict[str, Any]) -> bool:
         cas, anchors = read(case["untrusted_intermediates"]), read(case["trusted_certs"])
     except CertificateRejected:
         return False
-    return next(paths([leaf], cas, anchors), None) is not None
+    return next(paths([leaf], cas, anchors, path.Budget()), None) is not None
 
 
 def test_bettertls_name_constraints() -> None:

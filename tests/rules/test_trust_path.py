@@ -229,9 +229,26 @@ def test_the_anchors_name_constraints_bind() -> None:
 def test_name_constraints_that_cost_too_much_refuse() -> None:
     trees = [x509.DNSName(f"{number}.example") for number in range(101)]
     root = make("Root CA", extensions=[(x509.NameConstraints(None, trees), True)])
-    mine = device(root, extensions=[(x509.SubjectAlternativeName([x509.DNSName("a.example")] * 100), False)])
+    mine = device(root, extensions=[(x509.SubjectAlternativeName([x509.DNSName("a.example")] * 200), False)])
 
     assert decided([record(root)], mine).reason is Reason.NAME_CONSTRAINT_BUDGET
+
+
+def test_the_names_of_all_paths_together_have_one_budget() -> None:
+    """Two CAs of one name and key, each of which constrains names, below one that may not sign: 4 and 4 comparisons."""
+    excluded = [(x509.NameConstraints(None, [x509.DNSName("a.example"), x509.DNSName("b.example")]), True)]
+    root = make("Root CA", extensions=excluded, key_usage=("crl_sign",))
+    first = make("Line CA", issuer=root, extensions=excluded)
+    second = make("Line CA", issuer=root, extensions=excluded, key=first.key, serial=2)
+    names = x509.SubjectAlternativeName([x509.DNSName("c.example"), x509.DNSName("d.example")])
+    mine = device(first, extensions=[(names, False)])
+
+    def reasons(comparisons: int) -> set[Reason | None]:
+        decision = decided([record(root)], mine, first, second, limits=Limits(comparisons=comparisons))
+        return {tried.flaw.reason for tried in decision.tried if tried.flaw is not None}
+
+    assert reasons(8) == {Reason.CA_KEY_USAGE}
+    assert reasons(7) == {Reason.CA_KEY_USAGE, Reason.NAME_CONSTRAINT_BUDGET}
 
 
 def test_the_limits_are_arguments() -> None:
