@@ -31,10 +31,13 @@ class Closure:
     a CA below an anchor, and must keep nobody else's devices out. A part could hide a blacklisted CA on one of two
     ways; without all of it the decision is the one about what is presented and recorded, as it is where nobody came
     before, and a device that presents too little has no way up at all.
+
+    `namesakes` names, of a certificate, the first of those that have its issuer's name alone, where there are any.
     """
 
     def __init__(self, store: TrustStore, presented: Sequence[ParsedCertificate], *, checks: int) -> None:
         self.device = presented[0]
+        self.namesakes: dict[ParsedCertificate, ParsedCertificate] = {}
         self._store = store
         # Whoever presents them chooses their order, and the answer must not follow it.
         self._brought = sorted(presented[1:], key=lambda certificate: certificate.der)
@@ -88,8 +91,12 @@ class Closure:
             if self._checks_left < 0:
                 raise TooComplex
             # Its signature on itself leads nowhere; a search that asks for a root looks at it, and is paid for here.
-            if issuer != certificate and check_signature(certificate, issuer) is Answer.VALID:
+            if issuer == certificate:
+                continue
+            if check_signature(certificate, issuer) is Answer.VALID:
                 yield issuer
+            else:
+                self.namesakes.setdefault(certificate, issuer)
 
 
 def leading_to(anchors: Iterable[ParsedCertificate], issuers: Issuers) -> set[ParsedCertificate]:

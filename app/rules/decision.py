@@ -32,10 +32,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class TriedPath:
-    """A way up from the device, leaf first, and what broke it: `flaw` is about the last certificate."""
+    """A way up from the device, leaf first, and what broke it: `flaw` is about the last certificate.
+
+    `namesake` has the name of that one's issuer, and is where the way broke off: its key did not make the signature.
+    """
 
     certificates: tuple[ParsedCertificate, ...]
     flaw: Flaw | None
+    namesake: ParsedCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _checks(tried: TriedPath, at: Standing, flaw: Flaw | None, decision: Decisio
     ended = None if tried.flaw is None else tried.flaw.reason
     if not at.below:
         yield from _made(OF_DEVICE, at, flaw)
-    yield from _links(tried, at)
+    yield from _links(tried, at, flaw)
     if flaw is not None and flaw.reason is Reason.BLACKLISTED:
         yield _failed(Kind.BLACKLIST, flaw)
     yield Check(Kind.BLACKLIST, passed=True, detail="no blacklisted certificate is of this CA", reference=None)
@@ -97,14 +97,18 @@ def _checks(tried: TriedPath, at: Standing, flaw: Flaw | None, decision: Decisio
         yield Check(Kind.ANCHOR_POLICY, passed=True, detail=detail, reference=None)
 
 
-def _links(tried: TriedPath, at: Standing) -> Iterator[Check]:
-    """Step 2: who issued a certificate, where the path goes on."""
+def _links(tried: TriedPath, at: Standing, flaw: Flaw | None) -> Iterator[Check]:
+    """Step 2: who issued a certificate, where the path goes on, or breaks off for want of a signature."""
     height = len(at.below) + 1
-    if height < len(tried.certificates):
-        issuer = quote(tried.certificates[height].subject_text)
-        signed = f"signed by {issuer} with {at.certificate.signature_algorithm}"
-        yield Check(Kind.NAME_CHAINING, passed=True, detail=f"issued by {issuer}", reference=_PATH)
-        yield Check(Kind.SIGNATURE, passed=True, detail=signed, reference=_PATH)
+    issuer = tried.certificates[height] if height < len(tried.certificates) else tried.namesake
+    if issuer is None:
+        return
+    name = quote(issuer.subject_text)
+    yield Check(Kind.NAME_CHAINING, passed=True, detail=f"issued by {name}", reference=_PATH)
+    if flaw is not None and issuer is tried.namesake:
+        yield Check(Kind.SIGNATURE, passed=False, detail=flaw.message, reference=_PATH)
+    signed = f"signed by {name} with {at.certificate.signature_algorithm}"
+    yield Check(Kind.SIGNATURE, passed=True, detail=signed, reference=_PATH)
 
 
 def _made(asked: tuple[AskedOf, ...], at: Standing, flaw: Flaw | None) -> Iterator[Check]:

@@ -98,10 +98,27 @@ class _Deciding:
         if unproven:
             message = f"“{unproven[0].name}” would let the device in, and possession of its key is not proven yet."
             return self._ends_at(unproven[0].trusted_ca, Reason.POSSESSION_PENDING, message, unproven)
+        return self._leads_nowhere()
+
+    def _leads_nowhere(self) -> Decision:
         issuers = self._closure.issuers
         # Where nothing is an end it leads round, as between the old and the new certificate of one root.
         end = next((found for found in issuers if not issuers[found]), next(reversed(issuers)))
-        return self._ends_at(end, Reason.NO_TRUST_PATH, _leads_nowhere(end, issuers[end]))
+        namesake = self._closure.namesakes.get(end)
+        if issuers[end] or (end.is_self_issued and (namesake is None or end.is_self_signed)):
+            message = f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
+            return self._ends_at(end, Reason.NO_TRUST_PATH, message)
+        if namesake is not None:
+            message = (
+                f"A certificate of {quote(namesake.subject_text)} is known here, but the signature of"
+                f" {quote(end.subject_text)} does not verify with its key."
+            )
+            return self._ends_at(end, Reason.NO_TRUST_PATH, message, namesake=namesake)
+        message = (
+            f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"
+            " account does not trust it, and the device does not present it."
+        )
+        return self._ends_at(end, Reason.NO_TRUST_PATH, message)
 
     def _searched(self) -> Decision:
         try:
@@ -185,9 +202,14 @@ class _Deciding:
             yield Flaw(Reason(breach.code.value), breach.message, breach.reference)
 
     def _ends_at(
-        self, end: ParsedCertificate, reason: Reason, message: str, records: tuple[Record, ...] = ()
+        self,
+        end: ParsedCertificate,
+        reason: Reason,
+        message: str,
+        records: tuple[Record, ...] = (),
+        namesake: ParsedCertificate | None = None,
     ) -> Decision:
-        tried = TriedPath(self._closure.way_to(end), Flaw(reason, message, None))
+        tried = TriedPath(self._closure.way_to(end), Flaw(reason, message, None), namesake)
         return self._decided(reason, message, [tried], records)
 
     def _decided(
@@ -211,12 +233,3 @@ def ca_flaws(certificate: ParsedCertificate, purpose: str, *, at: datetime) -> I
         message = f"The extended key usage of {quote(certificate.subject_text)} does not allow certificates for this."
         yield Flaw(Reason.CA_EKU, message, "RFC 5280 4.2.1.12")
     yield from leaf.refusing(profile.dated(certificate, at=at))
-
-
-def _leads_nowhere(end: ParsedCertificate, issuers: Sequence[ParsedCertificate]) -> str:
-    if end.is_self_issued or issuers:
-        return f"The chain ends in {quote(end.subject_text)}, and the account trusts none of its CAs."
-    return (
-        f"The certificate of {quote(end.issuer_text)}, which issued {quote(end.subject_text)}, is unknown here: the"
-        " account does not trust it, and the device does not present it."
-    )
