@@ -64,7 +64,8 @@ def verify(
     """Say whether a device that presents this chain gets in, and why. Ends with 0 if it does, and with 2 if not.
 
     With 1 where that cannot be said. Nothing is recorded against the device. As of then: by the certificates that the
-    account trusted, as its log tells; intermediates that devices brought are not in it. Looking there is recorded.
+    account trusted, as its log tells, and by its claims; intermediates that devices brought are not in it, and no
+    suspension counts. Looking there is recorded.
     """
 
     async def action(installation: Installation) -> Decided:

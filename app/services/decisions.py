@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from app.audit.enrollment_events import EnrollmentReleased, EnrollmentsReleased
 from app.errors import CertificateRejected
 from app.reasons import Reason
 from app.rules import admission, pem
@@ -20,7 +21,10 @@ from app.services.trust_states import TrustState, record_of
 from app.store import device_reads, enrollments
 from app.store.connection import Connection
 from app.store.device_rows import DeviceRow
+from app.store.past_claims import was_claimed
 from app.terms import Service
+
+CLAIM_ENDED = (EnrollmentReleased.kind, EnrollmentsReleased.kind)
 
 
 class Presented(NamedTuple):
@@ -57,15 +61,20 @@ async def present(connection: Connection, state: TrustState, presented: Presente
 
 
 async def past(connection: Connection, point: Point, presented: Presented) -> Decided:
-    """What would have been decided about a chain at a point of the past, by the records that the account had then.
+    """What would have been decided about a chain at a point of the past, by the records and claims of then.
 
-    Of devices, their suspensions and claims, and intermediates that were remembered, nothing is looked at: the decision
-    takes what is presented, and what was uploaded. Raises HistoryUnavailable.
+    Of devices, their suspensions, and intermediates that were remembered, nothing is looked at: the decision takes what
+    is presented, and what was uploaded and claimed. Raises HistoryUnavailable.
     """
     trusted = await history.trusted(connection, point)
     records = [record_of(row, trusted.chains[row.chain]) for row in trusted.records]
     store = TrustStore(sorted(records, key=lambda record: record.id))
-    return Decided(await asyncio.to_thread(_decide, store, presented, point.time), store, trusted)
+    decision = await asyncio.to_thread(_decide, store, presented, point.time)
+    if admission.needs_claim(decision):
+        fingerprint, at = decision.question.device.fingerprint, decision.question.at
+        is_claimed = await was_claimed(connection, point.account_id, fingerprint, point.seq, at, ended=CLAIM_ENDED)
+        decision = admission.of_device(decision, is_suspended=False, is_claimed=is_claimed)
+    return Decided(decision, store, trusted)
 
 
 async def of_devices(

@@ -151,23 +151,27 @@ async def test_the_past_is_decided_by_the_records_of_then(verifier: Verifier) ->
     pump = device("pump", TRUSTED)
     empty = verifier.later()
     record = await verifier.trust(TRUSTED, ROOT)
+    unclaimed = verifier.later()
+    await verifier.claim(pump)
     trusted = verifier.later()
     await verifier.house.perform(verifier.actor, SetCertificateStatus(record.id, Status.INACTIVE))
     blacklisted = verifier.later()
     await verifier.house.perform(verifier.actor, DeleteCertificate(record.id))
     deleted = verifier.later()
 
-    said = [await verifier.at(instant, pump) for instant in (empty, trusted, blacklisted, deleted)]
+    instants = [empty, unclaimed, trusted, blacklisted, deleted]
+    said = [await verifier.at(instant, pump) for instant in instants]
 
     assert [each.decision.reason for each in said] == [
         Reason.NO_TRUST_PATH,
+        Reason.NOT_ENROLLED,
         Reason.TRUSTED,
         Reason.BLACKLISTED,
         Reason.NO_TRUST_PATH,
     ]
-    assert [each.decision.question.at for each in said] == [empty, trusted, blacklisted, deleted]
-    assert said[2].trusted is not None
-    assert [(row.id, row.status) for row in said[2].trusted.records] == [(record.id, Status.INACTIVE)]
+    assert [each.decision.question.at for each in said] == instants
+    assert said[3].trusted is not None
+    assert [(row.id, row.status) for row in said[3].trusted.records] == [(record.id, Status.INACTIVE)]
     assert (await verifier.now(pump)).decision.reason is Reason.NO_TRUST_PATH
 
 
@@ -175,6 +179,7 @@ async def test_the_past_is_decided_at_its_instant(verifier: Verifier) -> None:
     start = verifier.house.clock.now
     ends = make("pump", issuer=TRUSTED, is_ca=None, key_usage=None, not_after=start + timedelta(days=1))
     await verifier.trust(TRUSTED, ROOT)
+    await verifier.claim(ends)
     then = verifier.later()
     verifier.house.clock.advance(timedelta(days=2))
 
@@ -187,8 +192,8 @@ async def test_the_past_takes_what_is_presented_and_uploaded_and_no_remembered_i
 ) -> None:
     await verifier.trust(TRUSTED, ROOT)
     await Gateway(verifier.house, verifier.account_id).let_in(device("first", SUB), SUB)
-    then = verifier.later()
     await verifier.claim(second := device("second", SUB))
+    then = verifier.later()
 
     assert (await verifier.now(second)).decision.reason is Reason.TRUSTED
     assert (await verifier.at(then, second)).decision.reason is Reason.NO_TRUST_PATH

@@ -62,7 +62,8 @@ class VerifyDeviceInput:
 
     With `at` or `treeSize`, the certificates that the account trusted then decide, rebuilt from the log alone: that
     needs the scope `AUDIT_READ`, and is recorded. A decision about the past takes only what is presented and what was
-    uploaded: intermediates that devices brought are not in the log. Suspensions of devices count for now only.
+    uploaded: intermediates that devices brought are not in the log. Claims of devices count as they stood then,
+    suspensions for now only.
     """
 
     chain: CertificateSource = attribute(

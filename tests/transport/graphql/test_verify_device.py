@@ -105,12 +105,15 @@ def now(caller: Caller) -> datetime:
 
 async def test_a_past_instant_is_decided_by_the_certificates_of_then(admin: Caller) -> None:
     ca = make("I")
-    made, pump = await admin.upload("fleet", ca), pem_of(device("pump", ca))
+    made, mine = await admin.upload("fleet", ca), device("pump", ca)
+    pump, unclaimed = pem_of(mine), now(admin)
+    await Gateway(admin.house, admin.account_id).claim(mine)
     trusted = now(admin)
     await admin(SET_STATUS, input={"id": made["id"], "status": "INACTIVE"})
     blacklisted = now(admin)
     await admin(DELETE, input={"id": made["id"]})
 
+    assert (await verify(admin, pump, at=unclaimed.isoformat()))["reason"] == "NOT_ENROLLED"
     shown = await verify(admin, pump, at=trusted.isoformat())
     assert (shown["reason"], shown["evaluatedAt"]) == ("TRUSTED", write_instant(trusted))
     assert shown["certificates"] == [{"id": made["id"], "name": "fleet", "status": "ACTIVE"}]
@@ -122,17 +125,23 @@ async def test_a_past_instant_is_decided_by_the_certificates_of_then(admin: Call
 
 async def test_a_size_of_the_tree_is_a_point_too(house: House, admin: Caller, tmp_path: Path) -> None:
     ca = make("I")
-    pump = pem_of(device("pump", ca))
+    mine = device("pump", ca)
     signing = house.signing(tmp_path)
-    await signing.once()
-    document = "{ auditCheckpoint { treeSize } }"
-    before = (await admin(document))["auditCheckpoint"]["treeSize"]
-    await admin.upload("fleet", ca)
-    await signing.once()
-    after = (await admin(document))["auditCheckpoint"]["treeSize"]
 
-    assert (await verify(admin, pump, treeSize=before))["reason"] == "NO_TRUST_PATH"
-    shown = await verify(admin, pump, treeSize=after)
+    async def size() -> int:
+        await signing.once()
+        grown: int = (await admin("{ auditCheckpoint { treeSize } }"))["auditCheckpoint"]["treeSize"]
+        return grown
+
+    before = await size()
+    await admin.upload("fleet", ca)
+    unclaimed = await size()
+    await Gateway(house, admin.account_id).claim(mine)
+    after = await size()
+
+    assert (await verify(admin, pem_of(mine), treeSize=before))["reason"] == "NO_TRUST_PATH"
+    assert (await verify(admin, pem_of(mine), treeSize=unclaimed))["reason"] == "NOT_ENROLLED"
+    shown = await verify(admin, pem_of(mine), treeSize=after)
     assert (shown["reason"], shown["asOf"]["treeSize"]) == ("TRUSTED", after)
 
 
