@@ -11,7 +11,7 @@ from app.reasons import Reason
 from app.rules import profile
 from app.rules.certificate import ParsedCertificate
 from app.rules.decision import Question
-from app.rules.display import quote
+from app.rules.display import moment, quote
 
 
 @unique
@@ -119,11 +119,8 @@ def _algorithm(at: Standing) -> str:
 
 def _validity(at: Standing) -> str:
     certificate = at.certificate
-    return f"valid {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}, {_asked_for(at)}"
-
-
-def _asked_for(at: Standing) -> str:
-    return f"asked for {at.question.at:%Y-%m-%d}"
+    asked = moment(at.question.at)
+    return f"valid {moment(certificate.not_before)} to {moment(certificate.not_after)}, asked for {asked}"
 
 
 def _path_length(at: Standing) -> str:

@@ -1,6 +1,7 @@
-"""Names from certificates as text that is safe to show: they are chosen by strangers."""
+"""Names from certificates as text that is safe to show, as they are chosen by strangers; and instants in sentences."""
 
 import unicodedata
+from datetime import UTC, datetime
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MESSAGE_LENGTH = 200
@@ -28,3 +29,8 @@ def quote(text: str) -> str:
     if len(text) > _MESSAGE_LENGTH:
         return f'"{text[:_MESSAGE_LENGTH]}…"'
     return f'"{text}"'
+
+
+def moment(instant: datetime) -> str:
+    """Show an instant inside a sentence, in UTC and to the second: a validity begins and ends within a day."""
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from app.findings import Finding, FindingCode, Severity
 from app.rules.certificate import ParsedCertificate
+from app.rules.display import moment
 from app.rules.keys import EXPONENT_USUAL, Flaw
 
 EXPIRES_SOON = timedelta(days=90)
@@ -222,20 +223,16 @@ def _dates(certificate: ParsedCertificate, at: datetime) -> Flaws:
     # Both ends belong to the period, and notAfter names a whole second: what lies within that second is not past it.
     # Subtract, never add: notAfter may be the last instant there is.
     if at - certificate.not_after >= _SECOND:
-        yield FindingCode.CERT_EXPIRED, f"The certificate expired on {_date(certificate.not_after)}."
+        yield FindingCode.CERT_EXPIRED, f"The certificate expired at {moment(certificate.not_after)}."
     elif at < certificate.not_before:
-        yield FindingCode.NOT_YET_VALID, f"The certificate is valid from {_date(certificate.not_before)} only."
+        yield FindingCode.NOT_YET_VALID, f"The certificate is valid from {moment(certificate.not_before)} only."
     elif certificate.not_after - at <= EXPIRES_SOON:
-        yield FindingCode.EXPIRES_SOON, f"The certificate expires on {_date(certificate.not_after)}."
+        yield FindingCode.EXPIRES_SOON, f"The certificate expires at {moment(certificate.not_after)}."
 
 
 def _dates_in_order(certificate: ParsedCertificate, _: datetime) -> Flaws:
     if certificate.not_after < certificate.not_before:
         yield FindingCode.VALIDITY_INVERTED, "The certificate ends before it begins."
-
-
-def _date(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d}"
 
 
 # In this order: what ends before it begins is, at any instant, also expired or not valid yet.

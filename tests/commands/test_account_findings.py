@@ -40,7 +40,7 @@ async def test_what_stands_is_listed(database_url: str, tmp_path: Path) -> None:
         "code": "EXPIRES_SOON",
         "certificate": "fleet",
         "certificate_id": made.id,
-        "message": "The certificate expires on 2026-06-02.",
+        "message": "The certificate expires at 2026-06-02T12:00:00Z.",
         "related_certificate_id": None,
         "chain_index": 0,
         "reference": "RFC 5280 4.1.2.5",

@@ -102,7 +102,7 @@ async def test_a_chain_that_does_not_ends_with_2_and_says_why(operator: Operator
     expired = await operator("verify", operator.file(*fleet().expired.chain), *BOOTSTRAP)
     assert (expired.status, expired.err) == (2, "")
     assert expired.out.startswith("DENIED CERT_EXPIRED: ")
-    assert "VALIDITY: The certificate expired on" in expired.out
+    assert "VALIDITY: The certificate expired at" in expired.out
 
     told = await operator("verify", operator.file(*fleet().d1.chain), "--service", "lwm2m", "--json")
     assert told.status == 2

@@ -84,7 +84,8 @@ def test_the_details_say_what_was_compared_with_what() -> None:
     said = {check.kind: check for check in path.steps[0].checks}
     anchor = {check.kind: check for check in path.steps[1].checks}
 
-    assert said[Kind.VALIDITY].detail == "valid 2025-06-01 to 2036-05-29, asked for 2026-06-01"
+    dates = "valid 2025-06-01T12:00:00Z to 2036-05-29T12:00:00Z, asked for 2026-06-01T12:00:00Z"
+    assert said[Kind.VALIDITY].detail == dates
     assert said[Kind.SIGNATURE].detail == 'signed by "CN=I" with ecdsa-with-SHA256'
     assert said[Kind.SIGNATURE].reference == "RFC 5280 6.1.3"
     assert said[Kind.KEY_USAGE].detail == "key usage digitalSignature"

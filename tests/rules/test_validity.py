@@ -39,3 +39,14 @@ def test_a_period_may_be_one_instant_but_not_inverted(begins: str, expected: lis
     found = examined(rebuilt(validity=validity)())
 
     assert [code for code, _ in codes(found, Severity.ERROR)] == expected
+
+
+def test_the_instant_is_said_to_the_second_in_utc() -> None:
+    """An hour before it begins, on the same day, a day would say nothing."""
+    (early,) = examined(chain_of_three(not_before=AT), AT - timedelta(hours=1)).findings
+    (late,) = examined(chain_of_three(not_after=AT), AT + timedelta(hours=1)).findings
+    (soon,) = examined(chain_of_three(not_after=AT), AT - timedelta(hours=1)).findings
+
+    assert early.message == "The certificate is valid from 2026-06-01T12:00:00Z only."
+    assert late.message == "The certificate expired at 2026-06-01T12:00:00Z."
+    assert soon.message == "The certificate expires at 2026-06-01T12:00:00Z."

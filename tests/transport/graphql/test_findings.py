@@ -108,7 +108,7 @@ async def test_the_account_lists_everything_that_stands(house: House, admin: Cal
     nodes = [edge["node"] for edge in listed["edges"]]
     assert listed["totalCount"] == 4
     assert nodes[0] | {"since": None} == {
-        "code": "CERT_EXPIRED", "severity": "ERROR", "message": "The certificate expired on 2026-07-01.",
+        "code": "CERT_EXPIRED", "severity": "ERROR", "message": "The certificate expired at 2026-07-01T12:00:00Z.",
         "chainIndex": 0, "reference": "RFC 5280 4.1.2.5", "since": None, "certificate": {"name": "old"},
         "relatedCertificate": None,
     }  # fmt: skip
