@@ -167,11 +167,11 @@ _VALIDITY = AskedOf(
 OF_DEVICE: tuple[AskedOf, ...] = (
     AskedOf(Kind.BASIC_CONSTRAINTS, frozenset({Reason.LEAF_IS_CA}), "RFC 5280 4.2.1.9", _basic_constraints),
     AskedOf(Kind.KEY_USAGE, frozenset({Reason.LEAF_KEY_USAGE}), "RFC 5280 4.2.1.3", _key_usage),
-    AskedOf(Kind.CONFORMITY, frozenset({Reason.LEAF_NONCONFORMING}), "RFC 5280 4.1", _names_and_version),
-    AskedOf(Kind.DEVICE_CERTIFICATE, frozenset({Reason.LEAF_IS_VERIFICATION_CERT}), None, _device_certificate),
     AskedOf(Kind.EXTENDED_KEY_USAGE, frozenset({Reason.LEAF_EKU}), "RFC 5280 4.2.1.12", _extended_key_usage),
+    AskedOf(Kind.CONFORMITY, frozenset({Reason.LEAF_NONCONFORMING}), "RFC 5280 4.1", _names_and_version),
     *_ANY,
     _VALIDITY,
+    AskedOf(Kind.DEVICE_CERTIFICATE, frozenset({Reason.LEAF_IS_VERIFICATION_CERT}), None, _device_certificate),
 )
 """Step 1 of a decision: `leaf.flaw`, in its order."""
 OF_CA: tuple[AskedOf, ...] = (

@@ -36,19 +36,19 @@ Said: TypeAlias = Iterator[str]
 
 @dataclass(frozen=True, slots=True)
 class LeafRule:
-    """A rule about a device's certificate: the reason that it gives, its source, and the check."""
+    """A rule about a device's certificate, for a purpose (an OID): its reason, its source, and the check."""
 
     reason: Reason
     reference: str | None
-    check: Callable[[ParsedCertificate], Said]
+    check: Callable[[ParsedCertificate, str], Said]
 
 
-def _no_ca(leaf: ParsedCertificate) -> Said:
+def _no_ca(leaf: ParsedCertificate, _: str) -> Said:
     if leaf.is_ca:
         yield "The device presents a CA certificate as its own."
 
 
-def _key_for_devices(leaf: ParsedCertificate) -> Said:
+def _key_for_devices(leaf: ParsedCertificate, _: str) -> Said:
     usage = leaf.key_usage
     if usage is None:
         return
@@ -58,7 +58,12 @@ def _key_for_devices(leaf: ParsedCertificate) -> Said:
         yield "The key usage of the device's certificate allows neither digitalSignature nor keyAgreement."
 
 
-def _conforming(leaf: ParsedCertificate) -> Said:
+def _for_clients(leaf: ParsedCertificate, purpose: str) -> Said:
+    if not profile.may_be_used_for(leaf, purpose):
+        yield "The extended key usage of the device's certificate does not allow it to be a TLS client (clientAuth)."
+
+
+def _conforming(leaf: ParsedCertificate, _: str) -> Said:
     if leaf.issuer == _EMPTY_SEQUENCE:
         yield "The device's certificate does not name its issuer."
     if leaf.has_empty_subject and not len(leaf.alternative_names):
@@ -69,7 +74,7 @@ def _conforming(leaf: ParsedCertificate) -> Said:
         yield f"The device's certificate is of version {leaf.version} and has extensions, which need version 3."
 
 
-def _no_verification_certificate(leaf: ParsedCertificate) -> Said:
+def _no_verification_certificate(leaf: ParsedCertificate, _: str) -> Said:
     # It is signed by the fleet's CA, and whoever watched a proof of possession holds it: it must not let anybody in.
     if any(text.startswith(VERIFICATION_CODE_PREFIX) for text in leaf.subject_common_names):
         yield "This is a verification certificate, which proves possession of a CA and is no device's."
@@ -78,10 +83,11 @@ def _no_verification_certificate(leaf: ParsedCertificate) -> Said:
 LEAF: tuple[LeafRule, ...] = (
     LeafRule(Reason.LEAF_IS_CA, "RFC 5280 4.2.1.9", _no_ca),
     LeafRule(Reason.LEAF_KEY_USAGE, "RFC 5280 4.2.1.3", _key_for_devices),
+    LeafRule(Reason.LEAF_EKU, "RFC 5280 4.2.1.12", _for_clients),
     LeafRule(Reason.LEAF_NONCONFORMING, "RFC 5280 4.1", _conforming),
-    LeafRule(Reason.LEAF_IS_VERIFICATION_CERT, None, _no_verification_certificate),
 )
-
+VERIFICATION = LeafRule(Reason.LEAF_IS_VERIFICATION_CERT, None, _no_verification_certificate)
+"""Asked last, after what holds for any certificate."""
 
 DEVELOPER_LEAF: tuple[LeafRule, ...] = tuple(
     rule for rule in LEAF if rule.reason not in (Reason.LEAF_IS_CA, Reason.LEAF_KEY_USAGE)
@@ -100,16 +106,16 @@ def flaw(leaf: ParsedCertificate, purpose: str, *, at: datetime) -> Flaw | None:
 
 
 def _flaws(leaf: ParsedCertificate, purpose: str, at: datetime, rules: tuple[LeafRule, ...]) -> Iterator[Flaw]:
-    for rule in rules:
-        for message in rule.check(leaf):
-            yield Flaw(rule.reason, message, rule.reference)
-    if not profile.may_be_used_for(leaf, purpose):
-        message = (
-            "The extended key usage of the device's certificate does not allow it to be a TLS client (clientAuth)."
-        )
-        yield Flaw(Reason.LEAF_EKU, message, "RFC 5280 4.2.1.12")
+    yield from _broken(rules, leaf, purpose)
     yield from refusing(profile.lasting_of_any(leaf))
     yield from refusing(profile.dated(leaf, at=at))
+    yield from _broken((VERIFICATION,), leaf, purpose)
+
+
+def _broken(rules: tuple[LeafRule, ...], leaf: ParsedCertificate, purpose: str) -> Iterator[Flaw]:
+    for rule in rules:
+        for message in rule.check(leaf, purpose):
+            yield Flaw(rule.reason, message, rule.reference)
 
 
 def refusing(findings: Iterator[Finding] | tuple[Finding, ...]) -> Iterator[Flaw]:

@@ -73,7 +73,7 @@ OF_A_RECORD = {FindingCode.SAME_KEY_AS, FindingCode.UNUSED, FindingCode.BLOCKED_
 # What only a decision can say.
 OF_A_DECISION = {
     Reason.TRUSTED,
-    Reason.LEAF_EKU,
+    Reason.LEAF_IS_VERIFICATION_CERT,
     Reason.BLACKLISTED,
     Reason.WRONG_SERVICE,
     Reason.POSSESSION_PENDING,

@@ -103,7 +103,34 @@ def test_a_flaw_of_the_device_refuses_it(reason: Reason, make_device: Make) -> N
 
 
 def test_every_rule_about_a_device_has_a_row() -> None:
-    assert {rule.reason for rule in leaf.LEAF} <= {reason for _, reason, _ in FLAWS}
+    assert {rule.reason for rule in (*leaf.LEAF, leaf.VERIFICATION)} <= {reason for _, reason, _ in FLAWS}
+
+
+def test_of_several_flaws_the_first_in_the_order_of_the_rules_is_said() -> None:
+    """Each of these has its own flaw, and those of all that follow."""
+    expired = {"subject": VERIFYING, "not_after": AT - DAY}
+    critical = ((UNKNOWN, True),)
+    nonconforming = (*critical, (CONSTRAINTS, True))
+    servers = (*nonconforming, (SERVERS, False))
+    devices = [
+        having(*servers, **expired, is_ca=True, key_usage=("key_cert_sign",)),
+        having(*servers, **expired, key_usage=("key_cert_sign",)),
+        having(*servers, **expired),
+        having(*nonconforming, **expired),
+        having(*critical, **expired),
+        having(**expired),
+        having(subject=VERIFYING),
+    ]
+
+    assert [judged(make_device).reason for make_device in devices] == [
+        Reason.LEAF_IS_CA,
+        Reason.LEAF_KEY_USAGE,
+        Reason.LEAF_EKU,
+        Reason.LEAF_NONCONFORMING,
+        Reason.UNSUPPORTED_CRITICAL_EXTENSION,
+        Reason.CERT_EXPIRED,
+        Reason.LEAF_IS_VERIFICATION_CERT,
+    ]
 
 
 ODD: list[tuple[str, Make]] = [
