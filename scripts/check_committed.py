@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Refuses files that tie the project to one machine or one registry: an index's host, a path of somebody's machine.
 
+And keys, certificates and databases, which are made where they are used and never kept beside the code.
+
 Each machine has its own index and its own folders; the locks' hashes say what is accepted, wherever it comes from.
 Looks at what git tracks or would track. Prints one line for each violation; exits 1 if there is one.
 """
@@ -24,6 +26,9 @@ HOSTS = [
 HOSTS += ["js" + r"delivr\.net", "deb" + r"\.debian\.org", "npm" + r"mirror\.com"]
 HOST = re.compile("|".join(HOSTS), re.IGNORECASE)
 PATH = re.compile(r"(?<![\w.@~/-])/(?:work/|root/|home/\w|Users/\w|opt/(?:wheels|pypi))")
+
+NEVER = (".key", ".pem", ".der", ".p12", ".pfx", ".db", ".db-wal", ".db-shm", ".sqlite")
+"""How the names of files end that hold keys or data."""
 
 # Files whose words are other people's.
 NOT_OURS = {"LICENSE", "NOTICE"}
@@ -54,6 +59,9 @@ def main(root: Path = ROOT) -> int:
     for path in committed(root):
         if path in NOT_OURS or path in EXCEPTIONS:
             continue
+        if path.endswith(NEVER):
+            print(f"{path}: keys, certificates and databases are not committed")
+            found += 1
         # Binary files are read as well: a host in one is as much a tie as in a text.
         for line, sentence in violations((root / path).read_text(encoding="utf-8", errors="replace")):
             print(f"{path}:{line}: {sentence}")

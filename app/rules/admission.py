@@ -27,10 +27,10 @@ def require_allowed(decision: Decision) -> None:
 def of_device(decision: Decision, *, is_suspended: bool, held_by: str | None, is_claimed: bool) -> Decision:
     """A decision, once it is known how the device stands: suspended goes before unclaimed.
 
-    A device is suspended by itself or with its record, and its name finds it as does every certificate that it was ever
-    let in with: another name, or another certificate, lets nobody out of a suspension. `held_by` is the endpoint name of
-    a suspended device that they find, None where they find none; it may be the device itself. Only a decision that would
-    let the device in is changed.
+    A device is suspended by itself or with its record, and its name finds it as does every certificate that it was
+    ever let in with: another name, or another certificate, lets nobody out of a suspension. `held_by` is the endpoint
+    name of a suspended device that they find, None where they find none; it may be the device itself. Only a decision
+    that would let the device in is changed.
     """
     if decision.is_allowed and (is_suspended or held_by is not None):
         # Whoever is told to resume the device that comes must find it suspended.

@@ -73,7 +73,7 @@ async def past(connection: Connection, point: Point, presented: Presented) -> De
     if admission.needs_claim(decision):
         fingerprint, at = decision.question.device.fingerprint, decision.question.at
         is_claimed = await was_claimed(connection, point.account_id, fingerprint, point.seq, at, ended=CLAIM_ENDED)
-        decision = admission.of_device(decision, is_suspended=False, is_claimed=is_claimed)
+        decision = admission.of_device(decision, is_suspended=False, held_by=None, is_claimed=is_claimed)
     return Decided(decision, store, trusted)
 
 

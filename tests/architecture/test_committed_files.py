@@ -1,4 +1,7 @@
-"""Nothing that is committed ties the project to one registry or one machine."""
+"""Nothing that is committed ties the project to one registry or one machine, or belongs beside no code."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +29,13 @@ def test_a_registry_or_a_machine_is_caught(parts: tuple[str, str]) -> None:
 @pytest.mark.parametrize("line", ["https://example.com/home/page", "app/work/queue.py", "/v3/trusted-certificates"])
 def test_addresses_and_relative_paths_are_not_places(line: str) -> None:
     assert list(check_committed.violations(line)) == []
+
+
+@pytest.mark.parametrize("name", ["q.key", "fleet/ca.pem", "anchorage.db-wal"])
+def test_a_key_or_a_database_is_caught(tmp_path: Path, name: str) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)  # noqa: S607  # whichever git there is
+    (tmp_path / "kept.txt").write_text("kept", encoding="utf-8")
+    assert check_committed.main(tmp_path) == 0
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    assert check_committed.main(tmp_path) == 1

@@ -3,8 +3,7 @@
 R (root)
 └── I (the trusted CA of the record)
     ├── D
-    └── S (presented)
-        └── E
+    └── S (presented) ── E
 """
 
 from collections.abc import Callable, Sequence
