@@ -27,10 +27,18 @@ SET = """mutation Set($input: SetCertificateStatusInput!) {
   }
 }"""
 DELETE = """mutation Delete($input: DeleteCertificateInput!) {
-  deleteCertificate(input: $input) { deletedId errors { ... on UserError { code path } } }
+  deleteCertificate(input: $input) {
+    deletedId
+    errors { ... on UserError { code path }
+      ... on VersionConflictError { current { name } impact { losingCount gainingCount token } } }
+  }
 }"""
 UPLOAD = """mutation Upload($input: UploadCertificateInput!) {
-  uploadCertificate(input: $input) { certificate { id } errors { ... on UserError { code path } } }
+  uploadCertificate(input: $input) {
+    certificate { id }
+    errors { ... on UserError { code path }
+      ... on VersionConflictError { current { name } impact { losingCount gainingCount token } } }
+  }
 }"""
 
 
@@ -130,6 +138,41 @@ async def test_what_would_do_something_else_by_now_is_refused_with_what_it_would
     assert error["impact"]["losingCount"] == 2
     again = given | {"expectedImpact": error["impact"]["token"]}
     assert (await admin(SET, input=again))["setCertificateStatus"]["errors"] == []
+
+
+async def test_a_deletion_that_would_do_something_else_by_now_is_refused(admin: Caller, gateway: Gateway) -> None:
+    anchor = make("I")
+    record = await trust(admin, "I", anchor)
+    shown = await preview(admin, delete=record)
+    await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
+    given = {"id": record, "expectedImpact": shown["token"]}
+
+    (error,) = (await admin(DELETE, input=given))["deleteCertificate"]["errors"]
+
+    assert (error["code"], error["path"], error["current"]) == ("VERSION_CONFLICT", ["expectedImpact"], {"name": "I"})
+    assert error["impact"]["losingCount"] == 1
+    again = given | {"expectedImpact": error["impact"]["token"]}
+    assert (await admin(DELETE, input=again))["deleteCertificate"] == {"deletedId": record, "errors": []}
+
+
+async def test_an_upload_that_would_do_something_else_by_now_is_refused(admin: Caller, gateway: Gateway) -> None:
+    """S stands below I: once I is gone, its device comes in through S alone."""
+    anchor = make("I")
+    sub = make("S", issuer=anchor)
+    upper = await trust(admin, "I", anchor)
+    await gateway.let_in(device("pump", sub), sub, service=Service.LWM2M)
+    upload = {"source": {"pem": pem_of(sub, anchor)}, "usage": "THIRD_PARTY_CA"}
+    shown = await preview(admin, upload=upload)
+    assert shown["gainingCount"] == 0
+    await admin(DELETE, input={"id": upper})
+    given = {**upload, "name": "S", "service": "LWM2M", "expectedImpact": shown["token"]}
+
+    (error,) = (await admin(UPLOAD, input=given))["uploadCertificate"]["errors"]
+
+    assert (error["code"], error["path"], error["current"]) == ("VERSION_CONFLICT", ["expectedImpact"], None)
+    assert error["impact"]["gainingCount"] == 1
+    again = given | {"expectedImpact": error["impact"]["token"]}
+    assert (await admin(UPLOAD, input=again))["uploadCertificate"]["errors"] == []
 
 
 async def test_an_unknown_certificate_has_no_impact(admin: Caller) -> None:

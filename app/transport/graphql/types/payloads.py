@@ -38,6 +38,7 @@ UploadCertificateError: TypeAlias = Annotated[
     | QuotaExceededError
     | DuplicateCertificateError
     | CertificateRejectedError
+    | VersionConflictError
     | IdempotencyKeyReusedError,
     strawberry.union("UploadCertificateError", description="Why an upload was refused."),
 ]
