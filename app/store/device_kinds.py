@@ -1,71 +1,54 @@
-"""Devices by kind: which of them every decision treats alike, and which of these are claimed."""
+"""Devices by kind: which of them every decision treats alike, and which of these are claimed or suspended."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from app.clock import to_micros
-from app.impact import DeviceKind
+from app.impact import DeviceKind, Members, Standing, Suspending
+from app.store.conditions import Conditions
 from app.store.connection import Connection, Row
-from app.store.device_reads import IS_SUSPENDED, is_suspended
+from app.store.device_reads import pages_among
+from app.store.device_rows import DeviceRow
+from app.store.device_suspension import IS_SUSPENDED, is_suspended, keys_of
 from app.store.enrollments import CLAIMED
+from app.store.paging import Page, Window
 from app.terms import Service
 
 KINDS_LIMIT = 10_000
 """Of how many kinds the devices are told, the most numerous first."""
-_AT_ONCE = 500
+_AT_ONCE = 2_000
 _SECOND = timedelta(seconds=1)
 
-_COLUMNS = "c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256"
+_KIND = "c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256"
 # Only at the bootstrap server is anybody asked for a claim.
 _IS_CLAIMED = f"CASE WHEN c.service = '{Service.BOOTSTRAP.value}' AND EXISTS ({CLAIMED}) THEN 1 ELSE 0 END"
-# A certificate's last second is not past it (`profile.VALIDITY`).
-_VALID = "c.account_id = $1 AND c.valid_from <= $2 AND c.valid_to > $3"
-_KINDS = (
+# The values: the account, the instant, a second before it, and the record of `Suspending`, where there is one.
+# A certificate's last second is not past it (`profile.VALIDITY`). Who stays suspended is none of these.
+_REGISTRATIONS = (
+    " FROM device_credential AS c LEFT JOIN was ON was.key_sha256 = c.key_sha256"
+    " LEFT JOIN will ON will.key_sha256 = c.key_sha256"
+    " WHERE c.account_id = $1 AND c.valid_from <= $2 AND c.valid_to > $3"
+    " AND (was.key_sha256 IS NULL OR will.key_sha256 IS NULL)"
+)
+_STANDING = (
+    f"{_IS_CLAIMED} AS claimed, CASE WHEN was.key_sha256 IS NULL THEN 0 ELSE 1 END AS was_suspended,"
+    " CASE WHEN will.key_sha256 IS NULL THEN 0 ELSE 1 END AS will_be_suspended"
+)
+_GROUPS = (
     "SELECT kind.*, one.leaf, one.presented FROM ("
-    f"SELECT {_COLUMNS}, {_IS_CLAIMED} AS claimed, count(*) AS devices, min(c.device_id) AS device_id"
-    f" FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
-    f" WHERE {_VALID} AND {{standing}} GROUP BY {_COLUMNS}, claimed"
-    f" ORDER BY devices DESC, {_COLUMNS}, claimed LIMIT {{limit}}"
+    f"SELECT {_KIND}, {_STANDING}, count(*) AS devices, sum(count(*)) OVER () AS everybody,"
+    f" min(c.device_id) AS device_id, max(c.audit_id) AS newest{_REGISTRATIONS}"
+    f" GROUP BY {_KIND}, claimed, was_suspended, will_be_suspended"
+    f" ORDER BY devices DESC, {_KIND}, claimed, was_suspended, will_be_suspended LIMIT {{limit}}"
     ") AS kind JOIN device_credential AS one ON one.device_id = kind.device_id AND one.service = kind.service"
 )
-_TOTAL = (
-    "SELECT count(*) AS n FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
-    f" WHERE {_VALID} AND {{standing}}"
+_OF_KIND = "c.service = {} AND c.certificate_id = {} AND c.issuer_sha256 = {} AND c.presented_sha256 = {}"
+_SUSPENDED_WITH = (
+    f"({IS_SUSPENDED} OR EXISTS (SELECT 1 FROM device_credential AS t"
+    " WHERE t.device_id = d.id AND t.account_id = $1 AND t.certificate_id = $4))"
 )
-_LEAVES = (
-    f"SELECT c.device_id, c.leaf, c.presented FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
-    f" WHERE {_VALID} AND {{standing}} AND c.service = $4 AND c.certificate_id = $5 AND c.issuer_sha256 = $6"
-    f" AND c.presented_sha256 = $7 AND c.device_id > $8 AND {_IS_CLAIMED} = $9 ORDER BY c.device_id LIMIT {_AT_ONCE}"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whose devices are meant: those that are not suspended, or (`released`, a record's id) only suspended with it.
-
-    Of those that are not, `through` leaves the devices that are registered through a record, for whichever service, and
-    `besides` the others.
-    """
-
-    released: str | None = None
-    through: str | None = None
-    besides: str | None = None
-
-    def condition(self, place: int) -> tuple[str, tuple[str, ...]]:
-        """The same as a condition whose value stands at this place, and the value."""
-        if self.released is not None:
-            return f"({IS_SUSPENDED} AND NOT {is_suspended(f'${place}')})", (self.released,)
-        through = (
-            "EXISTS (SELECT 1 FROM device_credential AS t"
-            f" WHERE t.device_id = d.id AND t.account_id = $1 AND t.certificate_id = ${place})"
-        )
-        if self.through is not None:
-            return f"(NOT {IS_SUSPENDED} AND {through})", (self.through,)
-        if self.besides is not None:
-            return f"(NOT {IS_SUSPENDED} AND NOT {through})", (self.besides,)
-        return f"NOT {IS_SUSPENDED}", ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,52 +67,120 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many devices of a kind there are that are claimed, or that are not, and one of them."""
+    """How many devices of a kind stand in one way, one of them, and the entry of the last that came in so."""
 
     kind: DeviceKind
-    is_claimed: bool
+    standing: Standing
     devices: int
     sample: Came
+    newest: str
 
 
-async def kinds(connection: Connection, account_id: str, at: datetime, standing: Standing) -> list[Counted]:
+class Found(NamedTuple):
+    """Devices by kind and standing, and how many of them were too many to be told."""
+
+    counted: list[Counted]
+    left_out: int
+
+
+async def kinds(connection: Connection, account_id: str, at: datetime, suspending: Suspending) -> Found:
     """The kinds of the account's devices whose certificates are valid at an instant; the most numerous, if too many.
 
-    The devices of a kind that are claimed stand apart from those that are not.
+    Devices of a kind that stand otherwise are counted apart. Those that a change leaves suspended are not counted:
+    suspended is also who comes with the certificate of a device that is.
     """
-    condition, values = standing.condition(4)
-    rows = await connection.fetch(
-        _KINDS.format(standing=condition, limit=KINDS_LIMIT), account_id, *_bounds(at), *values
-    )
-    return [Counted(_kind(row), bool(row["claimed"]), int(row["devices"]), Came.of(row)) for row in rows]
-
-
-async def total(connection: Connection, account_id: str, at: datetime, standing: Standing) -> int:
-    """How many registrations these are in all."""
-    condition, values = standing.condition(4)
-    row = await connection.fetch_one(_TOTAL.format(standing=condition), account_id, *_bounds(at), *values)
-    return 0 if row is None else int(row["n"])
+    head, values = _head(account_id, at, suspending)
+    rows = await connection.fetch(head + _GROUPS.format(limit=KINDS_LIMIT), *values)
+    found = [Counted(_kind(row), _standing(row), int(row["devices"]), Came.of(row), row["newest"]) for row in rows]
+    found.sort(key=_place)
+    everybody = int(rows[0]["everybody"]) if rows else 0
+    return Found(found, everybody - sum(each.devices for each in found))
 
 
 async def devices_of(
-    connection: Connection, account_id: str, counted: Counted, at: datetime, standing: Standing
-) -> AsyncIterator[Came]:
-    """The devices that are counted together, by their ids."""
-    condition, values = standing.condition(10)
-    query, last, kind = _LEAVES.format(standing=condition), "", counted.kind
-    fixed = (account_id, *_bounds(at), kind.service.value, kind.certificate_id, kind.issuer_sha256)
-    claimed = int(counted.is_claimed)
-    while rows := await connection.fetch(query, *fixed, kind.presented_sha256, last, claimed, *values):
-        for row in rows:
-            yield Came.of(row)
+    connection: Connection, account_id: str, counted: Counted, at: datetime, suspending: Suspending
+) -> AsyncIterator[Sequence[Came]]:
+    """The devices that are counted together, by their ids, some at a time."""
+    last = ""
+    while True:
+        head, values = _head(account_id, at, suspending)
+        conditions = Conditions(values)
+        _add_kind(conditions, counted.kind, [counted.standing])
+        conditions.add("c.device_id > {}", last)
+        query = f"{head}SELECT c.device_id, c.leaf, c.presented{_REGISTRATIONS}{conditions.text}"
+        rows = await connection.fetch(f"{query} ORDER BY c.device_id LIMIT {_AT_ONCE}", *values)
+        if not rows:
+            return
+        yield [Came.of(row) for row in rows]
         last = rows[-1]["device_id"]
 
 
-def _bounds(at: datetime) -> tuple[int, int]:
-    return to_micros(at), to_micros(at - _SECOND)
+async def members_pages(
+    connection: Connection, account_id: str, wanted: Sequence[Members], window: Window
+) -> list[Page[DeviceRow]]:
+    """The same page of the devices of each of these effects of one change, by endpoint name."""
+    head, values = "", list[object]([account_id])
+    for each in wanted:
+        if each.standings:
+            head, values = _head(account_id, each.at, each.suspending)
+    lists = list[Conditions]()
+    for each in wanted:
+        conditions = Conditions(values)
+        if each.standings:
+            registrations = Conditions(values)
+            _add_kind(registrations, each.kind, each.standings)
+            conditions.add(f"d.id IN (SELECT c.device_id{_REGISTRATIONS}{registrations.text})")
+        else:
+            conditions.add(f"d.id IN ({', '.join(['{}'] * len(each.ids))})", *each.ids)
+        lists.append(conditions)
+    return await pages_among(connection, lists, window, head)
+
+
+def _head(account_id: str, at: datetime, suspending: Suspending) -> tuple[str, list[object]]:
+    """What stands before a statement over `_REGISTRATIONS`, and its first values."""
+    values: list[object] = [account_id, to_micros(at), to_micros(at - _SECOND)]
+    record = suspending.suspends or suspending.resumes
+    if record is None:
+        will = "SELECT key_sha256 FROM was"
+    else:
+        values.append(record)
+        will = keys_of(_SUSPENDED_WITH if suspending.suspends else is_suspended(besides="$4"))
+    # Once for the whole statement: a developer's certificate may be that of thousands of devices.
+    return f"WITH was AS MATERIALIZED ({keys_of()}), will AS MATERIALIZED ({will}) ", values
+
+
+def _add_kind(conditions: Conditions, kind: DeviceKind, standings: Iterable[Standing]) -> None:
+    conditions.add(_OF_KIND, kind.service.value, kind.certificate_id, kind.issuer_sha256, kind.presented_sha256)
+    conditions.add(f"({' OR '.join(sorted(map(_stands, standings)))})")
+
+
+def _stands(standing: Standing) -> str:
+    was, will = (
+        "NOT NULL" if suspended else "NULL" for suspended in (standing.was_suspended, standing.will_be_suspended)
+    )
+    claimed = int(standing.is_claimed)
+    return f"({_IS_CLAIMED} = {claimed} AND was.key_sha256 IS {was} AND will.key_sha256 IS {will})"
+
+
+def _place(counted: Counted) -> tuple[object, ...]:
+    kind, standing = counted.kind, counted.standing
+    return (
+        -counted.devices,
+        kind.service.value,
+        kind.certificate_id,
+        kind.issuer_sha256,
+        kind.presented_sha256,
+        standing.is_claimed,
+        standing.was_suspended,
+        standing.will_be_suspended,
+    )
 
 
 def _kind(row: Row) -> DeviceKind:
     return DeviceKind(
         Service(row["service"]), row["certificate_id"], bytes(row["issuer_sha256"]), bytes(row["presented_sha256"])
     )
+
+
+def _standing(row: Row) -> Standing:
+    return Standing(bool(row["claimed"]), bool(row["was_suspended"]), bool(row["will_be_suspended"]))

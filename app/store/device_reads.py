@@ -1,16 +1,17 @@
 """Devices: by name, by certificate, and in lists."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from app.clock import to_micros
-from app.impact import DeviceKind
+from app.store.conditions import Conditions
 from app.store.connection import Connection, Row
 from app.store.counting import count, counted, counting
 from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.device_suspension import IS_SUSPENDED, SUSPENSIONS, is_suspended, keys_of
 from app.store.paging import Page, Window, page_of
 from app.store.rows import instant_of
 from app.store.statements import places
@@ -21,18 +22,7 @@ _STANDS = (
     "s.account_id = c.account_id AND c.accepted_at <= s.suspended_at"
     " AND (d.released_at IS NULL OR d.released_at < s.suspended_at)"
 )
-# The view would be read as a whole where the planner does not know yet how few records suspend anybody.
-_SUSPENDED_AT = (
-    "coalesce((SELECT k.devices_suspended_at FROM certificate AS k WHERE k.id = c.certificate_id"
-    " AND k.account_id = c.account_id), (SELECT t.devices_suspended_at FROM certificate_tombstone AS t"
-    " WHERE t.certificate_id = c.certificate_id AND t.account_id = c.account_id))"
-)
-_SUSPENSIONS = (
-    f"(SELECT c.account_id, c.certificate_id, c.accepted_at, {_SUSPENDED_AT} AS suspended_at"
-    " FROM device_credential AS c WHERE c.device_id = d.id) AS s"
-    " WHERE s.accepted_at <= s.suspended_at AND (d.released_at IS NULL OR d.released_at < s.suspended_at)"
-)
-_COLUMNS = f"d.*, (SELECT max(s.suspended_at) FROM {_SUSPENSIONS}) AS record_suspended_at"
+_COLUMNS = f"d.*, (SELECT max(s.suspended_at) FROM {SUSPENSIONS}) AS record_suspended_at"
 _DEVICE = f"SELECT {_COLUMNS} FROM device AS d"
 _CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_id, accepted_at"
 # One row for each credential, because two statements take twice as long, and a gateway waits for the answer.
@@ -47,23 +37,7 @@ _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential 
 # One look at the end of an index: however many devices there are, the writer that asks must not count them.
 _LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
-
-
-def is_suspended(besides: str = "") -> str:
-    """Whether the device `d` of a statement is suspended, by itself or with a record.
-
-    `besides` is a placeholder, or a column, for the id of a record whose suspension is left out of account.
-    """
-    others = f" AND s.certificate_id <> {besides}" if besides else ""
-    return f"(d.suspended_at IS NOT NULL OR EXISTS (SELECT 1 FROM {_SUSPENSIONS}{others}))"
-
-
-IS_SUSPENDED = is_suspended()
-_SUSPENDED_BY_KEY = (
-    "SELECT k.key_sha256, min(d.endpoint_name) AS endpoint_name FROM device_key AS k"
-    " JOIN device AS d ON d.id = k.device_id"
-    f" WHERE k.account_id = $1 AND {IS_SUSPENDED} AND k.key_sha256"
-)
+_SUSPENDED_BY_KEY = f"{keys_of(columns='k.key_sha256, min(d.endpoint_name) AS endpoint_name')} AND k.key_sha256"
 _SUSPENDED_COUNTS = (
     "SELECT c.certificate_id, count(DISTINCT c.device_id) AS n FROM device_credential AS c"
     " JOIN device_suspension AS s ON s.certificate_id = c.certificate_id JOIN device AS d ON d.id = c.device_id"
@@ -81,8 +55,7 @@ class DeviceFilter:
     """Narrows a list of devices: everything given must hold, and a set means any of it.
 
     `key_sha256`: the device was last let in with a certificate of this subject and key, for either service.
-    `certificate_id`: it was last let in through this record, for either. `kind`, with `valid_at`: it is of this kind,
-    and its certificate is valid then.
+    `certificate_id`: it was last let in through this record, for either.
     """
 
     status: frozenset[DeviceStatus] | None = None
@@ -90,29 +63,8 @@ class DeviceFilter:
     endpoint_name_prefix: str | None = None
     key_sha256: bytes | None = None
     certificate_id: str | None = None
-    kind: DeviceKind | None = None
-    valid_at: datetime | None = None
     seen_from: datetime | None = None
     seen_before: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Conditions:
-    """A WHERE that grows, with its values, which the other parts of a statement share."""
-
-    values: list[object]
-    texts: list[str] = field(default_factory=list)
-
-    def add(self, text: str, *values: object) -> None:
-        """One more; `{}` stands for each value."""
-        places = [f"${len(self.values) + number}" for number in range(1, len(values) + 1)]
-        self.texts.append(text.format(*places))
-        self.values.extend(values)
-
-    @property
-    def text(self) -> str:
-        """All of them, after the first."""
-        return "".join(f" AND {each}" for each in self.texts)
 
 
 async def matching(connection: Connection, account_id: str, endpoint_name: str, key_sha256: bytes) -> list[DeviceRow]:
@@ -139,7 +91,7 @@ async def devices_page(
     connection: Connection, account_id: str, wanted: DeviceFilter, window: Window
 ) -> Page[DeviceRow]:
     """A page of the account's devices, by endpoint name."""
-    conditions = _narrowed(_Conditions([account_id]), wanted)
+    conditions = _narrowed(Conditions([account_id]), wanted)
     query = f"{_DEVICE} WHERE d.account_id = $1{_paged(conditions, window)}"
     return page_of(await _whole(connection, await connection.fetch(query, *conditions.values)), window)
 
@@ -148,25 +100,36 @@ async def devices_pages(
     connection: Connection, account_id: str, certificate_ids: Iterable[str], wanted: DeviceFilter, window: Window
 ) -> dict[str, Page[DeviceRow]]:
     """The same page of the devices of each of these records, by endpoint name; an empty one where there are none."""
-    ids, values, pieces = list(dict.fromkeys(certificate_ids)), list[object]([account_id]), list[str]()
-    for certificate_id in ids:
-        conditions = _narrowed(_Conditions(values), replace(wanted, certificate_id=certificate_id))
-        # The record's number, so that a device of several records stands in the page of each.
-        select = f"SELECT {_COLUMNS}, {len(pieces)} AS piece FROM device AS d"
-        pieces.append(f"SELECT * FROM ({select} WHERE d.account_id = $1{_paged(conditions, window)}) AS page")
-    if not pieces:
-        return {}
-    found = await connection.fetch(" UNION ALL ".join(pieces), *values)
+    ids, values = list(dict.fromkeys(certificate_ids)), list[object]([account_id])
+    narrowed = [_narrowed(Conditions(values), replace(wanted, certificate_id=each)) for each in ids]
+    return dict(zip(ids, await pages_among(connection, narrowed, window), strict=True))
+
+
+async def pages_among(
+    connection: Connection, lists: Sequence[Conditions], window: Window, head: str = ""
+) -> list[Page[DeviceRow]]:
+    """The same page of each of these lists, by endpoint name. They share their values, of which the account is first.
+
+    `head` stands before the statement.
+    """
+    if not lists:
+        return []
+    # The list's number, so that a device of several lists stands in the page of each.
+    pieces = [
+        f"SELECT * FROM (SELECT {_COLUMNS}, {piece} AS piece FROM device AS d"
+        f" WHERE d.account_id = $1{_paged(conditions, window)}) AS page"
+        for piece, conditions in enumerate(lists)
+    ]
+    found = await connection.fetch(head + " UNION ALL ".join(pieces), *lists[0].values)
     whole = {device.id: device for device in await _whole(connection, found)}
-    return {
-        certificate_id: page_of([whole[row["id"]] for row in found if row["piece"] == piece], window)
-        for piece, certificate_id in enumerate(ids)
-    }
+    return [
+        page_of([whole[row["id"]] for row in found if row["piece"] == piece], window) for piece in range(len(lists))
+    ]
 
 
 async def count_devices(connection: Connection, account_id: str, wanted: DeviceFilter) -> int | None:
     """How many devices match; None over COUNT_LIMIT."""
-    conditions = _narrowed(_Conditions([account_id]), wanted)
+    conditions = _narrowed(Conditions([account_id]), wanted)
     return await count(connection, _found(conditions), *conditions.values)
 
 
@@ -175,7 +138,7 @@ async def counts_of_devices(
 ) -> dict[str, int | None]:
     """The same of each of these records."""
     ids, values = list(dict.fromkeys(certificate_ids)), list[object]([account_id])
-    narrowed = [_narrowed(_Conditions(values), replace(wanted, certificate_id=each)) for each in ids]
+    narrowed = [_narrowed(Conditions(values), replace(wanted, certificate_id=each)) for each in ids]
     pieces = [f"SELECT {piece} AS piece, ({counting(_found(each))}) AS n" for piece, each in enumerate(narrowed)]
     found = await connection.fetch(" UNION ALL ".join(pieces), *values) if pieces else ()
     return {ids[row["piece"]]: counted(int(row["n"])) for row in found}
@@ -216,7 +179,7 @@ async def presented(
     return {(row["device_id"], Service(row["service"])): (bytes(row["leaf"]), bytes(row["presented"])) for row in found}
 
 
-def _paged(conditions: _Conditions, window: Window) -> str:
+def _paged(conditions: Conditions, window: Window) -> str:
     """What follows `account_id = $1`: the conditions, and the window in the order of the endpoint names."""
     for key, comparison in ((window.after, ">"), (window.before, "<")):
         if key is not None:
@@ -225,11 +188,11 @@ def _paged(conditions: _Conditions, window: Window) -> str:
     return f"{conditions.text} ORDER BY d.endpoint_name {direction} LIMIT {window.size + 1}"
 
 
-def _found(conditions: _Conditions) -> str:
+def _found(conditions: Conditions) -> str:
     return f"SELECT 1 FROM device AS d WHERE d.account_id = $1{conditions.text}"
 
 
-def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:
+def _narrowed(conditions: Conditions, wanted: DeviceFilter) -> Conditions:
     if wanted.status is not None:
         any_of = " OR ".join(sorted(_STATUS[status] for status in wanted.status))
         conditions.add(f"({any_of or 'FALSE'})")
@@ -251,14 +214,6 @@ def _narrowed(conditions: _Conditions, wanted: DeviceFilter) -> _Conditions:
             "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND certificate_id = {})",
             wanted.certificate_id,
         )
-    if wanted.kind is not None and wanted.valid_at is not None:
-        kind, at = wanted.kind, to_micros(wanted.valid_at)
-        conditions.add(
-            "d.id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND service = {}"
-            " AND certificate_id = {} AND issuer_sha256 = {} AND presented_sha256 = {}"
-            " AND valid_from <= {} AND valid_to >= {})",
-            kind.service.value, kind.certificate_id, kind.issuer_sha256, kind.presented_sha256, at, at,
-        )  # fmt: skip
     if wanted.seen_from is not None:
         conditions.add("d.last_seen_at >= {}", to_micros(wanted.seen_from))
     if wanted.seen_before is not None:

@@ -26,19 +26,25 @@ from tests.worlds import Came, Held, World
 LONG_AGO = timedelta(days=30)
 CLAIMED = 0.7
 """The part of the devices that is claimed."""
+TWINS = 0.2
+"""The part of the devices whose certificate is in another device too, as a developer's is."""
 SUSPENDING = 0.3
 """The part of the blacklistings that suspends the devices with the record."""
 
 
 @dataclass
 class Settled:
-    """An account of its own with a world in it. `records` holds their ids by name, `claimed` devices' certificates."""
+    """An account of its own with a world in it. `records` holds their ids by name, `claimed` devices' certificates.
+
+    `twins` holds the other names under which a device's certificate comes as well.
+    """
 
     house: House
     account: AccountRow
     world: World
     records: dict[str, str] = field(default_factory=dict)
     claimed: set[bytes] = field(default_factory=set)
+    twins: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def admin(self) -> Actor:
@@ -71,19 +77,20 @@ class Settled:
                 self.claimed.add(device.made.der)
 
     async def connect(self, devices: list[Came], at: datetime) -> None:
-        """Let in whoever may come in at an instant, to either service."""
+        """Let in whoever may come in at an instant, to either service; some of them under two names."""
         state = await load(self.house.database.reads, self.account.id)
         gateway = actor_of(self.account, Role.GATEWAY)
 
-        async def one(device: Came, service: Service) -> None:
+        async def one(device: Came, name: str, service: Service) -> None:
             presented = tuple(parse_cached(each) for each in device.ders)
             decision = decide(state.store, Question(presented, service, at))
             if decision.is_allowed:
                 # It may be unclaimed or suspended, or have a CA above it that was brought meanwhile and is blacklisted.
                 with contextlib.suppress(DeviceRefused):
-                    await self.house.perform(gateway, ConnectDevice(device.name, decision, state))
+                    await self.house.perform(gateway, ConnectDevice(name, decision, state))
 
-        await asyncio.gather(*(one(device, service) for device in devices for service in Service))
+        come = [(device, name) for device in devices for name in (device.name, *self.twins.get(device.name, ()))]
+        await asyncio.gather(*(one(device, name, service) for device, name in come for service in Service))
 
     async def suspend(self, chance: random.Random, probability: float) -> None:
         """Suspend some of the devices."""
@@ -108,6 +115,7 @@ async def settle(
         settled.records[each.name] = await settled.upload(each)
     await settled.switch(Feature.SUSPEND_DEVICES, enabled=True)
     await settled.claim(chance)
+    settled.twins = {each.name: (f"twin of {each.name}",) for each in world.devices if chance.random() < TWINS}
     half = len(world.devices) // 2
     await settled.connect(list(world.devices[:half]), world.at - LONG_AGO)
     for each in held:

@@ -1,47 +1,28 @@
 """What a change would do, said before it is made, and then done."""
 
+from datetime import timedelta
+
 import pytest
 
-from app.actor import Role, command_line
+from app.actor import command_line
 from app.reasons import Reason
-from app.rules.trust import decide
 from app.services.accounts import Feature, SetAccountFeature
-from app.services.admissions import question_of
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
-from app.services.devices import ConnectDevice
+from app.services.devices import SuspendDevice
 from app.services.impact import Deletion, StatusChange, impact
-from app.services.trust_states import load
 from app.store import device_kinds
 from app.store.rows import AccountRow
 from app.terms import Service, Status, Usage
-from tests.connecting import Gateway, device
+from tests.connecting import Gateway, device, may_suspend
 from tests.fleet import Device
-from tests.house import House, actor_of, upload_of
-from tests.rules.authority import AT, Made, make
+from tests.house import House, actor_of
+from tests.rules.authority import AT, make
+from tests.services.impacts import authority, connect, made_device, names_of, trust
 
 
 @pytest.fixture
 async def account(house: House) -> AccountRow:
     return await house.account()
-
-
-def authority(name: str, issuer: Made | None = None) -> Made:
-    return make(name, issuer=issuer)
-
-
-def made_device(name: str, issuer: Made, *others: Made) -> Device:
-    return Device(make(name, issuer=issuer, is_ca=None, key_usage=("digital_signature",)), others)
-
-
-async def trust(house: House, account: AccountRow, *chain: Made, name: str) -> str:
-    command = upload_of(*chain, name=name, usage=Usage.THIRD_PARTY_CA, service=Service.LWM2M)
-    return (await house.perform(actor_of(account), command)).id
-
-
-async def connect(house: House, account: AccountRow, come: Device) -> None:
-    state = await load(house.database.reads, account.id)
-    decision = decide(state.store, question_of(come.chain, Service.LWM2M, AT))
-    await house.perform(actor_of(account, Role.GATEWAY), ConnectDevice(None, decision, state))
 
 
 async def test_a_blacklisting_takes_access_from_whoever_has_the_ca_above_it(house: House, account: AccountRow) -> None:
@@ -106,27 +87,80 @@ async def test_devices_that_would_need_a_claim_stay_where_they_have_one(house: H
     await gateway.claim(pump)
 
     found = await impact(house.database.reads, account.id, Deletion(above.id), at=house.clock())
+    listed = await names_of(house, account, found)
     await house.perform(actor_of(account), DeleteCertificate(above.id))
 
     assert (found.losing, found.moving, found.unchanged) == (1, 1, 0)
     assert [effect.after for effect in found.effects if effect.loses] == [Reason.NOT_ENROLLED]
+    assert [names for effect, names in zip(found.effects, listed, strict=True) if effect.loses] == [["valve"]]
+    assert [names for effect, names in zip(found.effects, listed, strict=True) if effect.moves] == [["pump"]]
     assert (await gateway.ask(pump, crossed)).decision.reason is Reason.TRUSTED
     assert (await gateway.ask(valve, crossed)).decision.reason is Reason.NOT_ENROLLED
     await gateway.flush()
 
 
-async def test_the_token_stands_for_what_would_happen(house: House, account: AccountRow) -> None:
-    first = authority("I")
-    record = await trust(house, account, first, name="I")
-    await connect(house, account, made_device("one", first))
-    change = StatusChange(record, Status.INACTIVE)
-    before = await impact(house.database.reads, account.id, change, at=AT)
-    again = await impact(house.database.reads, account.id, change, at=AT)
-    await connect(house, account, made_device("two", first))
-    after = await impact(house.database.reads, account.id, change, at=AT)
+async def test_who_has_the_certificate_of_a_suspended_device_has_no_access_to_lose(
+    house: House, account: AccountRow
+) -> None:
+    """One developer's certificate, on two boards, of which one is suspended: the gate refuses both."""
+    anchor = authority("I")
+    record = await trust(house, account, anchor, name="I")
+    gateway, shared = Gateway(house, account.id), device("developer", anchor)
+    first, _ = [await gateway.let_in(shared, service=Service.LWM2M, name=name) for name in ("board 1", "board 2")]
+    await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
+    await house.perform(actor_of(account), SuspendDevice(first.id, "lost"))
+    assert (
+        await gateway.ask(shared, service=Service.LWM2M, endpoint_name="board 2")
+    ).decision.reason is Reason.DEVICE_SUSPENDED
 
-    assert before.token == again.token
-    assert (after.losing, after.token != before.token) == (2, True)
+    found = await impact(house.database.reads, account.id, StatusChange(record, Status.INACTIVE), at=house.clock())
+
+    assert (found.losing, found.unchanged, await names_of(house, account, found)) == (1, 0, [["pump"]])
+    await gateway.flush()
+
+
+async def test_suspending_and_resuming_with_a_record_reaches_its_certificates_under_every_name(
+    house: House, account: AccountRow
+) -> None:
+    """A device came below I as “old”, and below the other CA with the same name and key as “new”."""
+    await may_suspend(house, account.id)
+    anchor, other = authority("I"), authority("Other")
+    record = await trust(house, account, anchor, name="I")
+    await trust(house, account, other, name="other")
+    gateway, below = Gateway(house, account.id), device("shared", anchor)
+    again = make("shared", key=below.key, issuer=other, is_ca=None, key_usage=("digital_signature",))
+    await gateway.let_in(below, service=Service.LWM2M, name="old")
+    await gateway.let_in(again, service=Service.LWM2M, name="new")
+    admin, suspend = actor_of(account), StatusChange(record, Status.INACTIVE, suspend_devices=True)
+
+    suspended = await impact(house.database.reads, account.id, suspend, at=house.clock())
+    told = dict(zip((each.after for each in suspended.effects), await names_of(house, account, suspended), strict=True))
+    await house.perform(admin, SetCertificateStatus(record, Status.INACTIVE, suspend_devices=True))
+    resume = StatusChange(record, Status.ACTIVE, resume_devices=True)
+    resumed = await impact(house.database.reads, account.id, resume, at=house.clock())
+
+    # What stands in the way of one whose CA is blacklisted is that, and not the suspension.
+    assert told == {Reason.BLACKLISTED: ["old"], Reason.DEVICE_SUSPENDED: ["new"]}
+    answer = await gateway.ask(again, service=Service.LWM2M, endpoint_name="new")
+    assert answer.decision.reason is Reason.DEVICE_SUSPENDED
+    assert {each.before for each in resumed.effects} == {Reason.BLACKLISTED, Reason.DEVICE_SUSPENDED}
+    assert (resumed.gaining, sorted(await names_of(house, account, resumed))) == (2, [["new"], ["old"]])
+    await gateway.flush()
+
+
+async def test_a_certificate_in_its_last_second_counts_and_is_listed(house: House, account: AccountRow) -> None:
+    anchor = authority("I")
+    record = await trust(house, account, anchor, name="I")
+    come = make("pump", issuer=anchor, is_ca=None, key_usage=("digital_signature",), not_after=AT + timedelta(hours=1))
+    await connect(house, account, Device(come, ()))
+    last = come.parsed.not_after + timedelta(milliseconds=900)
+
+    found = await impact(house.database.reads, account.id, StatusChange(record, Status.INACTIVE), at=last)
+    later = last + timedelta(milliseconds=100)
+    over = await impact(house.database.reads, account.id, StatusChange(record, Status.INACTIVE), at=later)
+
+    assert (found.losing, await names_of(house, account, found)) == (1, [["pump"]])
+    assert (over.losing, over.unchanged) == (0, 0)
 
 
 async def test_enabling_gives_access_back(house: House, account: AccountRow) -> None:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from strawberry.dataloader import DataLoader
 
+from app.impact import Members
 from app.rules import der
 from app.rules.certificate import ParsedCertificate, parse_cached
 from app.services import decisions
 from app.services.admissions import Asked
 from app.services.decisions import Decided
 from app.services.trust_states import TrustState
-from app.store import denials, device_reads
+from app.store import denials, device_kinds, device_reads
 from app.store.connection import Connection
 from app.store.denials import DenialRow, Total
 from app.store.device_reads import DeviceFilter
@@ -46,6 +47,7 @@ class FleetLoaders:
         self.identities: DataLoader[Used, ParsedCertificate | None] = DataLoader(self._identities)
         self.decided: DataLoader[Used, Decided | None] = DataLoader(self._decided)
         self.pages: DataLoader[tuple[Within, Window], Page[DeviceRow]] = DataLoader(self._pages)
+        self.members: DataLoader[tuple[Members, Window], Page[DeviceRow]] = DataLoader(self._members)
         self.counts: DataLoader[Within, int | None] = DataLoader(self._counts)
         self.suspended_counts: DataLoader[str, int] = DataLoader(self._suspended_counts)
         self.denials: DataLoader[tuple[str, Window], Page[DenialRow]] = DataLoader(self._denials)
@@ -82,6 +84,15 @@ class FleetLoaders:
             ids = [within.certificate_id for within, other in wanted if (within.wanted, other) == (narrowed, window)]
             found = await device_reads.devices_pages(self.connection, self.account_id, ids, narrowed, window)
             pages |= {(Within(each, narrowed), window): page for each, page in found.items()}
+        return [pages[key] for key in wanted]
+
+    async def _members(self, wanted: list[tuple[Members, Window]]) -> list[Page[DeviceRow]]:
+        pages: dict[tuple[Members, Window], Page[DeviceRow]] = {}
+        for key in dict.fromkeys((each.at, each.suspending, window) for each, window in wanted):
+            *_, window = key
+            alike = [each for each, other in wanted if (each.at, each.suspending, other) == key]
+            found = await device_kinds.members_pages(self.connection, self.account_id, alike, window)
+            pages |= {(each, window): page for each, page in zip(alike, found, strict=True)}
         return [pages[key] for key in wanted]
 
     async def _counts(self, wanted: list[Within]) -> list[int | None]:

@@ -56,7 +56,7 @@ async def previewed(info: Info, asked: PreviewCertificateChangeInput) -> Certifi
     ):
         return None
     found = await impacts.impact(context.connection, context.account_id, change, at=context.now)
-    return CertificateChangeImpact.of(found, context.now)
+    return CertificateChangeImpact.of(found)
 
 
 async def _change(context: Context, asked: PreviewCertificateChangeInput) -> Change:

@@ -101,7 +101,7 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
             more["findings"] = findings_of(Noticed(finding) for finding in refusal.findings)
         case errors.ImpactChanged():
             more["current"] = await _certificate(context, refusal.target_id)
-            more["impact"] = CertificateChangeImpact.of(refusal.impact, context.now)
+            more["impact"] = CertificateChangeImpact.of(refusal.impact)
         case errors.VersionConflict():
             more["current"] = await _certificate(context, refusal.target_id)
         case errors.ProofRejected():

@@ -104,6 +104,17 @@ def test_what_a_field_is_given_may_cost_too(source: str, variables: dict[str, ob
     assert cost_of(PRODUCT, document.ast, document.operation(None), variables) == expected
 
 
+@pytest.mark.parametrize(("arguments", "page"), [("", 20), ("(first: 3)", 3), ("(first: 100)", 100)])
+def test_the_effects_of_a_preview_cost_by_their_number(arguments: str, page: int) -> None:
+    """The preview and the list of its effects; of each the list of its devices, and of that each edge and its node."""
+    source = (
+        'query { previewCertificateChange(input: {delete: "x"}) {'
+        f" effects{arguments} {{ devices(first: 5) {{ edges {{ node {{ id }} }} }} }} }} }}"
+    )
+    document = Documents(PRODUCT.schema, Limits()).ready(source, may_introspect=True)
+    assert cost_of(PRODUCT, document.ast, document.operation(None), {}) == 20 + 1 + page * (2 + 5 * 2)
+
+
 def test_a_page_of_any_size_is_counted_without_being_large_itself() -> None:
     assert cost("query($n:Int){things(first:$n){edges{cursor}}}", {"n": 10**300}) == 1 + 10**6
     document = parse("{things(first:" + "9" * 5_000 + "){edges{cursor}}}")

@@ -1,9 +1,13 @@
 """Previewing a change of certificates, and requiring what the preview said."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from app.services.devices import SuspendDevice
+from app.services.enrollments import ReleaseEnrollment
+from app.store import enrollments
 from app.terms import Service
 from tests.connecting import Gateway, device, may_suspend
 from tests.house import House
@@ -12,7 +16,7 @@ from tests.transport.graphql.callers import Caller, Data, pem_of
 
 PREVIEW = """query Preview($input: PreviewCertificateChangeInput!) {
   previewCertificateChange(input: $input) {
-    losingCount gainingCount movingCount unchangedCount unknownCount token
+    losingCount gainingCount movingCount unchangedCount unknownCount effectCount token
     effects {
       service before after deviceCount certificateBefore { name } certificateAfter { name }
       devices(first: 5) { totalCount edges { node { endpointName } } }
@@ -75,6 +79,47 @@ async def test_a_blacklisting_is_previewed_with_its_devices(admin: Caller, gatew
     assert [edge["node"]["endpointName"] for edge in effect["devices"]["edges"]] == ["pump 0", "pump 1", "pump 2"]
 
 
+async def test_an_effects_devices_are_those_that_it_counts(house: House, admin: Caller, gateway: Gateway) -> None:
+    """Of four devices of one kind one is suspended, and another has lost its claim: two lose access."""
+    anchor = make("I")
+    given = {"name": "I", "source": {"pem": pem_of(anchor)}, "usage": "ENROLLMENT"}
+    record = (await admin(UPLOAD, input=given))["uploadCertificate"]["certificate"]["id"]
+    pumps = [device(f"pump {number}", anchor) for number in range(4)]
+    rows = [await gateway.let_in(pump) for pump in pumps]
+    await house.perform(admin.actor, SuspendDevice(rows[1].id, "test"))
+    fingerprint = sha256(pumps[2].der).digest()
+    claim = await enrollments.claim(house.database.reads, admin.account_id, fingerprint, house.clock())
+    assert claim is not None
+    await house.perform(admin.actor, ReleaseEnrollment(claim.id))
+
+    found = await preview(admin, setStatus={"id": record, "status": "INACTIVE"})
+
+    listed = {
+        (effect["before"], effect["deviceCount"], effect["devices"]["totalCount"]): [
+            edge["node"]["endpointName"] for edge in effect["devices"]["edges"]
+        ]
+        for effect in found["effects"]
+    }
+    assert listed == {("TRUSTED", 2, 2): ["pump 0", "pump 3"], ("NOT_ENROLLED", 1, 1): ["pump 2"]}
+
+
+async def test_a_page_of_effects_has_the_most_devices_first(admin: Caller, gateway: Gateway) -> None:
+    anchor = make("I")
+    record = await trust(admin, "I", anchor)
+    for number in range(3):
+        sub = make(f"S{number}", issuer=anchor)
+        for each in range(number + 1):
+            await gateway.let_in(device(f"pump {number} {each}", sub), sub, service=Service.LWM2M)
+    document = PREVIEW.replace("effects {", "effects(first: 2) {")
+    change = {"setStatus": {"id": record, "status": "INACTIVE"}}
+
+    found = (await admin(document, input=change))["previewCertificateChange"]
+
+    assert (found["effectCount"], found["losingCount"]) == (3, 6)
+    assert [effect["deviceCount"] for effect in found["effects"]] == [3, 2]
+    assert await admin.refusal(document.replace("first: 2", "first: 101"), input=change) == "BAD_USER_INPUT"
+
+
 async def test_a_deletion_says_through_what_devices_stay(admin: Caller, gateway: Gateway) -> None:
     anchor = make("I")
     sub = make("S", issuer=anchor)
@@ -106,20 +151,26 @@ async def test_an_upload_says_who_would_gain(admin: Caller, gateway: Gateway) ->
 async def test_suspending_with_it_takes_also_those_who_would_stay(
     house: House, admin: Caller, gateway: Gateway
 ) -> None:
+    """The pump came to the one server below I, and to the other below another CA, which stays trusted."""
     await may_suspend(house, admin.account_id)
     anchor, other = make("I"), make("Other")
     record = await trust(admin, "I", anchor)
     await trust(admin, "other", other)
+    await admin(UPLOAD, input={"name": "boot", "source": {"pem": pem_of(other)}, "usage": "ENROLLMENT"})
     await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
+    await gateway.let_in(device("pump", other), service=Service.BOOTSTRAP)
     await gateway.let_in(device("valve", other), service=Service.LWM2M)
 
     found = await preview(admin, setStatus={"id": record, "status": "INACTIVE", "suspendDevices": True})
 
-    assert {(effect["after"], effect["deviceCount"]) for effect in found["effects"]} == {("DEVICE_SUSPENDED", 1)}
+    assert {(each["service"], each["after"], each["deviceCount"]) for each in found["effects"]} == {
+        ("LWM2M", "BLACKLISTED", 1),
+        ("BOOTSTRAP", "DEVICE_SUSPENDED", 1),
+    }
     assert found["unchangedCount"] == 1
     await admin(SET, input={"id": record, "status": "INACTIVE", "suspendDevices": True})
     resumed = await preview(admin, setStatus={"id": record, "status": "ACTIVE", "resumeDevices": True})
-    assert (resumed["gainingCount"], resumed["losingCount"]) == (1, 0)
+    assert (resumed["gainingCount"], resumed["losingCount"]) == (2, 0)
 
 
 async def test_what_would_do_something_else_by_now_is_refused_with_what_it_would_do(

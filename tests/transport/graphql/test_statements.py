@@ -111,6 +111,33 @@ async def test_what_a_document_costs_does_not_depend_on_how_much_there_is(few_an
             assert len(caller.statements) == expected, (document, caller.statements)
 
 
+# The account's trust is read (its version twice, records, intermediates, bytes), the certificate, and the kinds.
+PREVIEWED = {
+    "effectCount losingCount token": 7,
+    "effects(first: 100) { deviceCount before after }": 7,
+    "effects(first: 100) { certificateBefore { name } certificateAfter { name } }": 7,
+    # The devices, and what they were let in with.
+    "effects(first: 100) { devices(first: 5) { edges { node { endpointName } } } }": 9,
+    "effects(first: 100) { devices(first: 5) { totalCount edges { node { status } } } certificateBefore { name } }": 9,
+}
+
+
+async def test_what_a_preview_costs_does_not_depend_on_how_many_effects_there_are(house: House) -> None:
+    for count in (1, 10):
+        caller = await account(house, f"with {count}")
+        anchor = make("Above")
+        record = (await caller.upload("above", anchor))["id"]
+        gateway = Gateway(house, caller.account_id)
+        for number in range(count):
+            sub = make(f"Below {number}", issuer=anchor)
+            await gateway.let_in(device(f"pump {number}", sub), sub)
+        for asked, expected in PREVIEWED.items():
+            change = f'{{ setStatus: {{ id: "{record}", status: INACTIVE }} }}'
+            data = await caller(f"{{ previewCertificateChange(input: {change}) {{ effectCount {asked} }} }}")
+            assert data["previewCertificateChange"]["effectCount"] == count
+            assert len(caller.statements) == expected, (asked, caller.statements)
+
+
 async def test_several_nodes_of_a_kind_are_one_statement(few_and_many: tuple[Caller, Caller]) -> None:
     _, many = few_and_many
     listed = await many("{ certificates(first: 100) { edges { node { id } } } }")

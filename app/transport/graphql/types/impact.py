@@ -1,6 +1,5 @@
 """What a change of certificates would do to devices."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import strawberry
@@ -9,8 +8,6 @@ from strawberry import UNSET
 from app.actor import Scope
 from app.impact import Effect, Impact
 from app.reasons import Reason
-from app.store import device_reads
-from app.store.device_reads import DeviceFilter as Wanted
 from app.terms import Service
 from app.transport.graphql import trust_enums  # noqa: F401  # defines TrustReason in the schema
 from app.transport.graphql.connections import After, Before, First, Last, asked
@@ -37,7 +34,6 @@ class ImpactEffect:
     after: Reason = attribute("What would be decided.")
     device_count: SafeInt = attribute("How many they are.")
     effect: strawberry.Private[Effect]
-    at: strawberry.Private[datetime]
 
     @field(PARENT)
     async def certificate_before(self, info: Info) -> ItsCertificate | None:
@@ -53,14 +49,23 @@ class ImpactEffect:
     async def devices(
         self, info: Info, first: First = UNSET, after: After = UNSET, last: Last = UNSET, before: Before = UNSET
     ) -> DeviceConnection:
-        """The devices of their kind. Where a CA constrains names, others of the kind may be among them."""
-        context, page = info.context, asked(first, after, last, before)
-        wanted = Wanted(kind=self.effect.kind, valid_at=self.at)
-        found = await device_reads.devices_page(
-            context.connection, context.account_id, wanted, page.window(DEVICES_ORDER)
-        )
-        return DeviceConnection.of(
-            context, found, lambda: device_reads.count_devices(context.connection, context.account_id, wanted)
+        """All of them, by endpoint name; `totalCount` is the `deviceCount`."""
+        context, window = info.context, asked(first, after, last, before).window(DEVICES_ORDER)
+        page = await context.fleet.members.load((self.effect.members, window))
+        return DeviceConnection.of(context, page, self._count)
+
+    async def _count(self) -> int:
+        return self.effect.devices
+
+    @classmethod
+    def of(cls, effect: Effect) -> Self:
+        """As the schema shows it."""
+        return cls(
+            service=effect.kind.service,
+            before=effect.before,
+            after=effect.after,
+            device_count=SafeInt(effect.devices),
+            effect=effect,
         )
 
 
@@ -77,34 +82,30 @@ class CertificateChangeImpact:
     moving_count: SafeInt = attribute("How many would go on to come in, through another certificate.")
     unchanged_count: SafeInt = attribute("For how many nothing would change.")
     unknown_count: SafeInt = attribute("How many were too many to look at.")
+    effect_count: SafeInt = attribute("How many effects there are.")
     token: str = attribute(
-        "Stands for all of this. Give it as `expectedImpact`, and the change is refused where it would do something"
-        " else by then."
+        "Stands for the change and for the devices that it does something to. Give it as `expectedImpact`, and the"
+        " change is refused where these are others by then, or what is trusted, claimed or suspended is."
     )
-    effects: list[ImpactEffect] = attribute("Whatever would be decided otherwise, the most devices first.")
+    impact: strawberry.Private[Impact]
+
+    @field(PARENT)
+    async def effects(self, first: First = UNSET) -> list[ImpactEffect]:
+        """Whatever would be decided otherwise, the most devices first."""
+        return [ImpactEffect.of(effect) for effect in self.impact.effects[: asked(first, UNSET, UNSET, UNSET).size]]
 
     @classmethod
-    def of(cls, impact: Impact, at: datetime) -> Self:
+    def of(cls, impact: Impact) -> Self:
         """As the schema shows it."""
-        effects = sorted(impact.effects, key=lambda effect: -effect.devices)
         return cls(
             losing_count=SafeInt(impact.losing),
             gaining_count=SafeInt(impact.gaining),
             moving_count=SafeInt(impact.moving),
             unchanged_count=SafeInt(impact.unchanged),
             unknown_count=SafeInt(impact.unknown),
+            effect_count=SafeInt(len(impact.effects)),
             token=impact.token,
-            effects=[
-                ImpactEffect(
-                    service=effect.kind.service,
-                    before=effect.before,
-                    after=effect.after,
-                    device_count=SafeInt(effect.devices),
-                    effect=effect,
-                    at=at,
-                )
-                for effect in effects
-            ],
+            impact=impact,
         )
 
 
