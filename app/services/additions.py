@@ -1,5 +1,7 @@
 """How a record is added to an account, whoever made its certificate: named, counted against the quota, stored."""
 
+from dataclasses import dataclass
+
 from app.errors import NameTaken, NotFound
 from app.rules import quota
 from app.rules.certificate import ParsedCertificate
@@ -8,6 +10,24 @@ from app.services.command import Tx
 from app.services.submission import authority
 from app.store.rows import AccountRow, CertificateRow
 from app.terms import Possession, Service, Status, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an account may hold, and does."""
+
+    limit: int
+    used: int
+
+    @classmethod
+    def of(cls, account: AccountRow) -> "Quota":
+        """The account's."""
+        return cls(limit=account.certificate_limit, used=account.certificate_used)
+
+    @property
+    def remaining(self) -> int:
+        """How many more it may add; never below zero, also where a limit was lowered under what is used."""
+        return max(0, self.limit - self.used)
 
 
 async def require_free_name(tx: Tx, name: str) -> None:

@@ -10,7 +10,7 @@ from app.rules.chain import Chain
 from app.rules.lifecycle import initial_possession
 from app.rules.standing import NOBODY, OF_THE_ACCOUNT, same_key_as
 from app.rules.upload import require_service, standing_findings
-from app.services.certificates import Quota
+from app.services.additions import Quota
 from app.services.submission import Submission, authority
 from app.store import reads
 from app.store.connection import Connection

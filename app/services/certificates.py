@@ -1,48 +1,33 @@
 """Uploading, changing, blacklisting, enabling and deleting records."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from datetime import datetime
+from functools import partial
+from typing import ClassVar, Self
 
 from app.actor import Scope
 from app.audit.events import CertificateDeleted, CertificateStatusSet, CertificateUpdated, CertificateUploaded
 from app.audit.states import Json, Target
-from app.errors import DuplicateCertificate, NotFound
+from app.errors import NotFound
 from app.ids import new_id
 from app.rules import chain as chains
 from app.rules import lifecycle, text
 from app.rules.chain import Chain
-from app.rules.lifecycle import initial_possession
-from app.rules.upload import require_acceptable, require_service
-from app.services import state_fields, states
+from app.services import foresight, state_fields, states
 from app.services.additions import add, require_free_name, require_place, search_text
 from app.services.command import Done, Tx
 from app.services.fleet_suspension import devices_suspended_at
-from app.services.impact import Change, Deletion, StatusChange, impact, require_expected, uploaded
+from app.services.foresight import Foreseen, foresee
+from app.services.impact import Deletion, StatusChange
+from app.services.proposals import status_change, upload_change
 from app.services.submission import Submission, authority
 from app.store import reads
-from app.store.rows import AccountRow, CertificateRow
+from app.store.connection import Connection
+from app.store.rows import CertificateRow
 from app.terms import Service, Status, Usage
 
 UNCHANGED = object()
 """Stands for a field that a caller leaves as it is; None would empty it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What an account may hold, and does."""
-
-    limit: int
-    used: int
-
-    @classmethod
-    def of(cls, account: AccountRow) -> "Quota":
-        """The account's."""
-        return cls(limit=account.certificate_limit, used=account.certificate_used)
-
-    @property
-    def remaining(self) -> int:
-        """How many more it may add; never below zero, also where a limit was lowered under what is used."""
-        return max(0, self.limit - self.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +42,7 @@ class UploadCertificate:
     usage: Usage
     service: Service
     expected_impact: str | None = None
+    foreseen: Foreseen | None = None
     reason: None = None
 
     @property
@@ -76,26 +62,29 @@ class UploadCertificate:
             "expectedImpact": self.expected_impact,
         }
 
+    async def prepared(self, connection: Connection, account_id: str, at: datetime) -> Self:
+        """With what it would do, where that is asked for."""
+        if self.expected_impact is None:
+            return self
+        propose = partial(upload_change, connection, account_id, self.submission, self.usage, self.service)
+        return replace(self, foreseen=await foresee(connection, account_id, propose, at))
+
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Refuse in the order of the rules: the words, the certificates, the service, what is there, the room."""
         name = text.require_name(self.name)
         description = text.require_description(self.description)
-        chain = require_acceptable(self.submission.examination)
-        require_service(self.usage, self.service)
-        await _require_new(tx, chain, self.service)
-        account = await require_place(tx, name)
-        possession = initial_possession(self.usage, require_possession=account.require_possession)
-        change = uploaded(chain, self.usage, self.service, possession)
-        await _require_impact(tx, change, self.expected_impact, "")
+        change = await upload_change(tx.transaction, tx.account_id, self.submission, self.usage, self.service)
+        await require_place(tx, name)
+        await foresight.require_expected(tx, self.foreseen, change, self.expected_impact, target_id="")
         record = await add(
             tx,
             certificate_id=new_id(tx.now),
             name=name,
             description=description,
-            chain=chain,
+            chain=change.record.chain,
             service=self.service,
             usage=self.usage,
-            possession=possession,
+            possession=change.record.possession,
         )
         return Done(record, CertificateUploaded(states.certificate_state(record)))
 
@@ -162,6 +151,7 @@ class SetCertificateStatus:
     suspend_devices: bool = False
     resume_devices: bool = False
     expected_impact: str | None = None
+    foreseen: Foreseen | None = None
 
     @property
     def target(self) -> Target:
@@ -181,16 +171,27 @@ class SetCertificateStatus:
             "expectedImpact": self.expected_impact,
         }
 
+    async def prepared(self, connection: Connection, account_id: str, at: datetime) -> Self:
+        """With what it would do, where that is asked for."""
+        if self.expected_impact is None:
+            return self
+        propose = partial(self._change, connection, account_id)
+        return replace(self, foreseen=await foresee(connection, account_id, propose, at))
+
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Both statuses may follow each other for as long as the record is there."""
         record = await _require(tx, self.certificate_id, self.expected_version)
-        change = StatusChange(record.id, self.status, self.suspend_devices, self.resume_devices)
-        await _require_impact(tx, change, self.expected_impact, record.id)
-        suspended_at = await devices_suspended_at(
-            tx, record, self.status, suspend=self.suspend_devices, resume=self.resume_devices
-        )
+        change = await self._change(tx.transaction, tx.account_id)
+        await foresight.require_expected(tx, self.foreseen, change, self.expected_impact, target_id=record.id)
+        suspended_at = await devices_suspended_at(tx, record, suspend=self.suspend_devices, resume=self.resume_devices)
         after = await _store(tx, record, replace(record, status=self.status, devices_suspended_at=suspended_at))
         return Done(after, CertificateStatusSet(states.certificate_state(record), states.certificate_state(after)))
+
+    async def _change(self, connection: Connection, account_id: str) -> StatusChange:
+        suspend, resume = self.suspend_devices, self.resume_devices
+        return await status_change(
+            connection, account_id, self.certificate_id, self.status, suspend=suspend, resume=resume
+        )
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was after the change."""
@@ -208,6 +209,7 @@ class DeleteCertificate:
     expected_version: int | None = None
     confirm_unblock: bool = False
     expected_impact: str | None = None
+    foreseen: Foreseen | None = None
 
     @property
     def target(self) -> Target:
@@ -225,31 +227,39 @@ class DeleteCertificate:
             "expectedImpact": self.expected_impact,
         }
 
+    async def prepared(self, connection: Connection, account_id: str, at: datetime) -> Self:
+        """With what it would do, where that is asked for, and where it lifts a block."""
+        propose = partial(self._change, connection, account_id)
+        return replace(self, foreseen=await foresee(connection, account_id, propose, at))
+
     async def __call__(self, tx: Tx) -> Done[CertificateRow]:
         """Answer with the record as it was."""
         record = await _require(tx, self.certificate_id, self.expected_version)
-        await _require_impact(tx, Deletion(record.id), self.expected_impact, record.id)
+        change = Deletion(record.id)
+        await foresight.require_expected(tx, self.foreseen, change, self.expected_impact, target_id=record.id)
         if not self.confirm_unblock and record.status is Status.INACTIVE:
             await _require_still_blocked(tx, record)
+            # A device's own intermediate may be signed by a CA that no record's chain shows beside the blacklisted one.
+            await foresight.require_nobody_let_in(tx, self.foreseen, change)
         await tx.certificates.delete(record)
         return Done(record, CertificateDeleted(states.certificate_state(record)))
+
+    async def _change(self, connection: Connection, account_id: str) -> Deletion | None:
+        """What has to be known before; None for most deletions, of which nothing has."""
+        found = await reads.certificates(connection, account_id, (self.certificate_id,))
+        record = found.get(self.certificate_id)
+        lifts_block = record is not None and record.status is Status.INACTIVE and not self.confirm_unblock
+        return Deletion(self.certificate_id) if lifts_block or self.expected_impact is not None else None
 
     def recall(self, change: Json, account_id: str) -> CertificateRow:
         """The record as it was before it was deleted."""
         return states.certificate_row(state_fields.before(change), account_id)
 
 
-async def _require_impact(tx: Tx, change: Change, token: str | None, target_id: str) -> None:
-    await require_expected(tx.transaction, tx.account_id, change, token, target_id=target_id, at=tx.now)
-
-
 async def _require_still_blocked(tx: Tx, record: CertificateRow) -> None:
     others = [other for other in await tx.certificates.all() if other.id != record.id]
     standings = [await _standing(tx, other) for other in others]
     lifecycle.require_still_blocked(await _standing(tx, record), standings)
-    # A device's own intermediate may be signed by a CA that no record's chain shows beside the blacklisted one.
-    found = await impact(tx.transaction, tx.account_id, Deletion(record.id), at=tx.now)
-    lifecycle.require_nobody_let_in(found.gaining)
 
 
 async def _require(tx: Tx, certificate_id: str, expected_version: int | None) -> CertificateRow:
@@ -259,15 +269,6 @@ async def _require(tx: Tx, certificate_id: str, expected_version: int | None) ->
     tx.target = Target("certificate", record.id, record.name, record.version)
     lifecycle.require_version(target_id=record.id, current=record.version, expected=expected_version)
     return record
-
-
-async def _require_new(tx: Tx, chain: Chain, service: Service) -> None:
-    existing = await tx.certificates.with_trusted_ca(service.value, chain.trusted_ca.fingerprint)
-    if existing is not None:
-        raise DuplicateCertificate(
-            f"The account already trusts this certificate for {service.value}, as “{existing.name}”.",
-            existing_id=existing.id,
-        )
 
 
 async def _store(tx: Tx, before: CertificateRow, after: CertificateRow) -> CertificateRow:

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from app.actor import Actor, Scope
 from app.audit.event import Event
 from app.audit.states import Json, Target
+from app.errors import Refusal
 from app.store.challenges import Challenges
-from app.store.connection import Transaction
+from app.store.connection import Connection, Transaction
 from app.store.developer_keys import DeveloperKeys
 from app.store.device_writes import Devices
 from app.store.enrollments import Enrollments
@@ -76,6 +77,17 @@ class Tx:
         self.findings = Findings(self.transaction, self.account_id)
 
 
+class Outdated(Exception):
+    """What a command was prepared with does not hold any more, so that it has to be prepared again.
+
+    `refusal` is what its caller hears where that happens again and again.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
 class Command(Protocol[T_co]):
     """A use case. `target` is what the caller names, before anything is known of it."""
 
@@ -92,6 +104,14 @@ class Command(Protocol[T_co]):
 
     async def __call__(self, tx: Tx) -> Done[T_co]:
         """Act, or raise a Refusal."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A use case of which some takes too long for a transaction: it is done before, and held against it there."""
+
+    async def prepared(self, connection: Connection, account_id: str, at: datetime) -> Self:
+        """The same with what was done. What its caller is to be refused for is left to the transaction."""
 
 
 class Repeatable(Command[T_co], Protocol[T_co]):

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -22,12 +22,14 @@ from app.clock import Clock
 from app.errors import AuditUnavailable, IdempotencyKeyReused, OutcomeUnknown, Refusal
 from app.ids import new_id
 from app.rules import access, text
-from app.services.command import Command, Repeatable, T, Tx
+from app.services.command import Command, Outdated, Prepared, Repeatable, T, Tx
 from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.idempotency_keys import IdempotencyKeys
 
 IDEMPOTENCY_PERIOD = timedelta(hours=24)
+TRIES = 5
+"""How often an act is prepared again where what it was prepared with has changed by its transaction."""
 OPERATOR_STREAM = "sys/0"
 REPLAYED = "IDEMPOTENT_REPLAY"
 """The code of an entry that records a repeated request: it was answered as the first time, and nothing was done."""
@@ -47,6 +49,8 @@ def fresh_salt() -> bytes:
     """128 random bits."""
     return secrets.token_bytes(16)
 
+
+C = TypeVar("C", bound=Command[object])
 
 Observer = Callable[[str, str], None]
 """Hears of an entry that was committed: its action and its result. It must not raise or wait."""
@@ -95,7 +99,7 @@ class Door:
         Raises the command's Refusal once that is recorded; AuditUnavailable when no entry could be written, and then
         nothing was done; OutcomeUnknown when the answer to the commit was lost.
         """
-        return await self._decide(actor, command, origin, lambda tx, head: self._run(tx, head, command, origin))
+        return await self._decide(actor, command, origin, lambda tx, head, ready: self._run(tx, head, ready, origin))
 
     async def perform_once(
         self, actor: Actor, command: Repeatable[T], origin: Origin, idempotency_key: str | None
@@ -108,7 +112,7 @@ class Door:
         if idempotency_key is None:
             return await self.perform(actor, command, origin)
         return await self._decide(
-            actor, command, origin, lambda tx, head: self._run_once(tx, head, command, origin, idempotency_key)
+            actor, command, origin, lambda tx, head, ready: self._run_once(tx, head, ready, origin, idempotency_key)
         )
 
     async def record(self, act: Act, stream: str) -> None:
@@ -125,11 +129,37 @@ class Door:
     async def _decide(
         self,
         actor: Actor,
-        command: Command[T],
+        command: C,
         origin: Origin,
-        run: Callable[[Tx, log.Head], Awaitable[Recorded[T]]],
+        run: Callable[[Tx, log.Head, C], Awaitable[Recorded[T]]],
     ) -> Recorded[T]:
+        tries_left = TRIES
+        while True:
+            tries_left -= 1
+            try:
+                outcome = await self._try(actor, command, origin, run, is_last=not tries_left)
+                break
+            except Outdated:
+                continue
+        if isinstance(outcome, _Ended):
+            self._on_recorded(command.action, outcome.result.value)
+            raise outcome.cause
+        for action in outcome.actions:
+            self._on_recorded(action, Result.SUCCESS.value)
+        return outcome
+
+    async def _try(
+        self,
+        actor: Actor,
+        command: C,
+        origin: Origin,
+        run: Callable[[Tx, log.Head, C], Awaitable[Recorded[T]]],
+        *,
+        is_last: bool,
+    ) -> Recorded[T] | _Ended:
+        """Raises Outdated, with nothing done and nothing recorded, unless this is the last time."""
         stream = OPERATOR_STREAM if actor.account_id is None else account_stream(actor.account_id)
+        ready, bug = await self._prepared(actor, command)
 
         async def unit(transaction: Transaction) -> Recorded[T] | _Ended:
             head = await log.lock(transaction, stream, actor.account_id)
@@ -137,24 +167,39 @@ class Door:
             tx = Tx(transaction, actor, now, new_id(now), command.target)
             try:
                 async with transaction.savepoint():
-                    return await run(tx, head)
+                    _require_none(bug)
+                    return await run(tx, head, ready)
             except (AuditUnavailable, OutcomeUnknown):
                 raise
             except Refusal as refusal:
-                await self._append_ended(tx, head, command, origin, Result.REFUSED, refusal.recorded_code)
-                refusal.entry_id = tx.entry_id
-                return _Ended(refusal, Result.REFUSED)
-            except Exception as bug:  # noqa: BLE001  # an act that our own fault ended is an act, and owes its entry
+                return await self._refused(tx, head, command, origin, refusal)
+            except Outdated as outdated:
+                if not is_last:
+                    raise
+                return await self._refused(tx, head, command, origin, outdated.refusal)
+            except Exception as error:  # noqa: BLE001  # an act that our own fault ended is an act, and owes its entry
                 await self._append_ended(tx, head, command, origin, Result.FAILED, INTERNAL)
-                return _Ended(bug, Result.FAILED)
+                return _Ended(error, Result.FAILED)
 
-        outcome = await self._database.write(stream, unit)
-        if isinstance(outcome, _Ended):
-            self._on_recorded(command.action, outcome.result.value)
-            raise outcome.cause
-        for action in outcome.actions:
-            self._on_recorded(action, Result.SUCCESS.value)
-        return outcome
+        return await self._database.write(stream, unit)
+
+    async def _prepared(self, actor: Actor, command: C) -> tuple[C, Exception | None]:
+        """The command with what it does before its transaction, and the fault of our own that ended this."""
+        preparing: object = command
+        if not isinstance(preparing, Prepared) or command.scope not in actor.scopes:
+            return command, None
+        try:
+            ready: Any = await preparing.prepared(self._database.reads, actor.account_id or "", self._clock())
+        except Exception as bug:  # noqa: BLE001  # the act owes its entry, which the transaction writes
+            return command, bug
+        return ready, None
+
+    async def _refused(
+        self, tx: Tx, head: log.Head, command: Command[object], origin: Origin, refusal: Refusal
+    ) -> _Ended:
+        await self._append_ended(tx, head, command, origin, Result.REFUSED, refusal.recorded_code)
+        refusal.entry_id = tx.entry_id
+        return _Ended(refusal, Result.REFUSED)
 
     async def _run(self, tx: Tx, head: log.Head, command: Command[T], origin: Origin) -> Recorded[T]:
         access.require_scope(tx.actor, command.scope)
@@ -212,3 +257,8 @@ class Door:
 
     async def _append(self, transaction: Transaction, head: log.Head, act: Act) -> None:
         await log.append(transaction, head, act, seal(act, node=self._node, software=self._software, salt=self._salt))
+
+
+def _require_none(bug: Exception | None) -> None:
+    if bug is not None:
+        raise bug

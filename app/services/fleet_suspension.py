@@ -8,31 +8,36 @@ from datetime import datetime
 
 from app.errors import InvalidInput, InvalidState
 from app.services.command import Tx
-from app.store import device_reads
+from app.store import device_reads, reads
+from app.store.connection import Connection
 from app.store.rows import CertificateRow
 from app.terms import Status
 
 
-async def devices_suspended_at(
-    tx: Tx, record: CertificateRow, status: Status, *, suspend: bool, resume: bool
-) -> datetime | None:
-    """Since when a record's devices are suspended, once it has this status; None where they are not.
+async def devices_suspended_at(tx: Tx, record: CertificateRow, *, suspend: bool, resume: bool) -> datetime | None:
+    """Since when a record's devices are suspended from now on; None where they are not.
 
-    Raises InvalidInput where the two are asked of the wrong status, and InvalidState where the account may not suspend
-    devices with a certificate.
+    `require_suspending` was asked before.
+    """
+    if suspend:
+        return await _instant(tx, record)
+    return None if resume else record.devices_suspended_at
+
+
+async def require_suspending(
+    connection: Connection, account_id: str, status: Status, *, suspend: bool, resume: bool
+) -> None:
+    """Raises InvalidInput where the two are asked of the wrong status.
+
+    Raises InvalidState where the account may not suspend devices with a certificate.
     """
     if suspend and status is not Status.INACTIVE:
         raise InvalidInput("Devices are suspended with a blacklisting, not with enabling.", path=("suspendDevices",))
     if resume and status is not Status.ACTIVE:
         raise InvalidInput("Devices are resumed with enabling, not with a blacklisting.", path=("resumeDevices",))
-    if suspend:
-        await _require_feature(tx)
-        return await _instant(tx, record)
-    return None if resume else record.devices_suspended_at
-
-
-async def _require_feature(tx: Tx) -> None:
-    account = await tx.accounts.with_id(tx.account_id)
+    if not suspend:
+        return
+    account = await reads.account(connection, account_id)
     if account is None or not account.suspend_devices:
         message = "Suspending devices with their certificate is not enabled for this account: ask the operator for it."
         raise InvalidState(message, path=("suspendDevices",))

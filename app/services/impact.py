@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from app.errors import ImpactChanged
 from app.impact import DeviceKind, Effect, Impact, Members, Standing, Suspending
 from app.reasons import Reason
 from app.rules import admission, der
@@ -99,17 +98,6 @@ Change = StatusChange | Deletion | Upload
 def uploaded(chain: Chain, usage: Usage, service: Service, possession: Possession) -> Upload:
     """The upload of a chain, as it would stand."""
     return Upload(Record(UPLOADED, UPLOADED, Status.ACTIVE, service, usage, possession, chain))
-
-
-async def require_expected(
-    connection: Connection, account_id: str, change: Change, token: str | None, *, target_id: str, at: datetime
-) -> None:
-    """Refuse a change that would do something else than its caller saw in a preview. Raises ImpactChanged."""
-    if token is None:
-        return
-    found = await impact(connection, account_id, change, at=at)
-    if found.token != token:
-        raise ImpactChanged(found, target_id=target_id)
 
 
 async def impact(connection: Connection, account_id: str, change: Change, *, at: datetime) -> Impact:

@@ -36,6 +36,10 @@ _MATCHING = (
 _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
 # One look at the end of an index: however many devices there are, the writer that asks must not count them.
 _LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
+_LET_IN_SINCE = (
+    "SELECT 1 AS found FROM audit_entry AS e WHERE e.stream = $1 AND e.aseq > $2"
+    " AND EXISTS (SELECT 1 FROM device_credential AS c WHERE c.audit_id = e.id) LIMIT 1"
+)
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
 _SUSPENDED_BY_KEY = f"{keys_of(columns='k.key_sha256, min(d.endpoint_name) AS endpoint_name')} AND k.key_sha256"
 _SUSPENDED_COUNTS = (
@@ -168,6 +172,11 @@ async def last_registration(connection: Connection, account_id: str, certificate
     """When the newest registration through a record was made; None where there is none."""
     row = await connection.fetch_one(_LAST_THROUGH, account_id, certificate_id)
     return None if row is None else instant_of(row["newest"])
+
+
+async def has_let_in_since(connection: Connection, stream: str, position: int) -> bool:
+    """Whether an account's device came in otherwise than before since this entry of the account's stream."""
+    return await connection.fetch_one(_LET_IN_SINCE, stream, position) is not None
 
 
 async def presented(

@@ -20,6 +20,7 @@ _COLUMNS = columns(EntryRow, without=frozenset({"body", "disclosures"}))
 _BY_IDS = f"SELECT {_COLUMNS} FROM audit_entry WHERE account_id = $1 AND id IN"
 _WALK = f"SELECT {_COLUMNS} FROM audit_entry WHERE stream = $1 AND aseq > $2 ORDER BY aseq LIMIT {BATCH}"
 _STREAMS = "SELECT stream, account_id, aseq, hash FROM audit_stream ORDER BY stream"
+_POSITION = "SELECT aseq FROM audit_stream WHERE stream = $1"
 _PLACE = "SELECT id, seq FROM audit_entry WHERE account_id = $1 AND id IN"
 _LAST = "SELECT max(seq) AS seq FROM audit_entry WHERE account_id = $1"
 
@@ -64,6 +65,12 @@ class StreamHead:
     account_id: str | None
     aseq: int
     hash: bytes
+
+
+async def position(connection: Connection, stream: str) -> int:
+    """The number of the stream's last entry; 0 while it is empty."""
+    row = await connection.fetch_one(_POSITION, stream)
+    return 0 if row is None else int(row["aseq"])
 
 
 async def entries_page(

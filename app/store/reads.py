@@ -154,6 +154,15 @@ async def certificate_named(connection: Connection, account_id: str, name: str) 
     return None if row is None else CertificateRow.of(row)
 
 
+async def certificate_trusted(
+    connection: Connection, account_id: str, fingerprint: bytes, service: Service
+) -> CertificateRow | None:
+    """The account's record that trusts this certificate for this service; None when there is none."""
+    query = f"{_CERTIFICATE} AND service = $2 AND fingerprint = $3"
+    row = await connection.fetch_one(query, account_id, service.value, fingerprint)
+    return None if row is None else CertificateRow.of(row)
+
+
 async def certificate_with_fingerprint(
     connection: Connection, account_id: str, fingerprint: bytes
 ) -> CertificateRow | None:

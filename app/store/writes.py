@@ -120,10 +120,6 @@ class Certificates:
         """The record of exactly this name; None when there is none."""
         return await self._one("name = $2", name)
 
-    async def with_trusted_ca(self, service: str, fingerprint: bytes) -> CertificateRow | None:
-        """The record that already trusts this certificate for this service."""
-        return await self._one("service = $2 AND fingerprint = $3", service, fingerprint)
-
     async def all(self) -> list[CertificateRow]:
         """Every record of the account: the quota bounds how many there can be."""
         return [CertificateRow.of(row) for row in await self.transaction.fetch(_CERTIFICATE, self.account_id)]

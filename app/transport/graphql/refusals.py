@@ -7,8 +7,8 @@ from strawberry.extensions import FieldExtension
 
 from app import errors
 from app.errors import Refusal
+from app.services.additions import Quota
 from app.services.assessment import Noticed
-from app.services.certificates import Quota
 from app.transport.graphql.context import Context, Info
 from app.transport.graphql.ids import Kind, encode
 from app.transport.graphql.types.accounts import CertificateQuota

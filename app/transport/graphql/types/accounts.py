@@ -6,7 +6,7 @@ from typing import Self
 from strawberry import UNSET
 
 from app.actor import SCOPES, Role, Scope
-from app.services.certificates import Quota
+from app.services.additions import Quota
 from app.store.paging import Page
 from app.store.rows import AccountRow, ApiKeyRow
 from app.terms import ClientCertForm, Tier
