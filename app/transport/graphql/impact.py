@@ -3,20 +3,16 @@
 import strawberry
 from strawberry import UNSET
 
-from app.errors import CertificateRejected
-from app.rules.lifecycle import initial_possession
-from app.rules.upload import require_acceptable, require_service
 from app.services import impact as impacts
 from app.services.assessment import usual_service
-from app.services.impact import Change, Deletion, StatusChange, uploaded
+from app.services.impact import Deletion, StatusChange, Upload
+from app.services.proposals import status_change, upload_with_room
 from app.terms import Service, Status, Usage
 from app.transport.graphql.context import Context, Info
 from app.transport.graphql.described import attribute, input_type, one_of
 from app.transport.graphql.ids import Kind, decode
 from app.transport.graphql.inputs import CertificateSource, given
-from app.transport.graphql.lookups import own_account
 from app.transport.graphql.types.impact import CertificateChangeImpact
-from app.transport.graphql.wrong_input import BadUserInput
 
 
 @input_type
@@ -48,36 +44,33 @@ class PreviewCertificateChangeInput:
 
 
 async def previewed(info: Info, asked: PreviewCertificateChangeInput) -> CertificateChangeImpact | None:
-    """What the change would do; None where the account has no such certificate."""
+    """What the change would do; None where the account has no such certificate. Raises what the mutation refuses."""
     context = info.context
-    change = await _change(context, asked)
-    if isinstance(change, StatusChange | Deletion) and not await context.loaders.certificates.load(
-        change.certificate_id
-    ):
+    change = await _upload(context, asked.upload) if asked.upload else await _change(context, asked)
+    if change is None:
         return None
     found = await impacts.impact(context.connection, context.account_id, change, at=context.now)
     return CertificateChangeImpact.of(found)
 
 
-async def _change(context: Context, asked: PreviewCertificateChangeInput) -> Change:
-    if asked.set_status:
-        wanted = asked.set_status
-        return StatusChange(
-            decode(Kind.CERTIFICATE, wanted.id), wanted.status, wanted.suspend_devices, wanted.resume_devices
-        )
-    if asked.upload:
-        return await _upload(context, asked.upload)
-    return Deletion(decode(Kind.CERTIFICATE, given(asked.delete) or strawberry.ID("")))
+async def _change(context: Context, asked: PreviewCertificateChangeInput) -> StatusChange | Deletion | None:
+    wanted = given(asked.set_status)
+    certificate_id = decode(Kind.CERTIFICATE, (wanted.id if wanted else given(asked.delete)) or strawberry.ID(""))
+    if await context.loaders.certificates.load(certificate_id) is None:
+        return None
+    if wanted is None:
+        return Deletion(certificate_id)
+    return await status_change(
+        context.connection,
+        context.account_id,
+        certificate_id,
+        wanted.status,
+        suspend=wanted.suspend_devices,
+        resume=wanted.resume_devices,
+    )
 
 
-async def _upload(context: Context, wanted: UploadChangeInput) -> Change:
+async def _upload(context: Context, wanted: UploadChangeInput) -> Upload:
     service = given(wanted.service) or usual_service(wanted.usage)
     submission = await wanted.source.examined(context.now)
-    try:
-        chain = require_acceptable(submission.examination)
-        require_service(wanted.usage, service)
-    except CertificateRejected as rejected:
-        raise BadUserInput(f"It would not be accepted: {rejected.message}") from None
-    account = await own_account(context)
-    possession = initial_possession(wanted.usage, require_possession=account.require_possession)
-    return uploaded(chain, wanted.usage, service, possession)
+    return await upload_with_room(context.connection, context.account_id, submission, wanted.usage, service)

@@ -179,7 +179,10 @@ class Query:
             PreviewCertificateChangeInput, strawberry.argument(name="input", description="The change.")
         ],
     ) -> CertificateChangeImpact | None:
-        """What a change of certificates would do to devices, without doing it; null for an unknown certificate."""
+        """What a change of certificates would do to devices, without doing it; null for an unknown certificate.
+
+        What the mutation would refuse is an error with its code, `confirmUnblock` aside, and with a chain's `findings`.
+        """
         return await previewed(info, given_input)
 
     @field(needs(Scope.DEVICES_READ), cost=10)

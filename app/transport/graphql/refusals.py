@@ -7,6 +7,7 @@ from strawberry.extensions import FieldExtension
 
 from app import errors
 from app.errors import Refusal
+from app.findings import Finding
 from app.services.additions import Quota
 from app.services.assessment import Noticed
 from app.transport.graphql.context import Context, Info
@@ -112,13 +113,27 @@ async def as_data(refusal: Refusal, context: Context) -> UserError:
 
 
 def extensions_of(refusal: Refusal) -> dict[str, object]:
-    """What a top-level error says beside its message."""
+    """What a top-level error says beside its message. Where a query is refused what a mutation would be, as data."""
     said: dict[str, object] = {"code": refusal.code}
+    if refusal.path:
+        said["inputPath"] = list(refusal.path)
+    if isinstance(refusal, errors.CertificateRejected):
+        said["findings"] = [_finding(finding) for finding in refusal.findings]
     if refusal.entry_id is not None:
         said["auditEntryId"] = encode(Kind.EVENT, refusal.entry_id)
     if isinstance(refusal, errors.RateLimited):
         said["retryAfterSeconds"] = refusal.retry_after_seconds
     return said
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "severity": finding.severity.name,
+        "code": finding.code.value,
+        "message": finding.message,
+        "chainIndex": finding.index,
+        "reference": finding.reference,
+    }
 
 
 async def _certificate(context: Context, certificate_id: str) -> Certificate | None:

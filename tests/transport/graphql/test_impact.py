@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from app.actor import command_line
+from app.services.accounts import SetAccountLimit
 from app.services.devices import SuspendDevice
 from app.services.enrollments import ReleaseEnrollment
 from app.store import enrollments
 from app.terms import Service
+from app.transport.graphql.masking import field_errors
 from tests.connecting import Gateway, device, may_suspend
 from tests.house import House
 from tests.rules.authority import Made, make
@@ -231,9 +234,60 @@ async def test_an_unknown_certificate_has_no_impact(admin: Caller) -> None:
     assert await preview(admin, setStatus={"id": f"crt_{'0' * 32}", "status": "ACTIVE"}) is None
 
 
-async def test_what_would_not_be_accepted_is_said(admin: Caller) -> None:
+async def refused(caller: Caller, **change: Any) -> dict[str, object]:
+    """The extensions of the only error of a preview."""
+    result = await caller.execute(PREVIEW, input=change)
+    (error,) = field_errors(result.errors, "req-1")
+    extensions: dict[str, object] = error["extensions"]
+    return extensions
+
+
+async def test_a_chain_that_would_not_be_accepted_is_refused_with_its_findings(admin: Caller) -> None:
     leaf = device("pump", make("I"))
+    given = {"source": {"pem": pem_of(leaf)}, "usage": "CREDENTIALS"}
 
-    refused = await admin.refusal(PREVIEW, input={"upload": {"source": {"pem": pem_of(leaf)}, "usage": "CREDENTIALS"}})
+    said = await refused(admin, upload=given)
 
-    assert refused == "BAD_USER_INPUT"
+    document = """mutation Upload($input: UploadCertificateInput!) { uploadCertificate(input: $input) {
+      errors { ... on CertificateRejectedError { findings { severity code message chainIndex reference } } } } }"""
+    (error,) = (await admin(document, input={**given, "name": "pump"}))["uploadCertificate"]["errors"]
+    assert (said["code"], said["findings"]) == ("CERTIFICATE_REJECTED", error["findings"])
+    wrong = {"source": {"pem": pem_of(make("I"))}, "usage": "THIRD_PARTY_CA", "service": "BOOTSTRAP"}
+    said = await refused(admin, upload=wrong)
+    assert (said["code"], said["inputPath"]) == ("CERTIFICATE_REJECTED", ["service"])
+
+
+async def test_what_the_account_trusts_already_is_refused(admin: Caller) -> None:
+    anchor = make("I")
+    await trust(admin, "I", anchor)
+    again = {"source": {"pem": pem_of(anchor)}, "usage": "THIRD_PARTY_CA"}
+
+    assert (await refused(admin, upload=again))["code"] == "DUPLICATE_CERTIFICATE"
+    assert await preview(admin, upload=again | {"usage": "ENROLLMENT"}) is not None
+
+
+async def test_an_upload_over_the_quota_is_refused(house: House, admin: Caller) -> None:
+    await trust(admin, "I", make("I"))
+    await house.perform(command_line(admin.account_id, "root"), SetAccountLimit(admin.account_id, 1))
+
+    given = {"source": {"pem": pem_of(make("Other"))}, "usage": "CREDENTIALS"}
+
+    assert (await refused(admin, upload=given))["code"] == "QUOTA_EXCEEDED"
+
+
+async def test_suspending_is_refused_as_the_mutation_refuses_it(house: House, admin: Caller) -> None:
+    record = await trust(admin, "I", make("I"))
+    changes = [
+        {"id": record, "status": "INACTIVE", "suspendDevices": True},
+        {"id": record, "status": "ACTIVE", "suspendDevices": True},
+        {"id": record, "status": "INACTIVE", "resumeDevices": True},
+    ]
+
+    for change, code in zip(changes, ["INVALID_STATE", "INVALID_INPUT", "INVALID_INPUT"], strict=True):
+        said = await refused(admin, setStatus=change)
+        (error,) = (await admin(SET, input=change))["setCertificateStatus"]["errors"]
+        assert (said["code"], said["inputPath"]) == (error["code"], error["path"]) == (code, error["path"])
+    await may_suspend(house, admin.account_id)
+    assert await preview(admin, setStatus=changes[0]) is not None
+    # Nothing is said of a certificate that is not there.
+    assert await preview(admin, setStatus=changes[1] | {"id": f"crt_{'0' * 32}"}) is None
