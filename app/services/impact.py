@@ -234,9 +234,7 @@ class _Tally:
 
 
 def _answer(decision: Decision, standing: Standing, *, is_suspended: bool) -> _Answer:
-    decision = admission.of_device(
-        decision, is_suspended=is_suspended, held_by=None, is_claimed=standing.is_claimed
-    )
+    decision = admission.of_device(decision, is_suspended=is_suspended, held_by=None, is_claimed=standing.is_claimed)
     return decision.reason, decision.records[0].id if decision.is_allowed else None
 
 

@@ -195,7 +195,7 @@ async def _moment(settled: Settled, made: str | None = None) -> _Moment:
     ]
     answers = [(reason, UPLOADED if record is not None and record == made else record) for reason, record in answers]
     keys = {bytes(row["key_sha256"]) for row in rows}
-    return _Moment(rows, answers, await device_reads.suspended_keys(reads, account_id, keys))
+    return _Moment(rows, answers, set(await device_reads.suspended_by_key(reads, account_id, keys)))
 
 
 def _asked(row: Row, name: str) -> Asked:
