@@ -4,6 +4,9 @@ Results go to standard output, and with `--json` in a form for programs; what is
 Every command that changes something goes through the door and is recorded, also beside a running server.
 """
 
+import sys
+from io import TextIOWrapper
+
 import typer
 
 from app import __version__
@@ -22,6 +25,7 @@ from app.commands import (
     signing,
     users,
 )
+from app.commands.output import SPELLED_OUT
 
 cli = typer.Typer(
     name="anchorage",
@@ -54,4 +58,7 @@ def show_version() -> None:
 
 def main() -> None:
     """Run the command line."""
+    # What the output's encoding cannot show is spelled out, as a name of a certificate may hold anything.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors=SPELLED_OUT)
     cli()

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from app.clock import to_text
-from app.commands.running import AsJson, Shown, answer, answer_list, object_id, run
-from app.errors import NotFound
+from app.commands.running import AsJson, Shown, answer, answer_list, known_account, object_id, run
 from app.installation import Installation
 from app.rules.quota import HIGHEST_LIMIT
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
@@ -120,9 +119,7 @@ def findings(account: AccountArgument, *, as_json: AsJson = False) -> None:
     """What is worth knowing about an account's certificates, newest first, as of the last look."""
 
     async def action(installation: Installation) -> list[Shown]:
-        account_id, connection = object_id(account), installation.database.reads
-        if await reads.account(connection, account_id) is None:
-            raise NotFound("There is no account of this id.")
+        account_id, connection = await known_account(installation, account), installation.database.reads
         found = await standing.of_account(connection, account_id)
         records = await trust_reads.records(connection, account_id)
         names = {record.id: record.name for record in records}

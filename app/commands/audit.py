@@ -13,12 +13,11 @@ import typer
 from app.audit.checkpoint import NoteInvalid
 from app.audit.stored import Verdict, Verification
 from app.audit.verify_tree import Trusted, trusted_from
-from app.commands.audit_copy import USAGE, AnsweringCommand
 from app.commands.audit_export import export
 from app.commands.audit_log import EXIT, Kept, Key, PublicAddress, trusted_checkpoint, verify_public_log, watch
 from app.commands.audit_report import report
 from app.commands.output import Bar
-from app.commands.running import AsJson, load_settings, say, stop
+from app.commands.running import USAGE, AnsweringCommand, AsJson, load_settings, say, stop
 from app.errors import StoreUnavailable
 from app.services.verification import verify_url
 from app.services.verification_answer import as_json

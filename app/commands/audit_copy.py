@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer._click.exceptions import UsageError  # the framework has no public name for it
-from typer.core import TyperCommand
 
 from app import __version__
 from app.audit.checkpoint import Checkpoint, Note, NoteInvalid
@@ -20,7 +18,7 @@ from app.audit.report_page import in_words
 from app.audit.row_forms import Beside, RowForm, rows_of
 from app.audit.stored import StoredEntry
 from app.commands.output import Bar, Write, drop_standard_output, written_whole
-from app.commands.running import instant, object_id, run, say, stop
+from app.commands.running import USAGE, instant, object_id, run, say, stop
 from app.installation import Installation
 from app.services.audit_export import (
     Asked,
@@ -36,7 +34,6 @@ from app.store.connection import Connection
 from app.store.export_lines import EntriesMissing
 from app.store.instants import shared_snapshots
 
-USAGE = 64
 CONNECTIONS = 2
 """How many read at once: one has its next page under way while that of the other is written."""
 INTERRUPTED = 130
@@ -48,18 +45,6 @@ TreeSize = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="What the signed checkpoint of exactly this size covers.")
 ]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Standard output when absent.")]
-
-
-class AnsweringCommand(TyperCommand):
-    """Ends with 64 for words that it does not know: smaller numbers are answers about the log."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the framework's own signature
-        """See the framework."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except UsageError as error:
-            error.exit_code = USAGE
-            raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

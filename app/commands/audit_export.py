@@ -11,7 +11,6 @@ import typer
 from app.audit.export import Begun, footer, read_begun
 from app.audit.row_forms import RowForm
 from app.commands.audit_copy import (
-    USAGE,
     Copy,
     End,
     Output,
@@ -24,7 +23,7 @@ from app.commands.audit_copy import (
 )
 from app.commands.audit_log import export_static
 from app.commands.output import Bar, Write, WritingBehind, written_onward, written_whole
-from app.commands.running import AsJson, stop
+from app.commands.running import USAGE, AsJson, stop
 from app.installation import Installation
 from app.services.audit_export import last_receipts, lines
 

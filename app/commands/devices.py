@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from app.clock import to_text
-from app.commands.running import AccountId, AsJson, Shown, answer_list, instant, object_id, run
+from app.commands.running import (
+    REFUSED,
+    AccountId,
+    AnsweringCommand,
+    AsJson,
+    Shown,
+    answer_list,
+    instant,
+    known_account,
+    object_id,
+    run,
+)
 from app.errors import InvalidInput
 from app.installation import Installation
 from app.rules import explanation
@@ -49,7 +60,13 @@ class ServiceName(StrEnum):
         return Service[self.name]
 
 
-@commands.command("verify")
+class VerifyingCommand(AnsweringCommand):
+    """Ends with 1 for words that it does not know, as for everything else by which nothing was decided."""
+
+    usage_status = REFUSED
+
+
+@commands.command("verify", cls=VerifyingCommand)
 def verify(
     file: Annotated[
         str, typer.Argument(help="The chain as PEM, the device's certificate first; `-` is standard input.")
@@ -63,9 +80,9 @@ def verify(
 ) -> None:
     """Say whether a device that presents this chain gets in, and why. Ends with 0 if it does, and with 2 if not.
 
-    With 1 where that cannot be said. Nothing is recorded against the device. As of then: by the certificates that the
-    account trusted, as its log tells, and by its claims; intermediates that devices brought are not in it, and no
-    suspension counts. Looking there is recorded.
+    With 1 where that cannot be said, also for words that are not understood. Nothing is recorded against the device. As
+    of then: by the certificates that the account trusted, as its log tells, and by its claims; intermediates that
+    devices brought are not in it, and no suspension counts. Looking there is recorded.
     """
 
     async def action(installation: Installation) -> Decided:
@@ -80,7 +97,11 @@ def verify(
         point = await history.point_in_time(reads, account_id, then, now=installation.clock())
         return await decisions.past(reads, point, presented)
 
-    decided = run(action)
+    try:
+        decided = run(action)
+    except typer.Exit:
+        # Whatever it was, 2 would say that a device is not let in.
+        raise typer.Exit(REFUSED) from None
     told = json.dumps(_as_json(decided), ensure_ascii=False, indent=2) if as_json else "\n".join(_lines(decided))
     sys.stdout.write(f"{told}\n")
     if not decided.decision.is_allowed:
@@ -98,7 +119,7 @@ def suspend(
     """Refuse a device until somebody resumes it."""
 
     async def action(installation: Installation) -> str:
-        command = SuspendDevice(object_id(device), category, description)
+        command = SuspendDevice(object_id(device, told_by="device list"), category, description)
         operator = installation.operator(object_id(account))
         origin = installation.origin("anchorage device suspend")
         return (await installation.door.perform(operator, command, origin)).value
@@ -116,7 +137,7 @@ def resume(
     """Let a suspended device in again, whether it was suspended by itself or with its certificate."""
 
     async def action(installation: Installation) -> str:
-        command = ResumeDevice(object_id(device), reason)
+        command = ResumeDevice(object_id(device, told_by="device list"), reason)
         operator = installation.operator(object_id(account))
         origin = installation.origin("anchorage device resume")
         return (await installation.door.perform(operator, command, origin)).value
@@ -142,12 +163,13 @@ def list_devices(
     """An account's devices, by endpoint name."""
 
     async def action(installation: Installation) -> list[DeviceRow]:
+        account_id, connection = await known_account(installation, account), installation.database.reads
         key_sha256 = None if certificate is None else authority_of(_read(certificate))
         wanted = DeviceFilter(endpoint_name=endpoint_name, key_sha256=key_sha256)
         found: list[DeviceRow] = []
         window, is_more = Window(_AT_ONCE), True
         while is_more:
-            page = await device_reads.devices_page(installation.database.reads, object_id(account), wanted, window)
+            page = await device_reads.devices_page(connection, account_id, wanted, window)
             found += page.rows
             is_more = page.has_next
             window = Window(_AT_ONCE, after=(found[-1].endpoint_name, found[-1].id) if found else None)

@@ -52,7 +52,7 @@ def errors(
     """The lines that a job refused, as CSV."""
 
     async def action(installation: Installation) -> None:
-        found = await _require(installation, object_id(account), object_id(job))
+        found = await _require(installation, object_id(account), object_id(job, told_by="enrollment claim"))
         async for text in report(installation.database.reads, found.id):
             sys.stdout.write(text)
 

@@ -6,7 +6,7 @@ import typer
 
 from app.actor import Role
 from app.clock import to_text
-from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, instant, object_id, run
+from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, instant, known_account, object_id, run
 from app.installation import Installation
 from app.services.keys import CreateApiKey, NewApiKey, RevokeApiKey, fresh_credential
 from app.store import reads
@@ -61,7 +61,8 @@ def revoke(
     async def action(installation: Installation) -> ApiKeyRow:
         operator = installation.operator(object_id(account))
         origin = installation.origin("anchorage key revoke")
-        return (await installation.door.perform(operator, RevokeApiKey(object_id(key), reason), origin)).value
+        command = RevokeApiKey(object_id(key, told_by="key list"), reason)
+        return (await installation.door.perform(operator, command, origin)).value
 
     revoked = run(action)
     answer(_shown(revoked), as_json=as_json, plain=f"revoked {revoked.id}")
@@ -72,7 +73,8 @@ def list_keys(account: AccountId, *, as_json: AsJson = False) -> None:
     """An account's keys, newest first; secrets are never shown again."""
 
     async def action(installation: Installation) -> list[ApiKeyRow]:
-        page = await reads.api_keys_page(installation.database.reads, object_id(account), Window(COUNT_LIMIT))
+        account_id = await known_account(installation, account)
+        page = await reads.api_keys_page(installation.database.reads, account_id, Window(COUNT_LIMIT))
         return page.rows
 
     shown = [_shown(key) for key in run(action)]

@@ -1,7 +1,9 @@
 """Where a result goes: to standard output, or whole into a file, or not at all; and how far it has come."""
 
 import asyncio
+import codecs
 import fcntl
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,9 +22,21 @@ SHOWN_EVERY = 500
 WRITTEN_AT_ONCE = 1_048_576
 SYNCED_AT_ONCE = 67_108_864
 
+SPELLED_OUT = "anchorage.spelled_out"
+"""How an encoding treats what it cannot show: as `\\u` and hexadecimal digits, which JSON understands too."""
+
 T = TypeVar("T")
 
 Write = Callable[[bytes], object]
+
+
+def _spelled_out(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(SPELLED_OUT, _spelled_out)
 
 
 class Part:

@@ -5,18 +5,21 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer._click.exceptions import UsageError  # the framework has no public name for it
+from typer.core import TyperCommand
 
 from app import settings
-from app.errors import InvalidInput, Refusal
+from app.errors import InvalidInput, NotFound, Refusal
 from app.ids import is_id
 from app.installation import Installation, opened
 from app.services.witnesses import named_witnesses
 from app.settings import BadSetting, Settings
+from app.store import reads
 from app.store.connection import CannotOpen
 from app.store.database import Role
 from app.store.schema import SchemaMismatch, pending
@@ -27,12 +30,27 @@ Shown = Mapping[str, str | int | bool | None]
 WIDEST = 1_000
 REFUSED = 1
 UNUSABLE = 2
+USAGE = 64
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 AccountId = Annotated[str, typer.Option("--account", metavar="ID", help="The account's id.")]
 
 say = Console(stderr=True, highlight=False, soft_wrap=True)
 """For people: standard error, so that standard output holds the result and nothing else."""
+
+
+class AnsweringCommand(TyperCommand):
+    """Ends with 64 for words that it does not know: smaller numbers are answers."""
+
+    usage_status: ClassVar[int] = USAGE
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the framework's own signature
+        """See the framework."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except UsageError as error:
+            error.exit_code = self.usage_status
+            raise
 
 
 def load_settings() -> Settings:
@@ -101,14 +119,22 @@ def answer_list(results: Sequence[Shown], *, as_json: bool, columns: Sequence[st
     Console(highlight=False, soft_wrap=True, width=WIDEST).print(table)
 
 
-def object_id(text: str) -> str:
-    """An id as the commands print it; the API's spelling (`acc_…`, `key_…`) is taken as well.
+async def known_account(installation: Installation, text: str) -> str:
+    """The id of an account that there is. Raises InvalidInput and NotFound."""
+    account_id = object_id(text)
+    if await reads.account(installation.database.reads, account_id) is None:
+        raise NotFound("There is no account of this id.")
+    return account_id
+
+
+def object_id(text: str, *, told_by: str = "account list") -> str:
+    """An id as the commands print it, `told_by` among them; the API's spelling (`acc_…`, `key_…`) is taken as well.
 
     Raises InvalidInput.
     """
     bare = text.partition("_")[2] if "_" in text else text
     if not is_id(bare):
-        raise InvalidInput(f"{text!r} is no id: an id has 32 hexadecimal digits, as `anchorage account list` shows.")
+        raise InvalidInput(f"{text!r} is no id: an id has 32 hexadecimal digits, as `anchorage {told_by}` shows.")
     return bare
 
 

@@ -7,7 +7,7 @@ import typer
 
 from app.actor import Role
 from app.clock import to_text
-from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, object_id, run
+from app.commands.running import AccountId, AsJson, Shown, answer, answer_list, known_account, object_id, run
 from app.errors import InvalidInput
 from app.installation import Installation
 from app.passwords import MINIMUM_LENGTH, hash_password
@@ -64,7 +64,7 @@ def list_users(account: AccountId, *, as_json: AsJson = False) -> None:
     """An account's people, oldest first."""
 
     async def action(installation: Installation) -> list[UserRow]:
-        return await reads.users(installation.database.reads, object_id(account))
+        return await reads.users(installation.database.reads, await known_account(installation, account))
 
     answer_list([_shown(user) for user in run(action)], as_json=as_json, columns=("id", "name", "role", "created_at"))
 

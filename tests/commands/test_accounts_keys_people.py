@@ -167,6 +167,8 @@ async def test_people(operator: Operator) -> None:
     nowhere = ("--account", "f" * 32, "--password-stdin")
     nobody = await operator("user", "create", "eve", "--role", "viewer", *nowhere, typed=f"{PASSWORD}\n")
     assert nobody.refused == "NOT_FOUND"
+    for kind in ("user", "key"):
+        assert (await operator(kind, "list", *nowhere[:2])).refused == "NOT_FOUND"
 
     for said in operator.heard:
         assert not any(each in said.out + said.err for each in (PASSWORD, "hunter2", "argon2"))

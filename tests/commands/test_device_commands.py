@@ -19,9 +19,10 @@ from app.store.database import Role, open_database
 from app.terms import Service, Tier, Usage
 from tests.checks import check_log
 from tests.commands.running import Said, anchorage
-from tests.connecting import Gateway
+from tests.connecting import Gateway, device
 from tests.fleet import fleet
 from tests.house import House, actor_of
+from tests.rules.authority import make
 
 
 @dataclass
@@ -74,12 +75,12 @@ async def operator(migrated_url: str, tmp_path: Path) -> Operator:
     upload = UploadCertificate("I", None, submission, Usage.ENROLLMENT, Service.BOOTSTRAP)
     await house.perform(actor_of(account), upload)
     gateway = Gateway(house, account.id)
-    device = await gateway.let_in(fleet().d1.made, name="urn:d1")
+    came_in = await gateway.let_in(fleet().d1.made, name="urn:d1")
     await gateway.claim(fleet().d2.made)
     await database.close()
     given = {name: value for name, value in os.environ.items() if not name.startswith("ANCHORAGE_")}
     environment = given | {"ANCHORAGE_DATABASE_URL": migrated_url, "ANCHORAGE_DATA_DIR": str(tmp_path / "data")}
-    return Operator(environment, migrated_url, account.id, device.id, tmp_path)
+    return Operator(environment, migrated_url, account.id, came_in.id, tmp_path)
 
 
 BOOTSTRAP = ("--service", "bootstrap")
@@ -136,8 +137,26 @@ async def test_what_cannot_be_decided_ends_with_1(operator: Operator) -> None:
     chain = operator.file(*fleet().d1.chain)
     assert (await operator("verify", chain, *BOOTSTRAP, "--at", "2099-01-01")).refused == "HISTORY_UNAVAILABLE"
     assert (await operator("verify", chain, *BOOTSTRAP, "--at", "tomorrow")).refused == "INVALID_INPUT"
+    for words in ((chain,), (chain, "--service", "lwm2n"), BOOTSTRAP, (chain, *BOOTSTRAP, "--certain")):
+        said = await operator("verify", *words)
+        assert (said.status, said.out) == (1, ""), words
+        assert "Usage" in said.err
     operator.account = "f" * 32
     assert (await operator("verify", chain, *BOOTSTRAP)).refused == "NOT_FOUND"
+    assert (await operator("list")).refused == "NOT_FOUND"
+    operator.environment["ANCHORAGE_DATABASE_URL"] = f"sqlite://{operator.folder}/none.db"
+    assert (await operator("verify", chain, *BOOTSTRAP)).status == 1
+
+
+async def test_a_name_that_the_output_cannot_show_is_spelled_out(operator: Operator) -> None:
+    chain = operator.file(device("Gerät \U0001f512", make("Fremde")).der)
+    operator.environment |= {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+
+    said = await operator("verify", chain, *BOOTSTRAP)
+    assert (said.status, said.err) == (2, "")
+    assert "device       CN=Ger\\u00e4t \\ud83d\\udd12\n" in said.out
+    shown = orjson.loads((await operator("verify", chain, *BOOTSTRAP, "--json")).out)
+    assert shown["paths"][0]["steps"][0]["subject"] == "CN=Gerät \U0001f512"
 
 
 async def test_a_past_instant_is_decided_from_the_log_and_looking_is_recorded(operator: Operator) -> None:
@@ -168,6 +187,9 @@ async def test_a_device_is_suspended_resumed_and_listed(operator: Operator) -> N
     assert resumed.out == f"resumed {operator.device}\n"
     assert (await operator("resume", operator.device)).refused == "INVALID_STATE"
     assert (await operator("suspend", "f" * 32, "--category", "lost")).refused == "NOT_FOUND"
+    misspelt = await operator("suspend", "dev_zz", "--category", "lost")
+    assert misspelt.refused == "INVALID_INPUT"
+    assert "as `anchorage device list` shows" in misspelt.err
     table = (await operator("list")).out.splitlines()
     assert [line.split()[0] for line in table] == ["ID", operator.device]
     assert await operator.last_entries(4) == [
