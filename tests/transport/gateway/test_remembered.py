@@ -3,11 +3,13 @@
 import asyncio
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 from app.reasons import Reason
 from app.services.accounts import Feature, SetAccountFeature
+from app.services.admissions import Admitted
+from app.services.devices import ResumeDevice, SuspendDevice
 from app.services.keys import RevokeApiKey
 from app.services.trust_states import CONFIRMED_SECONDS
 from app.settings import LogFormat
@@ -17,6 +19,7 @@ from app.store.device_rows import DeviceRow
 from app.store.paging import Window
 from app.terms import ClientCertForm, Service, Status
 from app.transport.gateway.remembered import SAID_SECONDS
+from app.transport.graphql.ids import Kind, decode
 from app.transport.log_lines import configure
 from tests.fleet import Device, fleet, handed_on
 from tests.transport.gateway.conftest import Site
@@ -93,6 +96,28 @@ async def test_a_change_of_trust_ends_it_at_once(site: Site) -> None:
     await site.set_status(record, Status.INACTIVE)
 
     assert (await site.ask(fleet().d1)).headers["x-trust-reason"] == Reason.BLACKLISTED
+
+
+async def test_a_suspension_ends_it_at_once_and_a_resumption_lets_in_again(trusting: Site) -> None:
+    answers = [await trusting.ask(fleet().d1) for _ in range(3)]
+    assert kept(trusting) == 1
+    device_id = decode(Kind.DEVICE, answers[0].headers["x-device-id"])
+
+    await trusting.perform(SuspendDevice(device_id, "lost"))
+    for _ in range(2):
+        refused = await trusting.ask(fleet().d1)
+        assert (refused.status_code, refused.headers["x-trust-reason"]) == (403, "DEVICE_SUSPENDED")
+
+    await trusting.perform(ResumeDevice(device_id))
+    assert (await trusting.ask(fleet().d1)).status_code == 200
+
+
+def test_it_ends_with_the_validity_that_it_rests_on() -> None:
+    at, hour = datetime(2026, 6, 1, 12, tzinfo=UTC), timedelta(hours=1)
+    admitted = Admitted("d", 7, Service.LWM2M, at, at + hour, ())
+    assert [admitted.holds(7, at + each * hour) for each in (-1, 0, 0.99, 1, 2)] == [False, True, True, False, False]
+    assert not admitted.holds(8, at)
+    assert admitted._replace(until=None).holds(7, at + 1_000 * hour)
 
 
 async def test_a_revoked_key_opens_nothing_from_the_next_second_on(trusting: Site) -> None:
