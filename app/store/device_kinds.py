@@ -11,7 +11,7 @@ from app.store.conditions import Conditions
 from app.store.connection import Connection, Row
 from app.store.device_reads import pages_among
 from app.store.device_rows import DeviceRow
-from app.store.device_suspension import IS_SUSPENDED, is_suspended, keys_of
+from app.store.device_suspension import IS_SUSPENDED, is_suspended
 from app.store.enrollments import CLAIMED
 from app.store.paging import Page, Window
 from app.terms import Service
@@ -25,29 +25,39 @@ _KIND = "c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256"
 # Only at the bootstrap server is anybody asked for a claim.
 _IS_CLAIMED = f"CASE WHEN c.service = '{Service.BOOTSTRAP.value}' AND EXISTS ({CLAIMED}) THEN 1 ELSE 0 END"
 # The values: the account, the instant, a second before it, and the record of `Suspending`, where there is one.
+# Who comes with a certificate that a suspended device was ever let in with is suspended. A window and no join: a
+# developer's certificate may be that of thousands of devices, and SQLite would look through all suspended ones for each.
+_HEAD = (
+    "WITH registration AS MATERIALIZED (SELECT c.account_id, c.device_id, c.fingerprint, c.valid_from, c.valid_to,"
+    f" c.audit_id, {_KIND}, max(CASE WHEN {IS_SUSPENDED} THEN 1 ELSE 0 END) OVER same AS was_suspended,"
+    " max(CASE WHEN {will} THEN 1 ELSE 0 END) OVER same AS will_be_suspended"
+    " FROM device_key AS k JOIN device AS d ON d.id = k.device_id LEFT JOIN device_credential AS c"
+    " ON c.device_id = k.device_id AND c.key_sha256 = k.key_sha256 WHERE k.account_id = $1"
+    " WINDOW same AS (PARTITION BY k.key_sha256)) "
+)
 # A certificate's last second is not past it (`profile.VALIDITY`). Who stays suspended is none of these.
 _REGISTRATIONS = (
-    " FROM device_credential AS c LEFT JOIN was ON was.key_sha256 = c.key_sha256"
-    " LEFT JOIN will ON will.key_sha256 = c.key_sha256"
-    " WHERE c.account_id = $1 AND c.valid_from <= $2 AND c.valid_to > $3"
-    " AND (was.key_sha256 IS NULL OR will.key_sha256 IS NULL)"
+    " FROM registration AS c WHERE c.valid_from <= $2 AND c.valid_to > $3"
+    " AND (c.was_suspended = 0 OR c.will_be_suspended = 0)"
 )
-_STANDING = (
-    f"{_IS_CLAIMED} AS claimed, CASE WHEN was.key_sha256 IS NULL THEN 0 ELSE 1 END AS was_suspended,"
-    " CASE WHEN will.key_sha256 IS NULL THEN 0 ELSE 1 END AS will_be_suspended"
-)
+_PARTS = f"{_KIND}, claimed, c.was_suspended, c.will_be_suspended"
 _GROUPS = (
     "SELECT kind.*, one.leaf, one.presented FROM ("
-    f"SELECT {_KIND}, {_STANDING}, count(*) AS devices, sum(count(*)) OVER () AS everybody,"
-    f" min(c.device_id) AS device_id, max(c.audit_id) AS newest{_REGISTRATIONS}"
-    f" GROUP BY {_KIND}, claimed, was_suspended, will_be_suspended"
-    f" ORDER BY devices DESC, {_KIND}, claimed, was_suspended, will_be_suspended LIMIT {{limit}}"
+    f"SELECT {_KIND}, c.was_suspended, c.will_be_suspended, {_IS_CLAIMED} AS claimed, count(*) AS devices,"
+    f" sum(count(*)) OVER () AS everybody, min(c.device_id) AS device_id, max(c.audit_id) AS newest{_REGISTRATIONS}"
+    f" GROUP BY {_PARTS} ORDER BY devices DESC, {_PARTS} LIMIT {{limit}}"
     ") AS kind JOIN device_credential AS one ON one.device_id = kind.device_id AND one.service = kind.service"
+)
+_LEAVES = (
+    "SELECT one.device_id, one.leaf, one.presented FROM ("
+    f"SELECT c.device_id, c.service{_REGISTRATIONS}{{narrowed}} ORDER BY c.device_id LIMIT {{limit}}"
+    ") AS page JOIN device_credential AS one ON one.device_id = page.device_id AND one.service = page.service"
+    " ORDER BY one.device_id"
 )
 _OF_KIND = "c.service = {} AND c.certificate_id = {} AND c.issuer_sha256 = {} AND c.presented_sha256 = {}"
 _SUSPENDED_WITH = (
-    f"({IS_SUSPENDED} OR EXISTS (SELECT 1 FROM device_credential AS t"
-    " WHERE t.device_id = d.id AND t.account_id = $1 AND t.certificate_id = $4))"
+    # With the record in the condition, SQLite would look through all its devices for each.
+    f"({IS_SUSPENDED} OR $4 IN (SELECT t.certificate_id FROM device_credential AS t WHERE t.device_id = d.id))"
 )
 
 
@@ -107,8 +117,8 @@ async def devices_of(
         conditions = Conditions(values)
         _add_kind(conditions, counted.kind, [counted.standing])
         conditions.add("c.device_id > {}", last)
-        query = f"{head}SELECT c.device_id, c.leaf, c.presented{_REGISTRATIONS}{conditions.text}"
-        rows = await connection.fetch(f"{query} ORDER BY c.device_id LIMIT {_AT_ONCE}", *values)
+        query = head + _LEAVES.format(narrowed=conditions.text, limit=_AT_ONCE)
+        rows = await connection.fetch(query, *values)
         if not rows:
             return
         yield [Came.of(row) for row in rows]
@@ -140,13 +150,11 @@ def _head(account_id: str, at: datetime, suspending: Suspending) -> tuple[str, l
     """What stands before a statement over `_REGISTRATIONS`, and its first values."""
     values: list[object] = [account_id, to_micros(at), to_micros(at - _SECOND)]
     record = suspending.suspends or suspending.resumes
-    if record is None:
-        will = "SELECT key_sha256 FROM was"
-    else:
+    will = IS_SUSPENDED
+    if record is not None:
         values.append(record)
-        will = keys_of(_SUSPENDED_WITH if suspending.suspends else is_suspended(besides="$4"))
-    # Once for the whole statement: a developer's certificate may be that of thousands of devices.
-    return f"WITH was AS MATERIALIZED ({keys_of()}), will AS MATERIALIZED ({will}) ", values
+        will = _SUSPENDED_WITH if suspending.suspends else is_suspended(besides="$4")
+    return _HEAD.format(will=will), values
 
 
 def _add_kind(conditions: Conditions, kind: DeviceKind, standings: Iterable[Standing]) -> None:
@@ -155,11 +163,8 @@ def _add_kind(conditions: Conditions, kind: DeviceKind, standings: Iterable[Stan
 
 
 def _stands(standing: Standing) -> str:
-    was, will = (
-        "NOT NULL" if suspended else "NULL" for suspended in (standing.was_suspended, standing.will_be_suspended)
-    )
-    claimed = int(standing.is_claimed)
-    return f"({_IS_CLAIMED} = {claimed} AND was.key_sha256 IS {was} AND will.key_sha256 IS {will})"
+    claimed, was, will = map(int, (standing.is_claimed, standing.was_suspended, standing.will_be_suspended))
+    return f"({_IS_CLAIMED} = {claimed} AND c.was_suspended = {was} AND c.will_be_suspended = {will})"
 
 
 def _place(counted: Counted) -> tuple[object, ...]:

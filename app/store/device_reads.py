@@ -11,7 +11,7 @@ from app.store.conditions import Conditions
 from app.store.connection import Connection, Row
 from app.store.counting import count, counted, counting
 from app.store.device_rows import CredentialRow, DeviceRow
-from app.store.device_suspension import IS_SUSPENDED, SUSPENSIONS, is_suspended, keys_of
+from app.store.device_suspension import IS_SUSPENDED, SUSPENSIONS, is_suspended
 from app.store.paging import Page, Window, page_of
 from app.store.rows import instant_of
 from app.store.statements import places
@@ -41,7 +41,11 @@ _LET_IN_SINCE = (
     " AND EXISTS (SELECT 1 FROM device_credential AS c WHERE c.audit_id = e.id) LIMIT 1"
 )
 _IS_REGISTERED = "EXISTS (SELECT 1 FROM device_credential AS r WHERE r.device_id = d.id AND r.service = 'LWM2M')"
-_SUSPENDED_BY_KEY = f"{keys_of(columns='k.key_sha256, min(d.endpoint_name) AS endpoint_name')} AND k.key_sha256"
+_SUSPENDED_BY_KEY = (
+    "SELECT k.key_sha256, min(d.endpoint_name) AS endpoint_name FROM device_key AS k"
+    " JOIN device AS d ON d.id = k.device_id"
+    f" WHERE k.account_id = $1 AND {IS_SUSPENDED} AND k.key_sha256"
+)
 _SUSPENDED_COUNTS = (
     "SELECT c.certificate_id, count(DISTINCT c.device_id) AS n FROM device_credential AS c"
     " JOIN device_suspension AS s ON s.certificate_id = c.certificate_id JOIN device AS d ON d.id = c.device_id"

@@ -24,14 +24,3 @@ def is_suspended(besides: str = "") -> str:
 
 
 IS_SUSPENDED = is_suspended()
-
-
-def keys_of(devices: str = IS_SUSPENDED, columns: str = "DISTINCT k.key_sha256") -> str:
-    """The certificates, by `key_sha256`, that the account's devices `d` of this condition were ever let in with.
-
-    Whoever comes with one that a suspended device was let in with is refused, under whichever name.
-    """
-    return (
-        f"SELECT {columns} FROM device_key AS k JOIN device AS d ON d.id = k.device_id"
-        f" WHERE k.account_id = $1 AND {devices}"
-    )
