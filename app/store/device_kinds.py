@@ -25,8 +25,8 @@ _KIND = "c.service, c.certificate_id, c.issuer_sha256, c.presented_sha256"
 # Only at the bootstrap server is anybody asked for a claim.
 _IS_CLAIMED = f"CASE WHEN c.service = '{Service.BOOTSTRAP.value}' AND EXISTS ({CLAIMED}) THEN 1 ELSE 0 END"
 # The values: the account, the instant, a second before it, and the record of `Suspending`, where there is one.
-# Who comes with a certificate that a suspended device was ever let in with is suspended. A window and no join: a
-# developer's certificate may be that of thousands of devices, and SQLite would look through all suspended ones for each.
+# Who comes with a certificate that a suspended device was ever let in with is suspended. A window and no join, for a
+# developer's certificate may be that of thousands of devices: SQLite would look through all suspended ones for each.
 _HEAD = (
     "WITH registration AS MATERIALIZED (SELECT c.account_id, c.device_id, c.fingerprint, c.valid_from, c.valid_to,"
     f" c.audit_id, {_KIND}, max(CASE WHEN {IS_SUSPENDED} THEN 1 ELSE 0 END) OVER same AS was_suspended,"
