@@ -99,35 +99,20 @@ async def test_devices_that_would_need_a_claim_stay_where_they_have_one(house: H
     await gateway.flush()
 
 
-async def test_who_has_the_certificate_of_a_suspended_device_has_no_access_to_lose(
-    house: House, account: AccountRow
+@pytest.mark.parametrize("has_own_since", [False, True])
+async def test_who_has_a_certificate_of_a_suspended_device_has_no_access_to_lose(
+    house: House, account: AccountRow, *, has_own_since: bool
 ) -> None:
-    """One developer's certificate, on two boards, of which one is suspended: the gate refuses both."""
+    """One developer's certificate, on two boards, of which one is suspended: the gate refuses both.
+
+    It does so too where the suspended one has come with a certificate of its own since.
+    """
     anchor = authority("I")
     record = await trust(house, account, anchor, name="I")
     gateway, shared = Gateway(house, account.id), device("developer", anchor)
     first, _ = [await gateway.let_in(shared, service=Service.LWM2M, name=name) for name in ("board 1", "board 2")]
-    await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
-    await house.perform(actor_of(account), SuspendDevice(first.id, "lost"))
-    assert (
-        await gateway.ask(shared, service=Service.LWM2M, endpoint_name="board 2")
-    ).decision.reason is Reason.DEVICE_SUSPENDED
-
-    found = await impact(house.database.reads, account.id, StatusChange(record, Status.INACTIVE), at=house.clock())
-
-    assert (found.losing, found.unchanged, await names_of(house, account, found)) == (1, 0, [["pump"]])
-    await gateway.flush()
-
-
-async def test_who_has_a_certificate_that_a_suspended_device_once_had_has_no_access_to_lose(
-    house: House, account: AccountRow
-) -> None:
-    """Two boards had one developer's certificate; the first got one of its own, and then was suspended."""
-    anchor = authority("I")
-    record = await trust(house, account, anchor, name="I")
-    gateway, shared = Gateway(house, account.id), device("developer", anchor)
-    first, _ = [await gateway.let_in(shared, service=Service.LWM2M, name=name) for name in ("board 1", "board 2")]
-    await gateway.let_in(device("own", anchor), service=Service.LWM2M, name="board 1")
+    if has_own_since:
+        await gateway.let_in(device("own", anchor), service=Service.LWM2M, name="board 1")
     await gateway.let_in(device("pump", anchor), service=Service.LWM2M)
     await house.perform(actor_of(account), SuspendDevice(first.id, "lost"))
     refused = await gateway.ask(shared, service=Service.LWM2M, endpoint_name="board 2")
