@@ -8,6 +8,9 @@ from typing import Any, Final, Literal, Protocol
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Response, WebSocket, expect
 
+# What differs between the engines lies below, and is tested there on both.
+pytestmark = pytest.mark.once
+
 WEB: Final = Path(__file__).parents[2] / "app" / "web"
 EXAMPLES: Final = WEB / "src" / "explorer" / "examples"
 NAMES: Final = tuple(path.stem for path in sorted(EXAMPLES.glob("[0-9]*.graphql")))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.clock import to_text
 from app.store.database import Role, open_database
 from app.terms import Service, Usage
@@ -11,6 +13,9 @@ from tests.house import House, actor_of
 from tests.looking import DAY, look
 from tests.rules.authority import AT, make
 from tests.serving import serving
+
+# What differs between the engines lies below, and is tested there on both.
+pytestmark = pytest.mark.once
 
 
 async def test_what_stands_is_listed(database_url: str, tmp_path: Path) -> None:

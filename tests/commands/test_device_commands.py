@@ -24,6 +24,9 @@ from tests.fleet import fleet
 from tests.house import House, actor_of
 from tests.rules.authority import make
 
+# What differs between the engines lies below, and is tested there on both.
+pytestmark = pytest.mark.once
+
 
 @dataclass
 class Operator:

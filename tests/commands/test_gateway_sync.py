@@ -18,6 +18,9 @@ from app.terms import Status
 from tests.fleet import fleet
 from tests.serving import Served, serving
 
+# What differs between the engines lies below, and is tested there on both.
+pytestmark = pytest.mark.once
+
 GATEWAYS = "{ viewer { account { id } } }"
 UPLOAD = """mutation Upload($pem: PEM!) {
   uploadCertificate(input: {name: "I", source: {pem: $pem}, usage: THIRD_PARTY_CA, service: LWM2M}) {

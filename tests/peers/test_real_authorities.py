@@ -21,9 +21,13 @@ from typing import Any
 
 import certifi
 import httpx
+import pytest
 from cryptography import x509
 
 from tests.serving import Served, serving
+
+# What differs between the engines lies below, and is tested there on both.
+pytestmark = pytest.mark.once
 
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----")
 DEBIAN = Path("/usr/share/ca-certificates/mozilla")
