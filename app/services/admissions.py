@@ -64,6 +64,11 @@ class Answer:
     is_repeatable: bool = True
     standing: int | None = None
 
+    def holds(self, version: int, now: datetime) -> bool:
+        """Whether the same would be answered at this version of the account's trust, and at this instant."""
+        decision = self.decision
+        return self.trust_version == version and _holds_at(decision.question.at, decision.holds_until, now)
+
     @property
     def admitted(self) -> "Admitted | None":
         """What lets the device in again; None where the answer is another one, or is not to be given again."""
@@ -90,7 +95,7 @@ class Admitted(NamedTuple):
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether the same would be answered at this version of the account's trust, and at this instant."""
-        return self.trust_version == version and (self.until is None or self.at <= now < self.until)
+        return self.trust_version == version and _holds_at(self.at, self.until, now)
 
 
 class _Place(NamedTuple):
@@ -120,7 +125,7 @@ class Admissions:
             return self._unknown(actor, asked, origin, now)
         place = _Place(account_id, asked)
         answer = self._settled.find(place)
-        if answer is None or not _holds(answer, confirmed.state.version, now):
+        if answer is None or not answer.holds(confirmed.state.version, now):
             answer = await self._decided(actor, asked, confirmed, origin, now, before=answer)
             self._remember(place, answer)
         if answer.device_id is not None:
@@ -223,9 +228,9 @@ class Admissions:
         self.refused.note_later(_refused(actor, asked, answer, origin))
 
 
-def _holds(answer: Answer, version: int, now: datetime) -> bool:
-    until = answer.decision.holds_until
-    return answer.trust_version == version and (until is None or answer.decision.question.at <= now < until)
+def _holds_at(at: datetime, until: datetime | None, now: datetime) -> bool:
+    """Whether what was decided at an instant, and holds until another or for ever, holds now."""
+    return until is None or at <= now < until
 
 
 def _comes_as_at(before: Answer, decision: Decision, state: TrustState) -> bool:
