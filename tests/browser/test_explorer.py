@@ -8,6 +8,11 @@ from typing import Any, Final, Literal, Protocol
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Response, WebSocket, expect
 
+from app.rules import pem
+from app.terms import ClientCertForm
+from tests.fleet import DAY, NOW, fleet, handed_on
+from tests.rules.authority import make
+
 # What differs between the engines lies below, and is tested there on both.
 pytestmark = pytest.mark.once
 
@@ -17,7 +22,15 @@ NAMES: Final = tuple(path.stem for path in sorted(EXAMPLES.glob("[0-9]*.graphql"
 SUBSCRIPTIONS: Final = tuple(name for name in NAMES if "\nsubscription " in (EXAMPLES / f"{name}.graphql").read_text())
 PLACEHOLDERS: Final[Mapping[str, list[str]]] = json.loads((EXAMPLES / "placeholders.json").read_text())
 
-UNDONE_BY: Final = {"03-upload-certificate": "08-delete-certificate", "10-create-api-key": "12-revoke-api-key"}
+UNDONE_BY: Final = {
+    "03-upload-certificate": "08-delete-certificate",
+    "10-create-api-key": "12-revoke-api-key",
+    "20-list-devices": "24-resume-device",
+    "25-claim-enrollment": "27-release-enrollment",
+}
+WATCHES_FINDINGS: Final = "29-watch-findings"
+A_LOOK: Final = 150_000
+"""Milliseconds, by which every account whose certificates changed has been looked at."""
 
 REPORT_VIOLATIONS: Final = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -122,6 +135,23 @@ class Explorer:
         )
         return successful(await response.json())
 
+    async def upload(self, name: str, text: str) -> None:
+        """Upload a third party's CA beside the page."""
+        chain = {"pem": text}
+        await self.post(
+            "03-upload-certificate",
+            {"input": {"name": name, "source": chain, "usage": "THIRD_PARTY_CA", "service": "LWM2M"}},
+        )
+
+    async def let_a_device_in(self) -> None:
+        """Ask as a gateway about a device of a CA that is trusted."""
+        await self.upload("Fleet", fleet().upload)
+        made = await self.post("10-create-api-key", {"input": {"name": "Gateway", "role": "GATEWAY"}})
+        headers = {"Authorization": f"Bearer {made['createApiKey']['secret']}"}
+        headers |= handed_on(ClientCertForm.RFC9440, fleet().d1.chain)
+        answer = await self.page.request.get(f"{self.origin}/gateway/authorize?service=lwm2m", headers=headers)
+        assert answer.status == 200
+
     async def change_something(self) -> None:
         """Upload the example certificate and delete it again, beside the page."""
         uploaded = await self.post("03-upload-certificate", variables_of("03-upload-certificate"))
@@ -157,12 +187,13 @@ async def explorer(browser: Browser, served: Served) -> AsyncIterator[Explorer]:
 
 async def test_every_example_does_what_it_says_when_run_in_order(explorer: Explorer) -> None:
     await explorer.sign_in()
+    await explorer.let_a_device_in()
     for name in NAMES:
         if name not in SUBSCRIPTIONS:
             successful(await explorer.run(name))
 
 
-@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+@pytest.mark.parametrize("name", [name for name in SUBSCRIPTIONS if name != WATCHES_FINDINGS])
 async def test_a_subscription_shows_what_a_mutation_elsewhere_did(explorer: Explorer, name: str) -> None:
     await explorer.sign_in()
     await explorer.start(name)
@@ -175,8 +206,20 @@ async def test_a_subscription_shows_what_a_mutation_elsewhere_did(explorer: Expl
     await expect(explorer.page.get_by_label("Result Window").get_by_text("errors")).to_have_count(0)
 
 
+async def test_a_finding_is_shown_as_it_appears(explorer: Explorer) -> None:
+    await explorer.sign_in()
+    await explorer.start(WATCHES_FINDINGS)
+    await expect(explorer.page.get_by_role("button", name="Stop query")).to_be_visible()
+    ending = make("Ends soon", not_before=NOW - DAY, not_after=NOW + 30 * DAY)
+    await explorer.upload("Ends soon", pem.encode([ending.der]))
+
+    shown = explorer.page.get_by_label("Result Window").get_by_text("EXPIRES_SOON")
+    await expect(shown.first).to_be_visible(timeout=A_LOOK)
+
+
 async def test_every_placeholder_of_the_examples_is_filled_by_one_of_them(explorer: Explorer) -> None:
     await explorer.sign_in()
+    await explorer.let_a_device_in()
     for placeholder, path in PLACEHOLDERS.items():
         maker = next(name for name in NAMES if f"  {path[0]}(" in (EXAMPLES / f"{name}.graphql").read_text())
         made: Any = successful(await explorer.run(maker))
@@ -186,10 +229,10 @@ async def test_every_placeholder_of_the_examples_is_filled_by_one_of_them(explor
             name for name in NAMES if (EXAMPLES / f"{name}.json").exists() and placeholder in str(variables_of(name))
         ]
         assert users
-        await explorer.page.locator(f"[data-example='{users[-1]}']").click()
+        await explorer.page.locator(f"[data-example='{users[0]}']").click()
         await explorer.page.get_by_role("button", name="Variables").click()
         await expect(explorer.page.get_by_label("Variables").get_by_text(made)).to_be_visible()
-        for name in dict.fromkeys((users[-1], UNDONE_BY[maker])):
+        for name in dict.fromkeys((users[0], UNDONE_BY[maker])):
             successful(await explorer.run(name))
 
 
