@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from app.actor import SCOPES, Actor, ActorType, Role, command_line
 from app.rules import enrollment
 from app.services.accounts import Feature, SetAccountFeature
-from app.services.admissions import Admissions, Answer, Asked
+from app.services.admissions import Admissions, Answer
+from app.services.asked import Asked
 from app.services.enrollments import ClaimEnrollment
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import RefusedDevices

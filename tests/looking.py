@@ -12,7 +12,7 @@ from app.audit.events import CERTIFICATE_NOTED, CertificateStatusSet
 from app.audit.states import Target
 from app.rules.trust import decide
 from app.services import states
-from app.services.admissions import question_of
+from app.services.asked import question_of
 from app.services.command import Done, Tx
 from app.services.devices import ConnectDevice
 from app.services.standing import LEAD, StandingFindings

@@ -16,18 +16,16 @@ from app.errors import AuditUnavailable, CertificateRejected, DeviceRefused, Out
 from app.reasons import Reason
 from app.recent import Recent
 from app.rules import admission
-from app.rules.certificate import ParsedCertificate, parse
-from app.rules.decision import Decision, Question
-from app.rules.trust import decide
-from app.rules.trust_store import TrustStore
-from app.services.devices import ConnectDevice, as_it_stands, comes_as_before, device_among
+from app.rules.decision import Decision
+from app.services.asked import Asked, decided, refusal
+from app.services.devices import ConnectDevice, as_it_stands, comer_of, comes_as_before, registration_of
 from app.services.door import Door
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import Refused, RefusedDevices
-from app.services.submission import authority
 from app.services.trust_states import Confirmed, TrustState, TrustStates
-from app.store import device_reads, enrollments
+from app.store import device_matching, enrollments
 from app.store.database import Database
+from app.store.device_rows import Registration
 from app.store.enrollments import EnrollmentRow
 from app.terms import Service
 
@@ -36,14 +34,8 @@ SETTLED_BYTES = 128 * 1024 * 1024
 _ANSWER_BYTES = 4096
 _READ_TIMES = 3
 """What an answer takes by itself, and how many times a certificate's length what was read of it takes."""
-
-
-class Asked(NamedTuple):
-    """What a gateway asks: the chain that a device presented, leaf first, as DER, and the name that it comes with."""
-
-    service: Service
-    ders: tuple[bytes, ...]
-    endpoint_name: str | None = None
+LATEST_LIMIT = 65_536
+"""Of how many devices is known how they came last: more than there are answers that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class Answer:
     `device_id` is None where the device was not let in. `trust_version` is None where nothing could be read.
     `stale_seconds` says for how long the database could not be read; 0 while it can. `is_recorded` says that the door
     has recorded the refusal already, `is_repeatable` that the same question gets it again until something changes.
-    `standing` is the state's (`TrustState`), where the device was let in.
+    `standing` is the state's (`TrustState`), and `registration` how the device came, where it was let in.
     """
 
     decision: Decision
@@ -63,6 +55,7 @@ class Answer:
     is_recorded: bool = False
     is_repeatable: bool = True
     standing: int | None = None
+    registration: Registration | None = None
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether the same would be answered at this version of the account's trust, and at this instant."""
@@ -72,10 +65,11 @@ class Answer:
     @property
     def admitted(self) -> "Admitted | None":
         """What lets the device in again; None where the answer is another one, or is not to be given again."""
-        if self.device_id is None or self.trust_version is None or not self.is_repeatable or self.stale_seconds:
+        device_id, version, registration = self.device_id, self.trust_version, self.registration
+        if device_id is None or version is None or registration is None or not self.is_repeatable or self.stale_seconds:
             return None
         asked, until = self.decision.question, self.decision.holds_until
-        return Admitted(self.device_id, self.trust_version, asked.service, asked.at, until, self.remembered)
+        return Admitted(device_id, version, asked.service, asked.at, until, self.remembered, registration)
 
     @property
     def remembered(self) -> tuple[bytes, ...]:
@@ -92,6 +86,7 @@ class Admitted(NamedTuple):
     at: datetime
     until: datetime | None
     remembered: tuple[bytes, ...]
+    registration: Registration
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether the same would be answered at this version of the account's trust, and at this instant."""
@@ -114,6 +109,7 @@ class Admissions:
     refused: RefusedDevices
     seen: LastSeen
     _settled: Recent[_Place, Answer] = field(default_factory=lambda: Recent(SETTLED_BYTES))
+    _latest: Recent[tuple[str, Service], Registration] = field(default_factory=lambda: Recent(LATEST_LIMIT))
 
     async def ask(self, actor: Actor, asked: Asked, origin: Origin) -> Answer:
         """Answer a gateway. Raises nothing that is the device's fault or the database's: what fails is a refusal."""
@@ -125,7 +121,7 @@ class Admissions:
             return self._unknown(actor, asked, origin, now)
         place = _Place(account_id, asked)
         answer = self._settled.find(place)
-        if answer is None or not answer.holds(confirmed.state.version, now):
+        if answer is None or not answer.holds(confirmed.state.version, now) or not self._is_latest(answer):
             answer = await self._decided(actor, asked, confirmed, origin, now, before=answer)
             self._remember(place, answer)
         if answer.device_id is not None:
@@ -145,7 +141,9 @@ class Admissions:
     def still_holds(self, account_id: str, admitted: Admitted, now: datetime) -> bool:
         """Whether a device would be let in again, where nothing has to be read to know that."""
         confirmed = self.states.confirmed(account_id)
-        return confirmed is not None and admitted.holds(confirmed.state.version, now)
+        if confirmed is None or not admitted.holds(confirmed.state.version, now):
+            return False
+        return self._latest.find((admitted.device_id, admitted.service)) == admitted.registration
 
     async def refuse_unread(
         self, actor: Actor, service: Service, rejected: CertificateRejected, origin: Origin
@@ -155,6 +153,11 @@ class Admissions:
         answer = Answer(refusal(asked, self.clock(), Reason(rejected.deciding.code.value), rejected.message), None)
         await self.refused.note(_refused(actor, asked, answer, origin))
         return answer
+
+    def _is_latest(self, answer: Answer) -> bool:
+        """Whether the device has not come otherwise since: what the row says of it is to be how it came last."""
+        device_id, service = answer.device_id, answer.decision.question.service
+        return device_id is None or self._latest.find((device_id, service)) == answer.registration
 
     def _remember(self, place: _Place, answer: Answer) -> None:
         if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
@@ -183,19 +186,19 @@ class Admissions:
     async def _let_in(
         self, actor: Actor, asked: Asked, decision: Decision, state: TrustState, origin: Origin
     ) -> Answer:
-        name = asked.endpoint_name or admission.endpoint_name_of(decision.question.device)
-        key = authority(decision.question.device)
+        comer, registration = comer_of(decision, asked.endpoint_name), registration_of(decision)
         lookups, reach = self.database.lookups, self.states.reach
-        matching = await reach.read(lambda: device_reads.matching(lookups, state.account_id, name, key))
-        is_suspended = any(device.is_suspended for device in matching)
-        claim = None if is_suspended else await self._claim(state.account_id, decision)
-        device = device_among(matching, asked.endpoint_name, name, decision)
-        found = as_it_stands(decision, device, matching, is_claimed=claim is not None)
+        match = await reach.read(lambda: device_matching.match(lookups, state.account_id, comer))
+        device = match.device
+        claim = None if match.held_by is not None else await self._claim(state.account_id, decision)
+        found = as_it_stands(decision, match, is_claimed=claim is not None)
         if not found.is_allowed:
             return Answer(found, state.version)
         is_first = claim is not None and claim.claimed_at is None
-        if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
-            return Answer(decision, state.version, device.id, standing=state.standing)
+        is_known = device is not None and comes_as_before(device, asked.service, registration)
+        if device is not None and is_known and not is_first and not state.audits_all:
+            self._latest.keep((device.id, asked.service), registration)
+            return Answer(decision, state.version, device.id, standing=state.standing, registration=registration)
         try:
             recorded = await self.door.perform(actor, ConnectDevice(asked.endpoint_name, decision, state), origin)
         except DeviceRefused as refused:
@@ -203,13 +206,15 @@ class Admissions:
             found = replace(decision, reason=refused.reason, explanation=refused.message)
             return Answer(found, state.version, is_recorded=True)
         connected = recorded.value
-        at_entry = connected.state
+        at_entry, registration = connected.state, registration_of(connected.decision)
+        self._latest.keep((connected.device.id, asked.service), registration)
         return Answer(
             connected.decision,
             at_entry.version,
             connected.device.id,
             is_repeatable=not at_entry.audits_all,
             standing=at_entry.standing,
+            registration=registration,
         )
 
     async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
@@ -242,48 +247,6 @@ def _comes_as_at(before: Answer, decision: Decision, state: TrustState) -> bool:
         and before.decision.records[0].id == decision.records[0].id
         and admission.needs_claim(before.decision) == admission.needs_claim(decision)
     )
-
-
-def decided(store: TrustStore, asked: Asked, at: datetime, read: Sequence[ParsedCertificate] = ()) -> Decision:
-    """What the rules say of a chain as it came: unreadable ones are refused with the code of an upload.
-
-    `read` is what was read of it already.
-    """
-    try:
-        if asked.endpoint_name is not None:
-            admission.require_endpoint_name(asked.endpoint_name)
-        admission.require_few(len(asked.ders))
-        question = question_of(asked.ders, asked.service, at, store, read)
-    except CertificateRejected as rejected:
-        return refusal(asked, at, Reason(rejected.deciding.code.value), rejected.message)
-    except DeviceRefused as refused:
-        return refusal(asked, at, refused.reason, refused.message)
-    return decide(store, question)
-
-
-def question_of(
-    ders: Sequence[bytes],
-    service: Service,
-    at: datetime,
-    store: TrustStore | None = None,
-    read: Sequence[ParsedCertificate] = (),
-) -> Question:
-    """The question that a chain as DER poses. What stands in `store` or in `read` is not read again.
-
-    Raises CertificateRejected.
-    """
-    known = {certificate.der: certificate for certificate in read}
-
-    # What stands above a device is known nearly always, and a certificate takes longer to read than a signature.
-    def certificate_of(index: int, der: bytes) -> ParsedCertificate:
-        return known.get(der) or (None if store is None else store.known(der)) or parse(der, index=index)
-
-    return Question(tuple(certificate_of(index, der) for index, der in enumerate(ders)), service, at)
-
-
-def refusal(asked: Asked, at: datetime, reason: Reason, message: str) -> Decision:
-    """The answer to what cannot be decided by the rules."""
-    return Decision(Question((), asked.service, at), reason, message)
 
 
 def _refused(actor: Actor, asked: Asked, answer: Answer, origin: Origin) -> Refused:

@@ -13,12 +13,12 @@ from app.rules import admission, pem
 from app.rules.decision import Decision
 from app.rules.trust_store import TrustStore
 from app.services import history
-from app.services.admissions import Asked, decided, refusal
-from app.services.devices import as_it_stands, device_among
+from app.services.asked import Asked, decided, refusal
+from app.services.devices import as_it_stands, comer_of
 from app.services.history import Point, Trusted
 from app.services.submission import authority
 from app.services.trust_states import TrustState, record_of
-from app.store import device_reads, enrollments
+from app.store import device_matching, device_reads, enrollments
 from app.store.connection import Connection
 from app.store.device_rows import DeviceRow
 from app.store.past_claims import was_claimed
@@ -48,15 +48,12 @@ async def present(connection: Connection, state: TrustState, presented: Presente
     """What would be decided now about a chain, and the device that it belongs to. What cannot be read is refused."""
     decision = await asyncio.to_thread(_decide, state.store, presented, at)
     if decision.is_allowed:
-        name = presented.endpoint_name or admission.endpoint_name_of(decision.question.device)
-        key = authority(decision.question.device)
-        matching = await device_reads.matching(connection, state.account_id, name, key)
-        coming = device_among(matching, presented.endpoint_name, name, decision)
+        match = await device_matching.match(connection, state.account_id, comer_of(decision, presented.endpoint_name))
         is_claimed = False
-        if admission.needs_claim(decision) and not any(device.is_suspended for device in matching):
+        if admission.needs_claim(decision) and match.held_by is None:
             fingerprint = decision.question.device.fingerprint
             is_claimed = await enrollments.claim(connection, state.account_id, fingerprint, at) is not None
-        decision = as_it_stands(decision, coming, matching, is_claimed=is_claimed)
+        decision = as_it_stands(decision, match, is_claimed=is_claimed)
     return Decided(decision, state.store)
 
 

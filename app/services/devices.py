@@ -1,5 +1,6 @@
 """Letting devices in for the first time, and suspending them."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,10 +19,12 @@ from app.services.command import Done, Tx
 from app.services.submission import authority
 from app.services.trust_states import TrustState, load
 from app.store import enrollments
-from app.store.device_rows import CredentialRow, DeviceRow
+from app.store.device_matching import Comer, Match
+from app.store.device_rows import CredentialRow, DeviceRow, Registration
 from app.store.device_writes import Came
 from app.store.enrollments import EnrollmentRow
 from app.store.intermediates import Intermediate
+from app.terms import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,15 @@ class ConnectDevice:
         decision = self.decision if state is self.known else decide(state.store, self.decision.question)
         admission.require_allowed(decision)
         leaf = decision.question.device
-        name = self.endpoint_name or admission.endpoint_name_of(leaf)
-        matching = await tx.devices.matching(name, authority(leaf))
-        found = device_among(matching, name if self.endpoint_name else None, name, decision)
-        tx.target = Target("device", None if found is None else found.id, name)
+        comer = comer_of(decision, self.endpoint_name)
+        match = await tx.devices.match(comer)
+        found = match.device
+        tx.target = Target("device", None if found is None else found.id, comer.name)
         claim = None
         if admission.needs_claim(decision):
             claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
-        admission.require_allowed(as_it_stands(decision, found, matching, is_claimed=claim is not None))
-        after = await _let_in(tx, found or _new_device(tx, name), decision, state)
+        admission.require_allowed(as_it_stands(decision, match, is_claimed=claim is not None))
+        after = await _let_in(tx, found or _new_device(tx, comer.name), decision, state)
         before = None if found is None else states.device_state(found)
         service = decision.question.service.value
         connected = DeviceConnected(before, states.device_state(after), service, state.version)
@@ -162,36 +165,38 @@ class ResumeDevice:
         return state_fields.id_of(state_fields.after(change))
 
 
-def device_among(matching: list[DeviceRow], told: str | None, name: str, decision: Decision) -> DeviceRow | None:
-    """Which of the devices of this name, or of this certificate, is the one that comes; None if it is new.
+def comer_of(decision: Decision, told: str | None) -> Comer:
+    """Whom a decision is about, by the name that the gateway tells, if it tells one."""
+    leaf = decision.question.device
+    return Comer(
+        service=decision.question.service,
+        name=told or admission.endpoint_name_of(leaf),
+        is_told=bool(told),
+        key_sha256=authority(leaf),
+    )
 
-    The name that a gateway tells decides. Where it tells none, the certificate does, and then the name in it.
-    """
-    service, key = decision.question.service, authority(decision.question.device)
-    by_key = (each for each in matching if (known := each.credential(service)) and known.key_sha256 == key)
-    by_name = (each for each in matching if each.endpoint_name == name)
-    return next(by_name, None) if told is not None else next(by_key, None) or next(by_name, None)
 
-
-def as_it_stands(
-    decision: Decision, coming: DeviceRow | None, matching: list[DeviceRow], *, is_claimed: bool
-) -> Decision:
-    """A decision about the device that comes, None where it is new, by its own suspension and those of the others."""
+def as_it_stands(decision: Decision, match: Match, *, is_claimed: bool) -> Decision:
+    """A decision about the device that comes, by its own suspension and those of the others that hold it."""
     return admission.of_device(
         decision,
-        is_suspended=coming is not None and coming.is_suspended,
-        held_by=min((device.endpoint_name for device in matching if device.is_suspended), default=None),
+        is_suspended=match.device is not None and match.device.is_suspended,
+        held_by=match.held_by,
         is_claimed=is_claimed,
     )
 
 
-def comes_as_before(device: DeviceRow, decision: Decision) -> bool:
+def registration_of(decision: Decision) -> Registration:
+    """How the device of a decision that lets it in comes."""
+    leaf, *others = decision.question.presented
+    presented_sha256 = hashlib.sha256(b"".join(other.der for other in others)).digest()
+    return Registration(leaf.fingerprint, decision.records[0].id, presented_sha256)
+
+
+def comes_as_before(device: DeviceRow, service: Service, registration: Registration) -> bool:
     """Whether the device comes as it came the last time, so that there is nothing to record."""
-    credential = device.credential(decision.question.service)
-    if credential is None or device.refused_at is not None:
-        return False
-    presented, record = decision.question.device, decision.records[0]
-    return (credential.fingerprint, credential.certificate_id) == (presented.fingerprint, record.id)
+    credential = device.credential(service)
+    return credential is not None and device.refused_at is None and credential.registration == registration
 
 
 def _new_device(tx: Tx, name: str) -> DeviceRow:
@@ -251,11 +256,13 @@ def _credential(tx: Tx, device: DeviceRow, decision: Decision) -> CredentialRow:
     leaf, record = decision.question.device, decision.records[0]
     last = device.credential(decision.question.service)
     is_as_before = last is not None and (last.key_sha256, last.certificate_id) == (authority(leaf), record.id)
+    registration = registration_of(decision)
     return CredentialRow(
         service=decision.question.service,
         key_sha256=authority(leaf),
-        fingerprint=leaf.fingerprint,
-        certificate_id=record.id,
+        fingerprint=registration.fingerprint,
+        certificate_id=registration.certificate_id,
+        presented_sha256=registration.presented_sha256,
         accepted_at=last.accepted_at if last is not None and is_as_before else tx.now,
     )
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
 from app.clock import to_micros
 from app.store.conditions import Conditions
@@ -22,17 +20,9 @@ _STANDS = (
     "s.account_id = c.account_id AND c.accepted_at <= s.suspended_at"
     " AND (d.released_at IS NULL OR d.released_at < s.suspended_at)"
 )
-_COLUMNS = f"d.*, (SELECT max(s.suspended_at) FROM {SUSPENSIONS}) AS record_suspended_at"
-_DEVICE = f"SELECT {_COLUMNS} FROM device AS d"
-_CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_id, accepted_at"
-# One row for each credential, because two statements take twice as long, and a gateway waits for the answer.
-_MATCHING = (
-    f"SELECT {_COLUMNS}, {', '.join(f'p.{name}' for name in _CREDENTIAL_COLUMNS.split(', '))}"
-    " FROM device AS d JOIN device_credential AS p ON p.device_id = d.id"
-    " WHERE d.id IN (SELECT id FROM device WHERE account_id = $1 AND endpoint_name = $2"
-    " UNION SELECT device_id FROM device_key WHERE account_id = $1 AND key_sha256 = $3)"
-    " ORDER BY d.id, p.service"
-)
+DEVICE_COLUMNS = f"d.*, (SELECT max(s.suspended_at) FROM {SUSPENSIONS}) AS record_suspended_at"
+_DEVICE = f"SELECT {DEVICE_COLUMNS} FROM device AS d"
+CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_id, presented_sha256, accepted_at"
 _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
 # One look at the end of an index: however many devices there are, the writer that asks must not count them.
 _LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
@@ -75,15 +65,6 @@ class DeviceFilter:
     seen_before: datetime | None = None
 
 
-async def matching(connection: Connection, account_id: str, endpoint_name: str, key_sha256: bytes) -> list[DeviceRow]:
-    """The devices of this name, or that were ever let in with a certificate of this name and key; oldest first."""
-    found = await connection.fetch(_MATCHING, account_id, endpoint_name, key_sha256)
-    return [
-        DeviceRow.of(rows[0], tuple(map(CredentialRow.of, rows)))
-        for rows in (tuple(of_device) for _, of_device in groupby(found, key=itemgetter("id")))
-    ]
-
-
 async def devices(connection: Connection, account_id: str, device_ids: Iterable[str]) -> dict[str, DeviceRow]:
     """Devices of the account by their ids; what is not there, or another account's, is absent."""
     wanted = list(dict.fromkeys(device_ids))
@@ -124,7 +105,7 @@ async def pages_among(
         return []
     # The list's number, so that a device of several lists stands in the page of each.
     pieces = [
-        f"SELECT * FROM (SELECT {_COLUMNS}, {piece} AS piece FROM device AS d"
+        f"SELECT * FROM (SELECT {DEVICE_COLUMNS}, {piece} AS piece FROM device AS d"
         f" WHERE d.account_id = $1{_paged(conditions, window)}) AS page"
         for piece, conditions in enumerate(lists)
     ]
@@ -239,7 +220,7 @@ async def _whole(connection: Connection, found: Sequence[Row]) -> list[DeviceRow
         return []
     ids = list(dict.fromkeys(row["id"] for row in found))
     rows = await connection.fetch(
-        f"SELECT {_CREDENTIAL_COLUMNS} FROM device_credential WHERE device_id IN ({places(len(ids), 1)})"
+        f"SELECT {CREDENTIAL_COLUMNS} FROM device_credential WHERE device_id IN ({places(len(ids), 1)})"
         " ORDER BY device_id, service",
         *ids,
     )

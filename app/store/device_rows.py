@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from app.clock import from_micros
 from app.store.connection import Row
 from app.store.rows import instant_of
 from app.terms import DeviceStatus, Service
+
+
+class Registration(NamedTuple):
+    """With what a device came in: its certificate, through which record, and what else it presented, by SHA-256."""
+
+    fingerprint: bytes
+    certificate_id: str
+    presented_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +24,14 @@ class CredentialRow:
 
     `key_sha256` identifies name and key of its certificate across renewals, `fingerprint` is of the certificate itself.
     `certificate_id` names the record that let it in, which may be gone; `accepted_at` is since when that record does.
+    `presented_sha256` is of the other certificates that it presented, joined end to end.
     """
 
     service: Service
     key_sha256: bytes
     fingerprint: bytes
     certificate_id: str
+    presented_sha256: bytes
     accepted_at: datetime
 
     @classmethod
@@ -32,8 +42,14 @@ class CredentialRow:
             key_sha256=bytes(row["key_sha256"]),
             fingerprint=bytes(row["fingerprint"]),
             certificate_id=row["certificate_id"],
+            presented_sha256=bytes(row["presented_sha256"]),
             accepted_at=from_micros(row["accepted_at"]),
         )
+
+    @property
+    def registration(self) -> Registration:
+        """How it came."""
+        return Registration(self.fingerprint, self.certificate_id, self.presented_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

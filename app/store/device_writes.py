@@ -1,13 +1,13 @@
 """The statements that change devices. They run in the door's transaction and name the entry that will record them."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.clock import to_micros
-from app.store import device_reads, intermediates
+from app.store import device_matching, device_reads, intermediates
 from app.store.connection import Transaction
+from app.store.device_matching import Comer, Match
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.intermediates import Intermediate
 from app.store.rows import micros_of
@@ -65,9 +65,9 @@ class Devices:
         """The device; None when the account has none of this id."""
         return (await device_reads.devices(self.transaction, self.account_id, [device_id])).get(device_id)
 
-    async def matching(self, endpoint_name: str, key_sha256: bytes) -> list[DeviceRow]:
-        """See `device_reads.matching`."""
-        return await device_reads.matching(self.transaction, self.account_id, endpoint_name, key_sha256)
+    async def match(self, comer: Comer) -> Match:
+        """See `device_matching.match`."""
+        return await device_matching.match(self.transaction, self.account_id, comer)
 
     async def insert(self, row: DeviceRow) -> None:
         """Add a device, which has no credential yet."""
@@ -109,7 +109,7 @@ class Devices:
             came.leaf,
             came.presented,
             came.issuer_sha256,
-            hashlib.sha256(came.presented).digest(),
+            row.presented_sha256,
             to_micros(came.valid_from),
             to_micros(came.valid_to),
             row.certificate_id,

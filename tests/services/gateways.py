@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from app.actor import Role
 from app.clock import Clock
-from app.services.admissions import Admissions, Answer, Asked
+from app.services.admissions import Admissions, Answer
+from app.services.asked import Asked
 from app.services.door import Door
 from app.services.last_seen import LastSeen
 from app.services.reachability import Monotonic

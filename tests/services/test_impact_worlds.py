@@ -28,7 +28,8 @@ from app.rules.profile import dated
 from app.rules.trust_store import Record
 from app.services import decisions
 from app.services import impact as previewing
-from app.services.admissions import Answer, Asked
+from app.services.admissions import Answer
+from app.services.asked import Asked
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.impact import UPLOADED, Change, Deletion, StatusChange, Upload, impact
 from app.services.trust_states import load

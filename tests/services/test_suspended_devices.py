@@ -8,7 +8,7 @@ import pytest
 from app.actor import Actor
 from app.reasons import Reason
 from app.services import decisions
-from app.services.admissions import Asked
+from app.services.asked import Asked
 from app.services.devices import SuspendDevice
 from app.services.trust_states import load
 from app.store.device_rows import DeviceRow

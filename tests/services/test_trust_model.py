@@ -30,7 +30,8 @@ from app.actor import Actor, Role, command_line
 from app.errors import Refusal
 from app.rules.certificate import ParsedCertificate
 from app.services.accounts import SetAccountLimit
-from app.services.admissions import Admissions, Asked
+from app.services.admissions import Admissions
+from app.services.asked import Asked
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.command import Command
 from app.services.devices import ResumeDevice, SuspendDevice
@@ -230,7 +231,7 @@ class TrustMachine(RuleBasedStateMachine):
     def remember(self, device: str, record: str, service: Service, labels: list[str], between: list[str]) -> None:
         """What it brought is remembered when it comes otherwise than the last time."""
         known = self.model.devices.setdefault(device, ModelDevice())
-        if known.through.get(service.value) != record:
+        if (known.through.get(service.value), known.presented.get(service.value)) != (record, labels):
             known.through[service.value], known.presented[service.value] = record, labels
             self.model.remembered |= set(between) - self.model.known()
 

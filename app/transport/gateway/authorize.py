@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.errors import CertificateRejected, StoreUnavailable
-from app.services.admissions import Admissions, Answer, Asked
+from app.services.admissions import Admissions, Answer
+from app.services.asked import Asked
 from app.services.gateway_reports import GatewayReports
 from app.store.gateways import Gateway
 from app.terms import Service

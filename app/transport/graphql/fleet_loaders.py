@@ -10,7 +10,7 @@ from app.impact import Members
 from app.rules import der
 from app.rules.certificate import ParsedCertificate, parse_cached
 from app.services import decisions
-from app.services.admissions import Asked
+from app.services.asked import Asked
 from app.services.decisions import Decided
 from app.services.trust_states import TrustState
 from app.store import denials, device_kinds, device_reads

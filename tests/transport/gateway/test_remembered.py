@@ -1,6 +1,7 @@
 """Answers that are given again: only for as long as nothing has changed that they rest on."""
 
 import asyncio
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,13 @@ from app.services.trust_states import CONFIRMED_SECONDS
 from app.settings import LogFormat
 from app.store import device_reads
 from app.store.device_reads import DeviceFilter
-from app.store.device_rows import DeviceRow
+from app.store.device_rows import DeviceRow, Registration
 from app.store.paging import Window
 from app.terms import ClientCertForm, Service, Status
 from app.transport.gateway.remembered import SAID_SECONDS
 from app.transport.graphql.ids import Kind, decode
 from app.transport.log_lines import configure
-from tests.fleet import Device, fleet, handed_on
+from tests.fleet import Device, device, fleet, handed_on
 from tests.transport.gateway.conftest import Site
 
 
@@ -112,9 +113,19 @@ async def test_a_suspension_ends_it_at_once_and_a_resumption_lets_in_again(trust
     assert (await trusting.ask(fleet().d1)).status_code == 200
 
 
+async def test_it_ends_where_the_device_came_otherwise_since(trusting: Site) -> None:
+    other = device("D3", fleet().trusted)
+    for each in (fleet().d1, other, fleet().d1, fleet().d1):
+        answer = await trusting.ask(each, x_endpoint_name="pump")
+        assert answer.status_code == 200
+
+    found = await trusting.server.installation.database.reads.fetch("SELECT fingerprint FROM device_credential")
+    assert [bytes(row["fingerprint"]) for row in found] == [hashlib.sha256(fleet().d1.made.der).digest()]
+
+
 def test_it_ends_with_the_validity_that_it_rests_on() -> None:
     at, hour = datetime(2026, 6, 1, 12, tzinfo=UTC), timedelta(hours=1)
-    admitted = Admitted("d", 7, Service.LWM2M, at, at + hour, ())
+    admitted = Admitted("d", 7, Service.LWM2M, at, at + hour, (), Registration(b"", "", b""))
     assert [admitted.holds(7, at + each * hour) for each in (-1, 0, 0.99, 1, 2)] == [False, True, True, False, False]
     assert not admitted.holds(8, at)
     assert admitted._replace(until=None).holds(7, at + 1_000 * hour)
