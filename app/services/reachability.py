@@ -1,7 +1,8 @@
 """Whether the database answers: those who read it while a gateway waits must not each wait for one that hangs.
 
 A host that is frozen, or whose packets are dropped, refuses nothing: whoever asks it waits. A gateway gives up after
-about two seconds, and lets nobody in then, so the first who waits in vain tells the others.
+about two seconds, and lets nobody in then, so the first who waits in vain tells the others. Waiting is no proof by
+itself: where many ask at once, or this process has much to do, a database that answers is waited for as well.
 """
 
 import asyncio
@@ -11,7 +12,11 @@ from typing import TypeVar
 from app.errors import Refusal, StoreUnavailable
 
 READ_SECONDS = 1.0
-"""How long a read may take: a gateway that hears nothing for two seconds refuses by itself."""
+"""How long a read may take, where the database answers nobody else."""
+PATIENCE_SECONDS = 1.8
+"""How long one may take at all: a gateway that hears nothing for two seconds refuses by itself."""
+LATE_SECONDS = 0.1
+"""By how much later than it should have this process looks again, where it has much to do."""
 SLOW_SECONDS = 0.25
 """What fails sooner holds nobody up, and is tried by everybody again."""
 RETRY_SECONDS = 0.25
@@ -30,9 +35,10 @@ class Reachability:
         self._monotonic = monotonic
         self._unread_since: float | None = None
         self._slow_at: float | None = None
+        self._answered_at: float | None = None
 
     async def read(self, reading: Callable[[], Awaitable[T]]) -> T:
-        """What `reading` answers, within READ_SECONDS.
+        """What `reading` answers, within READ_SECONDS, or PATIENCE_SECONDS while others are answered.
 
         Raises StoreUnavailable, at once where another read has just failed slowly, and what `reading` raises.
         """
@@ -43,12 +49,19 @@ class Reachability:
             # This one tries; until it knows, the others do not.
             self._slow_at = begun + READ_SECONDS
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                value = await reading()
+            async with asyncio.timeout(PATIENCE_SECONDS) as timeout:
+                loop = asyncio.get_running_loop()
+                due = loop.time() + READ_SECONDS
+                look = loop.call_at(due, self._look, timeout, begun, due)
+                try:
+                    value = await reading()
+                finally:
+                    look.cancel()
         except (StoreUnavailable, TimeoutError) as error:
-            self.failed(begun)
-            ended = self._monotonic()
-            self._slow_at = ended if ended - begun >= SLOW_SECONDS else None
+            if not self._has_answered_since(begun):
+                self.failed(begun)
+                ended = self._monotonic()
+                self._slow_at = ended if ended - begun >= SLOW_SECONDS else None
             raise StoreUnavailable("The database cannot be read now.") from error
         except Refusal:
             # An answer as well.
@@ -75,3 +88,13 @@ class Reachability:
     def readable(self) -> None:
         """It was read, by this or by somebody else."""
         self._unread_since = self._slow_at = None
+        self._answered_at = self._monotonic()
+
+    def _look(self, timeout: asyncio.Timeout, begun: float, due: float) -> None:
+        """Give a read up that has waited long, unless the database answers others or this process itself is late."""
+        now = asyncio.get_running_loop().time()
+        if not self._has_answered_since(begun) and now - due < LATE_SECONDS:
+            timeout.reschedule(now)
+
+    def _has_answered_since(self, instant: float) -> bool:
+        return self._answered_at is not None and self._answered_at > instant

@@ -1,12 +1,13 @@
 """A database that hangs holds up one of those who ask, for a second, and nobody else."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 import pytest
 
 from app.errors import StoreUnavailable, Unauthenticated
-from app.services.reachability import READ_SECONDS, RETRY_SECONDS, SLOW_SECONDS, Reachability
+from app.services.reachability import LATE_SECONDS, READ_SECONDS, RETRY_SECONDS, SLOW_SECONDS, Reachability
 
 
 @dataclass
@@ -114,3 +115,30 @@ async def test_a_read_is_given_up_after_its_time() -> None:
     with pytest.raises(StoreUnavailable):
         await reach.read(Hung().read)
     assert reach.hangs
+
+
+async def test_a_read_that_takes_long_while_others_are_answered_tells_nobody_anything() -> None:
+    reach = Reachability(asyncio.get_running_loop().time)
+    slow, quick = Hung(), Hung()
+    quick.answering.set()
+    waiting = asyncio.create_task(reach.read(slow.read))
+    while not waiting.done():
+        assert await reach.read(quick.read) == "read"
+        await asyncio.sleep(READ_SECONDS / 10)
+
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    assert (reach.hangs, reach.unread_since) == (False, None)
+
+
+async def test_what_the_process_itself_is_late_for_is_waited_for() -> None:
+    reach = Reachability(asyncio.get_running_loop().time)
+    hung = Hung()
+    reading = asyncio.create_task(reach.read(hung.read))
+    await asyncio.sleep(0)
+    time.sleep(READ_SECONDS + 2 * LATE_SECONDS)  # noqa: ASYNC251 - what a process does that has much to do
+    await asyncio.sleep(0.05)
+    hung.answering.set()
+
+    assert await reading == "read"
+    assert not reach.hangs
