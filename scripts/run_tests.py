@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Runs pytest once for each engine and closes with one line that counts both runs.
+"""Runs pytest for each engine and closes with one line that counts all runs.
 
-One process knows one engine (Tortoise keeps insert statements across dialects), hence two runs, which share nothing
-and so run at once; what the second says is shown when the first has ended. The second leaves out what cannot differ:
-the folders in ONCE and the tests marked `once`. What the tests need from the machine is looked for first; what cannot
-be had is said loudly at the end, and fails the run where CI is set.
+One process knows one engine (Tortoise keeps insert statements across dialects), hence a run for each, and where all
+tests are asked for, one more for those that mostly wait for other programs. They share nothing and so run at once; what
+the others say is shown when the first has ended. On PostgreSQL is left out what cannot differ: the folders in ONCE and
+the tests marked `once`. What the tests need from the machine is looked for first; what cannot be had is said loudly at
+the end, and fails the run where CI is set.
 """
 
 import os
@@ -14,6 +15,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts import find_programs
 
@@ -21,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Folders whose tests open no database.
 ONCE = ("tests/architecture", "tests/rules", "tests/scripts")
+# Folders whose tests mostly wait for programs that they start.
+WAITING = ("tests/browser", "tests/commands", "tests/crash", "tests/peers")
 BROWSER_TESTS = "tests/browser"
 GO_TESTS = "tests/peers/test_log_go.py"
 GCC_TESTS = "tests/peers/test_credentials_file.py"
@@ -29,8 +33,12 @@ GCC_TESTS = "tests/peers/test_credentials_file.py"
 PASSED, FAILED, NONE_SELECTED = 0, 1, 5
 
 
-Planned = tuple[str, list[str], dict[str, str]]
-"""A run: its engine, pytest's arguments, and the environment."""
+class Planned(NamedTuple):
+    """A run: its engine, pytest's arguments, and the environment."""
+
+    engine: str
+    arguments: list[str]
+    environment: dict[str, str]
 
 
 def say(sentence: str) -> None:
@@ -39,12 +47,12 @@ def say(sentence: str) -> None:
 
 
 class Run:
-    """One run of pytest, which begins at once. Its reports and what it says lie in `folder`."""
+    """One run of pytest, which begins at once. Its report and what it says lie in a `folder` of its own."""
 
     def __init__(self, planned: Planned, folder: Path, *, measured: bool, shown: bool) -> None:
         engine, arguments, environment = planned
         self.engine = engine
-        self.report, self.said = folder / f"{engine}.xml", folder / f"{engine}.txt"
+        self.report, self.said = folder / "report.xml", folder / "said.txt"
         coverage = ["coverage", "run", "-m"] if measured else []
         command = [sys.executable, "-m", *coverage, "pytest", f"--junitxml={self.report}", *arguments]
         environment = environment | {"ANCHORAGE_TEST_ENGINE": engine}
@@ -75,9 +83,11 @@ def count(report: Path) -> Counter[str]:
     return total
 
 
-def runs(lacks: list[str]) -> list[Planned]:
-    """The runs to make: engine, arguments of pytest, environment. What the machine lacks is added to `lacks`."""
+def runs(lacks: list[str], arguments: list[str]) -> list[Planned]:
+    """The runs to make for the caller's arguments. What the machine lacks is added to `lacks`."""
     environment = dict(os.environ)
+    # Hundreds of times the program is started by the tests: it need not be compiled each time.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     leave_out = []
     if (ROOT / BROWSER_TESTS).exists():
         if chromium := find_programs.chromium():
@@ -91,23 +101,28 @@ def runs(lacks: list[str]) -> list[Planned]:
     if (ROOT / GCC_TESTS).exists() and find_programs.gcc() is None:
         leave_out.append(f"--ignore={GCC_TESTS}")
         lacks.append(find_programs.WITHOUT_GCC)
-    planned = [("sqlite", leave_out, environment)]
+    leave_out += arguments
+    planned = [Planned("sqlite", leave_out, environment)]
+    if not arguments:
+        others = [f"--ignore={folder}" for folder in WAITING]
+        waiting = [folder for folder in WAITING if (ROOT / folder).exists()]
+        planned = [Planned("sqlite", leave_out + each, environment) for each in (others, waiting)]
     if postgres := find_programs.postgres():
         once = [*(f"--ignore={folder}" for folder in ONCE), "-m", "not once"]
-        planned.append(("postgres", leave_out + once, environment | postgres))
+        planned.append(Planned("postgres", leave_out + once, environment | postgres))
     else:
         lacks.append(find_programs.WITHOUT_POSTGRES)
     return planned
 
 
 def show_coverage() -> None:
-    """Join what both runs have measured and print it."""
+    """Join what the runs have measured and print it."""
     for action in (["combine", "--quiet"], ["report"]):
         subprocess.run([sys.executable, "-m", "coverage", *action], cwd=ROOT, check=False)
 
 
 def main(arguments: list[str]) -> int:
-    """Both runs; 0 when every test passed and, in CI, none had to be left out."""
+    """All runs; 0 when every test passed and, in CI, none had to be left out."""
     measured = not arguments
     lacks: list[str] = []
     total: Counter[str] = Counter()
@@ -116,9 +131,10 @@ def main(arguments: list[str]) -> int:
         subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
     with tempfile.TemporaryDirectory(prefix="anchorage-test-") as reports:
         begun: list[Run] = []
-        for engine, chosen, environment in runs(lacks):
-            planned = (engine, chosen + arguments, environment)
-            begun.append(Run(planned, Path(reports), measured=measured, shown=not begun))
+        for number, planned in enumerate(runs(lacks, arguments)):
+            folder = Path(reports) / str(number)
+            folder.mkdir()
+            begun.append(Run(planned, folder, measured=measured, shown=not begun))
         for run in begun:
             codes.append(run.end())
             total += count(run.report)
@@ -126,7 +142,7 @@ def main(arguments: list[str]) -> int:
         show_coverage()
     for lack in lacks:
         say(f"NOT TESTED: {lack}")
-    # A second run may have nothing to do; both having nothing is a mistake in the arguments.
+    # One run may have nothing to do; all having nothing is a mistake in the arguments.
     bad = [code for code in codes if code not in (PASSED, NONE_SELECTED)]
     if not bad and PASSED not in codes:
         bad = [NONE_SELECTED]

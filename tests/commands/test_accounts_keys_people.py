@@ -25,6 +25,9 @@ from tests.commands.running import Said, anchorage
 from tests.house import Said as Entry
 from tests.serving import serving
 
+# What differs between the engines lies below the commands; `test_beside_a_server` has both.
+pytestmark = pytest.mark.once
+
 PASSWORD = "correct horse battery staple"
 
 
@@ -215,7 +218,6 @@ async def test_migrate_says_what_it_did_and_other_commands_ask_for_it(database_u
     assert (await operator("demo")).refused == "INVALID_INPUT"
 
 
-@pytest.mark.once
 async def test_every_command_explains_itself(tmp_path: Path) -> None:
     operator = Operator({"ANCHORAGE_DATA_DIR": str(tmp_path / "none"), "PATH": "/usr/bin:/bin"}, "")
     for words in (
