@@ -224,7 +224,7 @@ async def test_every_placeholder_of_the_examples_is_filled_by_one_of_them(explor
         maker = next(name for name in NAMES if f"  {path[0]}(" in (EXAMPLES / f"{name}.graphql").read_text())
         made: Any = successful(await explorer.run(maker))
         for field in path:
-            made = made[field]
+            made = made[int(field)] if isinstance(made, list) else made[field]
         users = [
             name for name in NAMES if (EXAMPLES / f"{name}.json").exists() and placeholder in str(variables_of(name))
         ]
