@@ -8,6 +8,7 @@ to lose.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,6 +31,9 @@ SINGLY_LIMIT = 20_000
 """Of how many devices each is asked by itself; the rest is unknown."""
 UPLOADED = ""
 """Stands for the record of an upload that is not made yet."""
+
+# One thread for all of them: each that counts takes turns with the gateways' questions, which must not wait for many.
+_ASIDE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="impact")
 
 _Answer = tuple[Reason, str | None]
 
@@ -107,10 +111,11 @@ async def impact(connection: Connection, account_id: str, change: Change, *, at:
     found = await device_kinds.kinds(connection, account_id, at, change.suspending)
     tally.unknown += found.left_out
     # Elsewhere, because thousands of signatures take seconds.
-    for counted in await asyncio.to_thread(tally.take_together, found.counted):
+    loop = asyncio.get_running_loop()
+    for counted in await loop.run_in_executor(_ASIDE, tally.take_together, found.counted):
         left = counted.devices
         async for some in device_kinds.devices_of(connection, account_id, counted, at, change.suspending):
-            left -= await asyncio.to_thread(tally.take_singly, counted, some)
+            left -= await loop.run_in_executor(_ASIDE, tally.take_singly, counted, some)
             if not tally.singly_left:
                 break
         tally.unknown += max(0, left)

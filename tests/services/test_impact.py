@@ -1,11 +1,17 @@
 """What a change would do, said before it is made, and then done."""
 
+import asyncio
+import time
 from datetime import timedelta
 
 import pytest
 
 from app.actor import command_line
 from app.reasons import Reason
+from app.rules.decision import Decision, Question
+from app.rules.trust import decide
+from app.rules.trust_store import TrustStore
+from app.services import impact as previewing
 from app.services.accounts import Feature, SetAccountFeature
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.devices import SuspendDevice
@@ -54,6 +60,30 @@ async def test_devices_of_the_kinds_that_are_too_many_are_unknown(
     found = await impact(house.database.reads, account.id, StatusChange(blocked, Status.INACTIVE), at=AT)
 
     assert (found.losing, found.unchanged, found.unknown) == (2, 0, 1)
+
+
+async def test_however_many_ask_one_is_worked_out_at_a_time(
+    house: House, account: AccountRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that is worked out takes turns with the gateways' questions."""
+    first = authority("I")
+    record = await trust(house, account, first, name="I")
+    await connect(house, account, made_device("device", first))
+    counting = most = 0
+
+    def watched(store: TrustStore, question: Question) -> Decision:
+        nonlocal counting, most
+        counting += 1
+        most = max(most, counting)
+        time.sleep(0.02)
+        counting -= 1
+        return decide(store, question)
+
+    monkeypatch.setattr(previewing, "decide", watched)
+    change = StatusChange(record, Status.INACTIVE)
+    found = await asyncio.gather(*(impact(house.database.reads, account.id, change, at=AT) for _ in range(8)))
+
+    assert ({each.losing for each in found}, most) == ({1}, 1)
 
 
 async def test_after_a_deletion_devices_may_stay_on_another_path(house: House, account: AccountRow) -> None:
