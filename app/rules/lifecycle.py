@@ -50,17 +50,22 @@ def require_still_blocked(record: Standing, others: Iterable[Standing]) -> None:
             )
 
 
-def require_nobody_let_in(devices: int) -> None:
+def require_nobody_let_in(devices: int, *, unknown: int) -> None:
     """Refuse to delete a blacklisted record where so many devices, by what they last presented, would then come in.
 
-    Raises DeleteWouldUnblock.
+    `unknown` are those that were too many to look at: any of them may. Raises DeleteWouldUnblock.
     """
     if devices:
-        raise DeleteWouldUnblock(
-            "Deleting this blacklisted certificate lifts its block, and devices that are refused now would come in on"
-            f" another path ({devices:,} of those that have come before): confirm that you want that.",
-            path=("confirmUnblock",),
-        )
+        would = f"would come in on another path ({devices:,} of those that have come before)"
+    elif unknown:
+        would = f"may come in on another path ({unknown:,} of those that have come before are too many to look at)"
+    else:
+        return
+    raise DeleteWouldUnblock(
+        f"Deleting this blacklisted certificate lifts its block, and devices that are refused now {would}: confirm that"
+        " you want that.",
+        path=("confirmUnblock",),
+    )
 
 
 def initial_possession(usage: Usage, *, require_possession: bool) -> Possession:

@@ -69,7 +69,7 @@ async def require_nobody_let_in(tx: Tx, foreseen: Foreseen | None, change: Chang
             " changes so fast: confirm that you want it, or ask again."
         )
         raise Outdated(DeleteWouldUnblock(message, path=("confirmUnblock",)))
-    lifecycle.require_nobody_let_in(found.impact.gaining)
+    lifecycle.require_nobody_let_in(found.impact.gaining, unknown=found.impact.unknown)
 
 
 def _of(foreseen: Foreseen | None, change: Change) -> Foreseen:

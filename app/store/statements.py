@@ -11,6 +11,9 @@ from app.store.connection import Engine, Row
 MOST_AT_ONCE = 256
 """Rows, or values of a list, of one statement of `in_powers`."""
 
+MOST_JOINED = 400
+"""Lists that one statement may join by UNION ALL: SQLite takes 500 parts in all."""
+
 T = TypeVar("T")
 
 

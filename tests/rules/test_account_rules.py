@@ -106,10 +106,12 @@ def test_without_one_the_deletion_unblocks_nothing(others: list[Standing]) -> No
 
 
 def test_a_deletion_lets_nobody_in_unasked() -> None:
-    lifecycle.require_nobody_let_in(0)
-    with pytest.raises(DeleteWouldUnblock, match=r"1,200 of those that have come before") as raised:
-        lifecycle.require_nobody_let_in(1_200)
+    lifecycle.require_nobody_let_in(0, unknown=0)
+    with pytest.raises(DeleteWouldUnblock, match=r"would come in .*1,200 of those that have come before") as raised:
+        lifecycle.require_nobody_let_in(1_200, unknown=7)
     assert raised.value.path == ("confirmUnblock",)
+    with pytest.raises(DeleteWouldUnblock, match=r"may come in .*7 of those that have come before are too many"):
+        lifecycle.require_nobody_let_in(0, unknown=7)
 
 
 def test_an_active_record_blocks_nothing_and_may_go() -> None:

@@ -175,6 +175,29 @@ async def test_a_deletion_that_lifts_a_block_is_looked_at_again_where_the_trust_
     await gateway.flush()
 
 
+async def test_a_deletion_is_confirmed_where_not_everybody_can_be_looked_at(
+    house: House, account: AccountRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device's CA has a second certificate, which constrains names: so each of its devices is asked by itself."""
+    monkeypatch.setattr(previewing, "SINGLY_LIMIT", 0)
+    admin, anchor, other = actor_of(account), authority("I"), authority("J")
+    sub = authority("S", anchor)
+    constraints = x509.NameConstraints([x509.DNSName("example")], None)
+    crossed = make("S", key=sub.key, issuer=other, serial=2, extensions=[(constraints, True)])
+    blocked = await trust(house, account, anchor, name="I")
+    await trust(house, account, other, name="J")
+    gateway = Gateway(house, account.id)
+    valve = device("valve", sub)
+    await gateway.let_in(valve, sub, crossed, service=Service.LWM2M)
+    await house.perform(admin, SetCertificateStatus(blocked, Status.INACTIVE))
+
+    with pytest.raises(DeleteWouldUnblock, match="1 of those that have come before are too many"):
+        await house.perform(admin, DeleteCertificate(blocked))
+    await house.perform(admin, DeleteCertificate(blocked, confirm_unblock=True))
+    assert (await gateway.ask(valve, sub, crossed, service=Service.LWM2M)).device_id is not None
+    await gateway.flush()
+
+
 async def test_a_fault_of_ours_while_it_is_worked_out_has_its_entry(
     house: House, account: AccountRow, record: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from app.store.device_reads import DeviceFilter
 from app.store.device_rows import DeviceRow
 from app.store.paging import Page, Window
 from app.terms import Service
+from app.transport.graphql.loaders import joining
 
 Used = tuple[str, Service]
 """A device by its id, at one service."""
@@ -46,11 +47,11 @@ class FleetLoaders:
         self.presented: DataLoader[Used, tuple[bytes, ...] | None] = DataLoader(self._presented)
         self.identities: DataLoader[Used, ParsedCertificate | None] = DataLoader(self._identities)
         self.decided: DataLoader[Used, Decided | None] = DataLoader(self._decided)
-        self.pages: DataLoader[tuple[Within, Window], Page[DeviceRow]] = DataLoader(self._pages)
-        self.members: DataLoader[tuple[Members, Window], Page[DeviceRow]] = DataLoader(self._members)
-        self.counts: DataLoader[Within, int | None] = DataLoader(self._counts)
+        self.pages: DataLoader[tuple[Within, Window], Page[DeviceRow]] = joining(self._pages)
+        self.members: DataLoader[tuple[Members, Window], Page[DeviceRow]] = joining(self._members)
+        self.counts: DataLoader[Within, int | None] = joining(self._counts)
         self.suspended_counts: DataLoader[str, int] = DataLoader(self._suspended_counts)
-        self.denials: DataLoader[tuple[str, Window], Page[DenialRow]] = DataLoader(self._denials)
+        self.denials: DataLoader[tuple[str, Window], Page[DenialRow]] = joining(self._denials)
         self.denial_totals: DataLoader[str, Total] = DataLoader(self._denial_totals)
 
     async def _devices(self, ids: list[str]) -> list[DeviceRow | None]:

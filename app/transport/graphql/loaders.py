@@ -22,6 +22,7 @@ from app.store.enrollments import EnrollmentRow
 from app.store.jobs import ErrorRow, JobRow
 from app.store.paging import Page, Window
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, EntryRow
+from app.store.statements import MOST_JOINED
 from app.terms import Possession
 
 T = TypeVar("T")
@@ -46,6 +47,11 @@ Awaited = Callable[[Mapping[int, bytes]], Awaitable[dict[int, Receipt]]]
 """Waits for the receipts of entries, given by their numbers with their hashes."""
 
 
+def joining(load: Callable[[list[K]], Awaitable[Sequence[T]]]) -> DataLoader[K, T]:
+    """A loader whose statement joins one list for each key, and so takes so many keys at once."""
+    return DataLoader(load, max_batch_size=MOST_JOINED)
+
+
 class Loaders:
     """The loaders of one operation, in one account, as of one instant."""
 
@@ -63,12 +69,12 @@ class Loaders:
         self.entries: DataLoader[str, EntryRow | None] = DataLoader(self._entries)
         self.enrollments: DataLoader[str, EnrollmentRow | None] = DataLoader(self._enrollments)
         self.jobs: DataLoader[str, JobRow | None] = DataLoader(self._jobs)
-        self.job_errors: DataLoader[tuple[str, Window], Page[ErrorRow]] = DataLoader(self._job_errors)
+        self.job_errors: DataLoader[tuple[str, Window], Page[ErrorRow]] = joining(self._job_errors)
         self.receipts: DataLoader[tuple[int, bytes], Receipt | None] = DataLoader(self._receipts)
         self.places: DataLoader[str, int | None] = DataLoader(self._places)
         self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
         self.noticed: DataLoader[Looked, tuple[Noticed, ...]] = DataLoader(self._noticed)
-        self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = DataLoader(self._log_pages)
+        self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = joining(self._log_pages)
         self.log_counts: DataLoader[str, int | None] = DataLoader(self._log_counts)
 
     def as_of(self, at: datetime, trusted: Trusted) -> "Loaders":

@@ -26,10 +26,12 @@ from app.findings import FindingCode
 from app.services import accounts, audit_log, bulk, certificates, devices, enrollments, jobs, keys, possession, users
 from app.transport.graphql.audit_actions import AuditAction
 from app.transport.graphql.finding_codes import FINDING_DESCRIPTIONS
+from app.transport.graphql.ids import Kind
 from app.transport.graphql.refusals import AS_DATA, AS_TOP_LEVEL
 from app.transport.graphql.schema import as_text
 from app.transport.graphql.scopes import Cost, Enforcement, RequiresScope, Rule
 from app.transport.graphql.types.errors import UserErrorCode
+from app.transport.graphql.types.node import SOURCES
 from tests.transport.graphql.documents import SCHEMA, object_types, root
 
 pytestmark = pytest.mark.once
@@ -37,6 +39,19 @@ pytestmark = pytest.mark.once
 OURS = [
     kind for name, kind in SCHEMA.type_map.items() if not name.startswith("__") and not is_specified_scalar_type(kind)
 ]
+
+
+KINDS = {
+    "Certificate": Kind.CERTIFICATE,
+    "PossessionChallenge": Kind.CHALLENGE,
+    "Device": Kind.DEVICE,
+    "Enrollment": Kind.ENROLLMENT,
+    "Job": Kind.JOB,
+    "ApiKey": Kind.API_KEY,
+    "AuditEvent": Kind.EVENT,
+}
+BELOW = dict.fromkeys(("Certificate", "CertificateChange", "FindingChange", "StandingFinding"), Scope.CERTIFICATES_READ)
+"""What is shown to nobody who has not this scope."""
 
 
 def undescribed() -> Iterator[str]:
@@ -118,6 +133,20 @@ def test_what_anyone_may_ask_is_known_by_name() -> None:
         name for name, field in fields_with_resolvers() if field.metadata[Rule].enforcement is Enforcement.NOBODY
     }
     assert open_fields == {"Query.health", "Query.rateLimit"}
+
+
+def test_what_is_an_object_elsewhere_asks_for_the_scope_of_its_kind() -> None:
+    """Whoever may not ask for a key, say, may not find it behind something else either."""
+    scopes = {name: SOURCES[kind].rule.scope for name, kind in KINDS.items()}
+    for parent in object_types():
+        for name, field in parent.fields.items():
+            shown = get_named_type(field.type).name.removesuffix("Connection")
+            definition = field.extensions["strawberry-definition"]
+            if shown not in scopes or definition.is_basic_field or parent.name.endswith("Payload"):
+                continue
+            rule = definition.metadata[Rule]
+            asked = BELOW.get(parent.name) if rule.enforcement is Enforcement.PARENT else rule.scope
+            assert asked is scopes[shown], f"{parent.name}.{name}"
 
 
 def test_a_rule_with_a_scope_shows_in_the_schema() -> None:

@@ -15,7 +15,7 @@ from app.transport.graphql.device_inputs import DeviceFilter
 from app.transport.graphql.device_lists import denials_of, devices_through
 from app.transport.graphql.inputs import given
 from app.transport.graphql.scalars import SafeInt
-from app.transport.graphql.scopes import PARENT, field, needs
+from app.transport.graphql.scopes import field, needs
 from app.transport.graphql.types.denials import DeviceDenialConnection
 from app.transport.graphql.types.devices import DeviceConnection
 
@@ -32,7 +32,7 @@ class WithDevices:
     )
     row: strawberry.Private[CertificateRow]
 
-    @field(PARENT, cost=5)
+    @field(needs(Scope.DEVICES_READ), cost=5)
     async def suspended_device_count(self, info: Info) -> SafeInt:
         """How many devices are suspended with it now, and not otherwise: those that `resumeDevices` would resume."""
         return SafeInt(await self.suspended(info.context))
@@ -62,7 +62,7 @@ class WithDevices:
         """The devices that were refused because it is, or was, blacklisted; the last refused first."""
         return await denials_of(info.context, self.row.id, asked(first, after, last, before))
 
-    @field(PARENT, cost=2)
+    @field(needs(Scope.DEVICES_READ), cost=2)
     async def denied_attempts(self, info: Info) -> SafeInt:
         """How often devices were refused because it is, or was, blacklisted."""
         return SafeInt((await info.context.fleet.denial_totals.load(self.row.id)).attempts)

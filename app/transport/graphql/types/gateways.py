@@ -5,12 +5,13 @@ from typing import Self
 
 import strawberry
 
+from app.actor import Scope
 from app.store.gateways import GatewayRow
 from app.terms import Service
 from app.transport.graphql.context import Info
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.scalars import SafeInt
-from app.transport.graphql.scopes import PARENT, field
+from app.transport.graphql.scopes import PARENT, field, needs
 from app.transport.graphql.types.accounts import ApiKey
 
 
@@ -29,6 +30,12 @@ class Gateway:
     key_id: strawberry.Private[str]
 
     @field(PARENT)
+    async def name(self, info: Info) -> str | None:
+        """What its key is called."""
+        row = await info.context.loaders.api_keys.load(self.key_id)
+        return None if row is None else row.name
+
+    @field(needs(Scope.API_KEYS_READ))
     async def api_key(self, info: Info) -> ApiKey | None:
         """Its key."""
         row = await info.context.loaders.api_keys.load(self.key_id)

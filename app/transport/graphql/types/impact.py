@@ -35,12 +35,12 @@ class ImpactEffect:
     device_count: SafeInt = attribute("How many they are.")
     effect: strawberry.Private[Effect]
 
-    @field(PARENT)
+    @field(needs(Scope.CERTIFICATES_READ))
     async def certificate_before(self, info: Info) -> ItsCertificate | None:
         """The certificate that lets them in now; null where none does."""
         return await _certificate(info.context, self.effect.record_before)
 
-    @field(PARENT)
+    @field(needs(Scope.CERTIFICATES_READ))
     async def certificate_after(self, info: Info) -> ItsCertificate | None:
         """The one that would let them in; null where none would, and where it is yet to be uploaded."""
         return await _certificate(info.context, self.effect.record_after)
@@ -71,17 +71,20 @@ class ImpactEffect:
 
 @object_type
 class CertificateChangeImpact:
-    """What a change would do to the devices that came in before: exact for all whose last chain is known.
+    """What a change would do to the devices that came in before, by what each came in with last.
 
-    A device that comes to both servers counts at each. Devices that are suspended, or whose certificate is not valid
-    now, have no access to lose.
+    It is exact but for `unknownCount`. A device that comes to both servers counts at each. Devices that are suspended,
+    or whose certificate is not valid now, have no access to lose.
     """
 
     losing_count: SafeInt = attribute("How many would lose access.")
     gaining_count: SafeInt = attribute("How many would gain it.")
     moving_count: SafeInt = attribute("How many would go on to come in, through another certificate.")
     unchanged_count: SafeInt = attribute("For how many nothing would change.")
-    unknown_count: SafeInt = attribute("How many were too many to look at.")
+    unknown_count: SafeInt = attribute(
+        "How many were too many to look at: the rest of over 10,000 kinds of devices, and of over 20,000 devices that"
+        " have to be asked one by one because a CA above them constrains names."
+    )
     effect_count: SafeInt = attribute("How many effects there are.")
     token: str = attribute(
         "Stands for the change and for the devices that it does something to. Give it as `expectedImpact`, and the"
