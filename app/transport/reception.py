@@ -3,25 +3,30 @@
 The outermost border of the program: an exception that nobody caught ends here.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.actor import ANONYMOUS
 from app.clock import Clock
+from app.reasons import Reason
 from app.settings import Network
 from app.transport.arrival import Arrival, arrive
+from app.transport.gateway.answers import said
+from app.transport.gateway.remembered import AUTHORIZE
 from app.transport.log_lines import RequestLine, write_bug, write_requests
 from app.transport.long_runs import without_long_runs
 from app.transport.metrics import Metrics
 
 PROBES = frozenset({"/livez", "/readyz"})
+GATEWAYS = "/gateway/"
 CLIENT_WENT_AWAY = 499
 """What nginx writes for it; no answer carries it."""
 PATH_LIMIT = 200
@@ -66,7 +71,8 @@ class Reception:
     trusted_proxies: Sequence[Network]
     max_requests: int
     headers: Mapping[str, str]
-    _running: int = 0
+    _running: Counter[bool] = field(default_factory=Counter)
+    """How many, of gateways and of all others: each have their room, so that neither keeps the other out."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, and see its answer out."""
@@ -80,9 +86,10 @@ class Reception:
             await send(message)
 
         self.metrics.request_began()
-        self._running += 1
+        is_gateway = scope["path"].startswith(GATEWAYS)
+        self._running[is_gateway] += 1
         try:
-            if self._running > self.max_requests and scope["path"] not in PROBES:
+            if self._running[is_gateway] > self.max_requests and scope["path"] not in PROBES:
                 await _busy(scope, receive, leaving)
             else:
                 await self.app(scope, receive, leaving)
@@ -93,7 +100,7 @@ class Reception:
             answer.bug = bug
             await self._apologise(answer, scope, receive, leaving)
         finally:
-            self._running -= 1
+            self._running[is_gateway] -= 1
             self._finish(answer, scope)
 
     def _note(self, answer: _Answer, message: Message) -> None:
@@ -183,6 +190,10 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1013})
         return
     message = "The server answers as many requests as it can: try again in a moment."
-    answer = JSONResponse({"errors": [{"message": message, "extensions": {"code": "UNAVAILABLE"}}]}, 503)
+    answer: Response = JSONResponse({"errors": [{"message": message, "extensions": {"code": "UNAVAILABLE"}}]}, 503)
+    if scope["path"] == AUTHORIZE:
+        answer = said(Request(scope), 403, Reason.STATE_UNKNOWN.value, message)
+    elif scope["path"].startswith(GATEWAYS):
+        answer = said(Request(scope), 503, "UNAVAILABLE", message)
     answer.headers["retry-after"] = "1"
     await answer(scope, receive, send)

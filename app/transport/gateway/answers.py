@@ -21,19 +21,27 @@ def answering(handler: Handler, status: Mapping[type[Refusal], int] = STATUS) ->
         try:
             return await handler(request)
         except NotAsked as wrong:
-            return _said(request, 400, wrong.code, str(wrong))
+            return said(request, 400, wrong.code, str(wrong))
         except tuple(status) as refusal:
-            return _said(request, status[type(refusal)], refusal.code, refusal.message)
+            return said(request, status[type(refusal)], refusal.code, refusal.message)
 
     return answered
 
 
 def wants_json(request: Request) -> bool:
     """Whether the answer may have a body: nginx opens a new connection for its next question after one."""
-    return "application/json" in request.headers.get("accept", "")
+    accepted = request.headers.get("accept", "")
+    return any(_is_json(each) for each in accepted.split(","))
 
 
-def _said(request: Request, status: int, code: str, message: str) -> Response:
+def _is_json(accepted: str) -> bool:
+    media_type, *parameters = (each.strip().lower() for each in accepted.split(";"))
+    # RFC 9110 12.4.2: 0 is not acceptable.
+    return media_type == "application/json" and not any(each.rstrip("0.") == "q=" for each in parameters)
+
+
+def said(request: Request, status: int, code: str, message: str) -> Response:
+    """The answer with this status and reason."""
     headers = {"x-trust-reason": code}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
