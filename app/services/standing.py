@@ -25,7 +25,7 @@ from app.rules.standing import Key, Standing
 from app.rules.trust_store import TrustStore
 from app.services.command import Done, Tx
 from app.services.door import Door
-from app.services.trust_states import load
+from app.services.trust_states import TrustState, load
 from app.store import standing as store
 from app.store import trust_reads
 from app.store.connection import Connection, Transaction
@@ -53,9 +53,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look found about every record of an account, at one version of its trust."""
+    """What a look found about every record of an account, in one state of its trust."""
 
-    version: int
+    state: TrustState
     records: Mapping[str, Used]
     found: Mapping[str, tuple[Standing, ...]]
 
@@ -78,11 +78,11 @@ class Change:
 async def see(connection: Connection, account_id: str, *, at: datetime, unused_after: timedelta) -> Seen:
     """Look at an account, in as many statements however much it holds. Raises NotFound."""
     state = await load(connection, account_id)
-    # What changes between these two is noticed by the act, which then finds another version.
+    # Where the connection is no snapshot, what changes between these two is noticed by the act.
     records = await store.uses(connection, account_id, at - unused_after)
     # Elsewhere, because thousands of certificates take seconds.
     found = await asyncio.to_thread(_found, state.store, records, at=at, unused_after=unused_after)
-    return Seen(state.version, records, found)
+    return Seen(state, records, found)
 
 
 def changes(seen: Seen, standing: list[FindingRow]) -> list[Change]:
@@ -98,7 +98,7 @@ def changes(seen: Seen, standing: list[FindingRow]) -> list[Change]:
 class LookAtFindings:
     """Record what a look found, where it is not what stands. Answers whether more is to be recorded.
 
-    Where the account's trust has changed since the look, nothing is done: another look will be.
+    Where what findings are made of has changed since the look, nothing is done: another look will be.
     """
 
     action: ClassVar[str] = CERTIFICATE_NOTED
@@ -113,7 +113,7 @@ class LookAtFindings:
 
     async def __call__(self, tx: Tx) -> Done[bool]:
         """Compared once more: whoever looked at the same time may have recorded it."""
-        if await trust_reads.version(tx.transaction, tx.account_id) != self.seen.version:
+        if not await _is_as_seen(tx, self.seen):
             return Done(value=False, event={})
         differing = changes(self.seen, await tx.findings.all())
         events: dict[str, CertificateFindingsNoted] = {}
@@ -183,14 +183,16 @@ class StandingFindings:
 
     async def look(self, account_id: str) -> int:
         """Look at an account and record what differs; the version of its trust that was looked at. Raises NotFound."""
-        reads = self.database.reads
-        seen = await see(reads, account_id, at=self.clock(), unused_after=self.unused_after)
-        if changes(seen, await store.of_account(reads, account_id)):
+        # An account that claims all the time has another version at each statement.
+        async with self.database.snapshot() as snapshot:
+            seen = await see(snapshot, account_id, at=self.clock(), unused_after=self.unused_after)
+            differing = changes(seen, await store.of_account(snapshot, account_id))
+        if differing:
             actor = Actor(ActorType.SYSTEM, LEAD, account_id, None, frozenset({Scope.OPERATE}))
             origin = Origin(request_id=new_id(self.clock()), operation=LEAD)
             while (await self.door.perform(actor, LookAtFindings(seen), origin)).value:
                 pass
-        return seen.version
+        return seen.state.version
 
     async def _look_if_any(self, due: Due) -> int:
         # Without certificates there is nothing to find, and what stood went with them.
@@ -218,6 +220,23 @@ def _compared(certificate_id: str, found: tuple[Standing, ...], stored: Mapping[
             for each in found
             if (row := stored.get(each.key)) is not None and row.standing.finding != each.finding
         },
+    )
+
+
+async def _is_as_seen(tx: Tx, seen: Seen) -> bool:
+    """Whether the records are those that were looked at, and what else their findings follow from.
+
+    Claims raise the version as well, and findings have nothing to do with them.
+    """
+    state, connection, account_id = seen.state, tx.transaction, tx.account_id
+    if await trust_reads.version(connection, account_id) == state.version:
+        return True
+    suspending = {id_ for id_, used in seen.records.items() if used.use.has_suspended_devices}
+    remembered = {each.der for each in state.store.intermediates}
+    return (
+        await trust_reads.versions(connection, account_id) == state.records
+        and await store.suspending(connection, account_id) == suspending
+        and set(await trust_reads.intermediates(connection, account_id)) == remembered
     )
 
 
