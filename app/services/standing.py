@@ -47,6 +47,7 @@ ACCOUNTS_AT_ONCE = 100
 RECORDS_AT_ONCE = 50
 """Of how many records one transaction tells: writers of an account wait for one another."""
 
+_AWAY = (AuditUnavailable, OutcomeUnknown, StoreUnavailable)
 _ORDER = {code: number for number, code in enumerate(FindingCode)}
 _log = logging.getLogger(__name__)
 
@@ -157,12 +158,14 @@ class StandingFindings:
             await self.leadership.release()
 
     async def turn(self) -> bool:
-        """A round, if this process leads; whether more waits. Never raises for what may be over soon."""
+        """A round, if this process leads; whether more waits. Never raises: the next round is there to make good."""
         try:
             return await self.leadership.hold() and await self.round()
-        except (AuditUnavailable, OutcomeUnknown, StoreUnavailable) as error:
+        except _AWAY as error:
             _log.warning("certificates are not looked at for now: %s", error.code)
-            return False
+        except Exception:  # noqa: BLE001  # the outermost border of a round: the next one must come
+            _log.exception("certificates are not looked at for now")
+        return False
 
     async def round(self) -> bool:
         """Look at the accounts that are due, so many at once; whether more may be.
@@ -196,7 +199,15 @@ class StandingFindings:
 
     async def _look_if_any(self, due: Due) -> int:
         # Without certificates there is nothing to find, and what stood went with them.
-        return await self.look(due.account_id) if due.has_certificates else due.trust_version
+        if not due.has_certificates:
+            return due.trust_version
+        try:
+            return await self.look(due.account_id)
+        except _AWAY:
+            raise
+        except Exception:  # noqa: BLE001  # the outermost border of an account's look: the others must go on
+            _log.exception("the certificates of the account %s are looked at again in an hour", due.account_id)
+            return due.trust_version
 
 
 def _found(
