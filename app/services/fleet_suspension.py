@@ -4,7 +4,7 @@ While `devices_suspended_at` stands, the devices that were let in through the re
 are suspended: however many they are, it is one row in one transaction. What registers later is not among them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.errors import InvalidInput, InvalidState
 from app.services.command import Tx
@@ -44,6 +44,8 @@ async def require_suspending(
 
 
 async def _instant(tx: Tx, record: CertificateRow) -> datetime:
-    # Never before a registration that another gateway's clock dated ahead of this one.
+    # Never before a registration that another gateway's clock dated ahead of this one, and after every release.
     newest = await device_reads.last_registration(tx.transaction, tx.account_id, record.id)
-    return tx.now if newest is None else max(tx.now, newest)
+    instant = tx.now if newest is None else max(tx.now, newest)
+    released = await device_reads.last_release(tx.transaction, tx.account_id, record.id, instant)
+    return instant if released is None else released + timedelta.resolution

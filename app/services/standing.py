@@ -25,7 +25,7 @@ from app.rules.standing import Key, Standing
 from app.rules.trust_store import TrustStore
 from app.services.command import Done, Tx
 from app.services.door import Door
-from app.services.trust_states import load
+from app.services.trust_states import TrustState, load
 from app.store import standing as store
 from app.store import trust_reads
 from app.store.connection import Connection, Transaction
@@ -47,15 +47,16 @@ ACCOUNTS_AT_ONCE = 100
 RECORDS_AT_ONCE = 50
 """Of how many records one transaction tells: writers of an account wait for one another."""
 
+_AWAY = (AuditUnavailable, OutcomeUnknown, StoreUnavailable)
 _ORDER = {code: number for number, code in enumerate(FindingCode)}
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look found about every record of an account, at one version of its trust."""
+    """What a look found about every record of an account, in one state of its trust."""
 
-    version: int
+    state: TrustState
     records: Mapping[str, Used]
     found: Mapping[str, tuple[Standing, ...]]
 
@@ -78,11 +79,11 @@ class Change:
 async def see(connection: Connection, account_id: str, *, at: datetime, unused_after: timedelta) -> Seen:
     """Look at an account, in as many statements however much it holds. Raises NotFound."""
     state = await load(connection, account_id)
-    # What changes between these two is noticed by the act, which then finds another version.
+    # Where the connection is no snapshot, what changes between these two is noticed by the act.
     records = await store.uses(connection, account_id, at - unused_after)
     # Elsewhere, because thousands of certificates take seconds.
     found = await asyncio.to_thread(_found, state.store, records, at=at, unused_after=unused_after)
-    return Seen(state.version, records, found)
+    return Seen(state, records, found)
 
 
 def changes(seen: Seen, standing: list[FindingRow]) -> list[Change]:
@@ -98,7 +99,7 @@ def changes(seen: Seen, standing: list[FindingRow]) -> list[Change]:
 class LookAtFindings:
     """Record what a look found, where it is not what stands. Answers whether more is to be recorded.
 
-    Where the account's trust has changed since the look, nothing is done: another look will be.
+    Where what findings are made of has changed since the look, nothing is done: another look will be.
     """
 
     action: ClassVar[str] = CERTIFICATE_NOTED
@@ -113,7 +114,7 @@ class LookAtFindings:
 
     async def __call__(self, tx: Tx) -> Done[bool]:
         """Compared once more: whoever looked at the same time may have recorded it."""
-        if await trust_reads.version(tx.transaction, tx.account_id) != self.seen.version:
+        if not await _is_as_seen(tx, self.seen):
             return Done(value=False, event={})
         differing = changes(self.seen, await tx.findings.all())
         events: dict[str, CertificateFindingsNoted] = {}
@@ -157,12 +158,14 @@ class StandingFindings:
             await self.leadership.release()
 
     async def turn(self) -> bool:
-        """A round, if this process leads; whether more waits. Never raises for what may be over soon."""
+        """A round, if this process leads; whether more waits. Never raises: the next round is there to make good."""
         try:
             return await self.leadership.hold() and await self.round()
-        except (AuditUnavailable, OutcomeUnknown, StoreUnavailable) as error:
+        except _AWAY as error:
             _log.warning("certificates are not looked at for now: %s", error.code)
-            return False
+        except Exception:  # noqa: BLE001  # the outermost border of a round: the next one must come
+            _log.exception("certificates are not looked at for now")
+        return False
 
     async def round(self) -> bool:
         """Look at the accounts that are due, so many at once; whether more may be.
@@ -183,18 +186,28 @@ class StandingFindings:
 
     async def look(self, account_id: str) -> int:
         """Look at an account and record what differs; the version of its trust that was looked at. Raises NotFound."""
-        reads = self.database.reads
-        seen = await see(reads, account_id, at=self.clock(), unused_after=self.unused_after)
-        if changes(seen, await store.of_account(reads, account_id)):
+        # An account that claims all the time has another version at each statement.
+        async with self.database.snapshot() as snapshot:
+            seen = await see(snapshot, account_id, at=self.clock(), unused_after=self.unused_after)
+            differing = changes(seen, await store.of_account(snapshot, account_id))
+        if differing:
             actor = Actor(ActorType.SYSTEM, LEAD, account_id, None, frozenset({Scope.OPERATE}))
             origin = Origin(request_id=new_id(self.clock()), operation=LEAD)
             while (await self.door.perform(actor, LookAtFindings(seen), origin)).value:
                 pass
-        return seen.version
+        return seen.state.version
 
     async def _look_if_any(self, due: Due) -> int:
         # Without certificates there is nothing to find, and what stood went with them.
-        return await self.look(due.account_id) if due.has_certificates else due.trust_version
+        if not due.has_certificates:
+            return due.trust_version
+        try:
+            return await self.look(due.account_id)
+        except _AWAY:
+            raise
+        except Exception:  # noqa: BLE001  # the outermost border of an account's look: the others must go on
+            _log.exception("the certificates of the account %s are looked at again in an hour", due.account_id)
+            return due.trust_version
 
 
 def _found(
@@ -218,6 +231,23 @@ def _compared(certificate_id: str, found: tuple[Standing, ...], stored: Mapping[
             for each in found
             if (row := stored.get(each.key)) is not None and row.standing.finding != each.finding
         },
+    )
+
+
+async def _is_as_seen(tx: Tx, seen: Seen) -> bool:
+    """Whether the records are those that were looked at, and what else their findings follow from.
+
+    Claims raise the version as well, and findings have nothing to do with them.
+    """
+    state, connection, account_id = seen.state, tx.transaction, tx.account_id
+    if await trust_reads.version(connection, account_id) == state.version:
+        return True
+    suspending = {id_ for id_, used in seen.records.items() if used.use.has_suspended_devices}
+    remembered = {each.der for each in state.store.intermediates}
+    return (
+        await trust_reads.versions(connection, account_id) == state.records
+        and await store.suspending(connection, account_id) == suspending
+        and set(await trust_reads.intermediates(connection, account_id)) == remembered
     )
 
 

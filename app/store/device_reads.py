@@ -26,6 +26,12 @@ CREDENTIAL_COLUMNS = "device_id, service, key_sha256, fingerprint, certificate_i
 _PRESENTED = "SELECT device_id, service, leaf, presented FROM device_credential WHERE account_id = $1 AND device_id"
 # One look at the end of an index: however many devices there are, the writer that asks must not count them.
 _LAST_THROUGH = "SELECT max(accepted_at) AS newest FROM device_credential WHERE account_id = $1 AND certificate_id = $2"
+# One look at an index as well: nobody is released from now on but by a clock that is ahead.
+_LAST_RELEASE = (
+    "SELECT d.released_at FROM device AS d WHERE d.account_id = $1 AND d.released_at >= $3 AND EXISTS"
+    " (SELECT 1 FROM device_credential AS c WHERE c.device_id = d.id AND c.certificate_id = $2)"
+    " ORDER BY d.released_at DESC LIMIT 1"
+)
 _LET_IN_SINCE = (
     "SELECT 1 AS found FROM audit_entry AS e WHERE e.stream = $1 AND e.aseq > $2"
     " AND EXISTS (SELECT 1 FROM device_credential AS c WHERE c.audit_id = e.id) LIMIT 1"
@@ -157,6 +163,17 @@ async def last_registration(connection: Connection, account_id: str, certificate
     """When the newest registration through a record was made; None where there is none."""
     row = await connection.fetch_one(_LAST_THROUGH, account_id, certificate_id)
     return None if row is None else instant_of(row["newest"])
+
+
+async def last_release(
+    connection: Connection, account_id: str, certificate_id: str, since: datetime
+) -> datetime | None:
+    """When the last device that is registered through a record was released, from an instant on; None where none was.
+
+    Each that was released since then is looked at: it is for an instant near now.
+    """
+    row = await connection.fetch_one(_LAST_RELEASE, account_id, certificate_id, to_micros(since))
+    return None if row is None else instant_of(row["released_at"])
 
 
 async def has_let_in_since(connection: Connection, stream: str, position: int) -> bool:

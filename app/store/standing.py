@@ -36,16 +36,23 @@ _LOOKED = (
     "INSERT INTO standing_look (account_id, trust_version, looked_at) VALUES ($1, $2, $3)"
     " ON CONFLICT (account_id) DO UPDATE SET trust_version = EXCLUDED.trust_version, looked_at = EXCLUDED.looked_at"
 )
+_HAS_SUSPENDED = (
+    "EXISTS (SELECT 1 FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
+    " WHERE c.account_id = r.account_id AND c.certificate_id = r.id AND c.accepted_at <= r.devices_suspended_at"
+    " AND (d.released_at IS NULL OR d.released_at < r.devices_suspended_at))"
+)
+# Told and not asked for, so that PostgreSQL looks for one device of each record and joins no fleet.
+_SUSPENDING = (
+    f"SELECT r.id, {_HAS_SUSPENDED} AS has_suspended_devices"
+    " FROM certificate AS r WHERE r.account_id = $1 AND r.devices_suspended_at IS NOT NULL"
+)
 # Of the devices that were seen since an instant one is enough: a fleet need not be looked through for the last of them.
 _USES = (
     "SELECT r.id, r.name, r.version, r.created_at, (SELECT max(c.accepted_at) FROM device_credential AS c"
     " WHERE c.account_id = r.account_id AND c.certificate_id = r.id) AS accepted_at,"
     " (SELECT d.last_seen_at FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
     " WHERE c.account_id = r.account_id AND c.certificate_id = r.id AND d.last_seen_at > $2 LIMIT 1) AS seen_at,"
-    " EXISTS (SELECT 1 FROM device_credential AS c JOIN device AS d ON d.id = c.device_id"
-    " WHERE c.account_id = r.account_id AND c.certificate_id = r.id AND c.accepted_at <= r.devices_suspended_at"
-    " AND (d.released_at IS NULL OR d.released_at < r.devices_suspended_at)) AS has_suspended_devices"
-    " FROM certificate AS r WHERE r.account_id = $1"
+    f" {_HAS_SUSPENDED} AS has_suspended_devices FROM certificate AS r WHERE r.account_id = $1"
 )
 
 
@@ -188,6 +195,11 @@ async def uses(connection: Connection, account_id: str, since: datetime) -> dict
     Of those that were seen after `since` one says so for all, and whoever was seen before is not looked for.
     """
     return {row["id"]: _used(row) for row in await connection.fetch(_USES, account_id, to_micros(since))}
+
+
+async def suspending(connection: Connection, account_id: str) -> set[str]:
+    """The ids of the account's records with which devices are suspended, as `uses` has it."""
+    return {row["id"] for row in await connection.fetch(_SUSPENDING, account_id) if row["has_suspended_devices"]}
 
 
 async def due(connection: Connection, looked_by: datetime, limit: int) -> list[Due]:

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.actor import command_line
 from app.services import standing as service
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate, UploadCertificate
 from app.services.devices import ResumeDevice
-from app.services.standing import LookAtFindings, StandingFindings, changes, see
+from app.services.standing import StandingFindings, see
 from app.store import standing
 from app.store.connection import Connection, Row
 from app.store.device_writes import note_seen
@@ -196,17 +195,6 @@ async def test_two_that_look_at_once_write_it_once(house: House, account: Accoun
     await asyncio.gather(*(looking(house).look(account.id) for _ in range(4)))
 
     assert sorted(await told(house, account)) == [(f"{number}", ["EXPIRES_SOON"], []) for number in range(5)]
-
-
-async def test_a_look_that_was_overtaken_records_nothing(house: House, account: AccountRow) -> None:
-    await house.upload(actor_of(account), fresh_ca(not_after=AT + DAY), **THIRD_PARTY)
-    seen = await see(house.database.reads, account.id, at=AT, unused_after=UNUSED_AFTER)
-    await house.upload(actor_of(account))
-    before = await house.log_of(account.id)
-
-    assert (await house.perform(command_line(account.id, "root"), LookAtFindings(seen))) is False
-    assert changes(seen, [])
-    assert await house.log_of(account.id) == before
 
 
 async def test_many_records_are_told_in_several_acts(
