@@ -19,6 +19,9 @@ from app.terms import Tier
 
 commands = typer.Typer(help="Accounts, their tiers and limits.", no_args_is_help=True)
 
+MOST_DIGITS = 9
+"""Of a limit; Python reads no number of thousands of them."""
+
 AccountArgument = Annotated[str, typer.Argument(metavar="ID", help="The account's id.")]
 Reason = Annotated[str | None, typer.Option(help="Why; it goes into the audit log.")]
 
@@ -81,8 +84,8 @@ def set_limit(
     as_json: AsJson = False,
 ) -> None:
     """Give an account a limit of its own, or its tier's again."""
-    if limit != "default" and not limit.isdecimal():
-        raise typer.BadParameter(f"{limit!r} is neither a number nor `default`.", param_hint="LIMIT")
+    if limit != "default" and not (limit.isdecimal() and len(limit) <= MOST_DIGITS):
+        raise typer.BadParameter(f"Neither a number up to {HIGHEST_LIMIT} nor `default`.", param_hint="LIMIT")
     figure = None if limit == "default" else int(limit)
     _change("anchorage account set-limit", account, as_json, lambda it: SetAccountLimit(it, figure, reason))
 

@@ -20,8 +20,10 @@ _REPORT = (
     " WHERE gateway.seen_at <= EXCLUDED.seen_at"
 )
 _GATEWAYS = (
-    "SELECT api_key_id, service, applied_version, applied_at, seen_at FROM gateway WHERE account_id = $1"
-    f" ORDER BY api_key_id, service LIMIT {GATEWAYS_LIMIT}"
+    "SELECT g.api_key_id, g.service, g.applied_version, g.applied_at, g.seen_at FROM gateway AS g"
+    " WHERE g.account_id = $1"
+    " AND EXISTS (SELECT 1 FROM api_key AS k WHERE k.id = g.api_key_id AND k.revoked_at IS NULL)"
+    f" ORDER BY g.seen_at DESC, g.api_key_id, g.service LIMIT {GATEWAYS_LIMIT}"
 )
 
 
@@ -65,5 +67,5 @@ async def report(transaction: Transaction, reports: Mapping[Gateway, tuple[int, 
 
 
 async def gateways(connection: Connection, account_id: str) -> list[GatewayRow]:
-    """The account's gateways that have said something, by their keys."""
+    """The account's gateways that have said something, the last heard of first; none whose key is revoked."""
     return [GatewayRow.of(row) for row in await connection.fetch(_GATEWAYS, account_id)]

@@ -9,7 +9,6 @@ from app.actor import Role
 from app.services.gateway_reports import GatewayReports
 from app.store import gateways
 from app.terms import JobKind, Service
-from app.transport.graphql.ids import Kind, decode
 from tests.connecting import Gateway, device, may_suspend
 from tests.enrolling import csv_of, identity, worked_off
 from tests.house import House
@@ -161,7 +160,8 @@ async def furnish(house: House, name: str) -> Furnished:
     expires = (AT + timedelta(days=90)).isoformat()
     given = {"name": "gateway", "role": Role.GATEWAY.name, "clientCert": "XFCC", "expiresAt": expires}
     made = (await admin(CREATE_KEY, input=given))["createApiKey"]
-    await heard_of(house, admin.account_id, decode(Kind.API_KEY, made["apiKey"]["id"]))
+    working = await admin.key(Role.GATEWAY, "another gateway")
+    await heard_of(house, admin.account_id, working.actor.id or "")
     await admin(REVOKE_KEY, input={"id": made["apiKey"]["id"], "reason": "It was a test."})
     await admin(REVOKE_KEY, input={"id": f"key_{'0' * 32}"})
     claim = (await admin(CLAIM, input={"identity": identity(name)}))["claimEnrollment"]["enrollment"]["id"]

@@ -1,11 +1,14 @@
 """Gateways, through the API: which version each enforces."""
 
+from datetime import timedelta
+
 from app.actor import Role
 from app.transport.graphql.scalars import write_instant
 from tests.house import House
 from tests.transport.graphql.callers import Caller, Data
 from tests.transport.graphql.furnished import heard_of
 
+REVOKE = "mutation($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { errors { __typename } } }"
 GATEWAYS = "{ gateways { trustVersion nodes { service appliedVersion appliedAt seenAt lag name apiKey { id } } } }"
 
 
@@ -36,6 +39,19 @@ async def test_a_gateway_falls_behind_with_every_change_and_catches_up(house: Ho
     assert behind["nodes"][0]["appliedAt"] == write_instant(said_at)
     await heard_of(house, admin.account_id, key.actor.id or "", behind["trustVersion"])
     assert (await gateways_of(admin))["nodes"][0]["lag"] == 0
+
+
+async def test_the_last_heard_of_comes_first_and_whose_key_is_revoked_does_not_come(
+    house: House, admin: Caller
+) -> None:
+    keys = [await admin.key(Role.GATEWAY, name) for name in ("north", "south", "west")]
+    for key in keys:
+        house.clock.advance(timedelta(seconds=1))
+        await heard_of(house, admin.account_id, key.actor.id or "")
+    assert [each["name"] for each in (await gateways_of(admin))["nodes"]] == ["west", "south", "north"]
+
+    await admin(REVOKE, input={"id": keys[1].key_id})
+    assert [each["name"] for each in (await gateways_of(admin))["nodes"]] == ["west", "north"]
 
 
 async def test_gateways_of_others_are_not_seen(house: House, admin: Caller, stranger: Caller) -> None:

@@ -60,4 +60,6 @@ class Gateways:
     """The account's gateways, and what they have to keep up with."""
 
     trust_version: SafeInt = attribute("The newest version: it rises with every change that a decision depends on.")
-    nodes: list[Gateway] = attribute("Those that were ever heard of, at most 1,000.")
+    nodes: list[Gateway] = attribute(
+        "Those that were ever heard of, unless their key is revoked; the last heard of first, at most 1,000."
+    )
