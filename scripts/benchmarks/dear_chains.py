@@ -12,7 +12,7 @@ from app.terms import Service
 from tests.rules.authority import AT
 from tests.rules.hostile_chains import CASES, Case
 
-_FORGET = (signatures.clear, profile.lasting.cache_clear, profile.lasting_of_any_ca.cache_clear)
+_FORGET = (signatures.clear, profile.of_cas.clear)
 
 
 def dear_chains(rounds: int) -> dict[str, list[float]]:
