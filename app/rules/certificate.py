@@ -9,7 +9,7 @@ import threading
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from sys import getsizeof
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
@@ -22,14 +22,20 @@ from app.rules.der import CertificateParts, certificate_parts, has_more_attribut
 from app.rules.display import escape
 from app.rules.extensions import Extensions
 from app.rules.keys import PublicKey
-from app.rules.names import DirectoryName, NameConstraints, Names
+from app.rules.names import DirectoryName, NameConstraints, Names, held
 from app.rules.signature import Answer, Scheme
 
 MAX_DER_BYTES = 16 * 1024
 MAX_NAME_ATTRIBUTES = 64
-_CACHED_CERTIFICATES = 2048
+CACHED_BYTES = 16 * 1024 * 1024
+"""What the certificates that `parse_cached` remembers may take; a usual one takes 7 KB."""
 _CACHED_SIGNATURES = 8192
 _CACHED_NAME_BYTES = 1024 * 1024
+_OBJECT_BYTES = 1792
+"""What a certificate takes beside its names and octets, and its key."""
+_KEY_BYTES = 2304
+_KEY_TIMES = 5
+"""What a key takes, by its length: EC P-256 2.4 KB, RSA 8192 5.2 KB, ML-DSA-87 11.5 KB, outside of Python."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -100,6 +106,17 @@ class ParsedCertificate:
         return self.is_self_issued and check_signature(self, self) is Answer.VALID
 
     @property
+    def weight(self) -> int:
+        """The bytes of memory that it takes, which strangers make up to 45 times its length."""
+        octets = (self.der, self.tbs, self.subject, self.issuer, self.spki, self.signature)
+        texts = (self.subject_text, self.issuer_text, self.subject_emails, self.subject_common_names)
+        oids = (self.extension_oids, self.critical_oids, self.key_usage, self.extended_key_usage)
+        constrained = 0 if self.name_constraints is None else self.name_constraints.weight
+        names = held((texts, oids, self.subject_names)) + self.alternative_names.weight + constrained
+        key = _KEY_BYTES + _KEY_TIMES * len(self.spki)
+        return _OBJECT_BYTES + key + sum(map(len, octets)) + getsizeof(self.serial) + names
+
+    @property
     def has_empty_subject(self) -> bool:
         """The subject is a sequence of nothing."""
         return not self.subject_names
@@ -143,13 +160,20 @@ def parse(der: bytes, *, index: int | None = None) -> ParsedCertificate:
         raise _unparseable(index) from None
 
 
-@lru_cache(maxsize=_CACHED_CERTIFICATES)
 def parse_cached(der: bytes) -> ParsedCertificate:
-    """`parse`, remembered for the last 2048 certificates: for reading what is stored, again and again.
+    """`parse`, remembered for the certificates that were read last: for reading what is stored, again and again.
 
     Raises as `parse` does; refusals are not remembered.
     """
-    return parse(der)
+    known = certificates.find(der)
+    if known is None:
+        known = parse(der)
+        certificates.keep(der, known, known.weight)
+    return known
+
+
+certificates: Recent[bytes, ParsedCertificate] = Recent(CACHED_BYTES)
+"""What `parse_cached` remembers."""
 
 
 def check_signature(certificate: ParsedCertificate, issuer: ParsedCertificate) -> Answer:
@@ -249,7 +273,7 @@ def _issuer_text(certificate: x509.Certificate, issuer: bytes) -> str:
     text = _issuer_texts.find(issuer)
     if text is None:
         text = escape(certificate.issuer.rfc4514_string())
-        _issuer_texts.keep(issuer, text, len(issuer) + len(text))
+        _issuer_texts.keep(issuer, text, getsizeof(issuer) + getsizeof(text))
     return text
 
 

@@ -6,7 +6,6 @@ anybody can write into a certificate, and are not looked at.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from app.errors import CertificateRejected
 from app.findings import Finding, FindingCode, Severity
@@ -14,7 +13,6 @@ from app.rules.certificate import ParsedCertificate, check_signature, parse_cach
 from app.rules.display import quote
 from app.rules.signature import Answer
 
-_CACHED_CHAINS = 1024
 _PATH = "RFC 5280 6.1"
 
 
@@ -51,7 +49,6 @@ class Chain:
         return tuple(certificate.der for certificate in self.certificates)
 
 
-@lru_cache(maxsize=_CACHED_CHAINS)
 def stored(ders: tuple[bytes, ...]) -> Chain:
     """The chain that `order` made once and somebody stored: its order is taken as it is, nothing is verified again.
 

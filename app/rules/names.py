@@ -4,6 +4,7 @@ import ipaddress
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import TypeAlias
 
 from cryptography import x509
@@ -29,6 +30,11 @@ class Names:
     def __len__(self) -> int:
         return len(self.dns) + len(self.email) + len(self.uri) + len(self.ip) + len(self.directory) + len(self.other)
 
+    @property
+    def weight(self) -> int:
+        """The bytes of memory that they take."""
+        return held((self.dns, self.email, self.uri, self.ip, self.directory, self.other))
+
 
 @dataclass(frozen=True, slots=True)
 class NameConstraints:
@@ -36,6 +42,11 @@ class NameConstraints:
 
     permitted: Names
     excluded: Names
+
+    @property
+    def weight(self) -> int:
+        """The bytes of memory that they take."""
+        return self.permitted.weight + self.excluded.weight
 
 
 def constraints(stated: x509.NameConstraints | None) -> NameConstraints | None:
@@ -93,3 +104,24 @@ def subject_emails(name: x509.Name) -> tuple[str, ...]:
 def common_names(name: x509.Name) -> tuple[str, ...]:
     """The common names of a subject, as they are: for comparing, not for display."""
     return tuple(item.value for item in name.get_attributes_for_oid(NameOID.COMMON_NAME) if isinstance(item.value, str))
+
+
+def held(value: object) -> int:
+    """The bytes of memory that text, octets and numbers take, or an address, or a tuple or set of these.
+
+    What stands in two places counts twice, so that it may be less.
+    """
+    if type(value) is str:
+        return getsizeof(value)
+    if isinstance(value, _HOLDING):
+        return getsizeof(value) + sum(map(held, value)) if value else 0
+    return _ADDRESS_BYTES.get(type(value)) or getsizeof(value)
+
+
+_HOLDING = (tuple, frozenset)
+_ADDRESS_BYTES: dict[type, int] = {
+    ipaddress.IPv4Address: 96,
+    ipaddress.IPv6Address: 128,
+    ipaddress.IPv4Network: 640,
+    ipaddress.IPv6Network: 768,
+}

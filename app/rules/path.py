@@ -2,12 +2,11 @@
 
 Both limits are asked of a CA and the certificates below it, one CA at a time: a path keeps all limits exactly when
 each of its CAs finds its own kept. RFC 5280 6.1 arrives there with running sets of subtrees; asking in pairs gives the
-same answer, and a pair's answer never changes, so that a search over many paths asks each pair once.
+same answer, and a pair's answer never changes, so that a search over many paths asks each pair once (`Budget`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias, TypeVar
 
@@ -19,7 +18,6 @@ from app.rules.names import Address, DirectoryName, NameConstraints, Names, Netw
 MAX_COMPARISONS = 20_000
 """How many comparisons of a name with a subtree one device, or one upload, may cost: up to about 40 ms."""
 
-_CACHED_PAIRS = 8192
 _PATH_LENGTH = "RFC 5280 4.2.1.9"
 _NAMES = "RFC 5280 4.2.1.10"
 _Name = TypeVar("_Name")
@@ -37,26 +35,32 @@ class Breach:
 
 
 class Budget:
-    """How many comparisons of names are left. Each pair of certificates is paid for once.
+    """How many comparisons of names are left. Each pair of certificates is compared, and paid for, once.
 
-    It is paid for also where its answer is remembered: the same chain must get the same answer from every gateway.
+    What was compared is known for one device, or upload, alone: the same chain gets the same answer from every gateway,
+    and a stranger's certificate is not kept.
     """
 
     def __init__(self, comparisons: int = MAX_COMPARISONS) -> None:
         self.comparisons = comparisons
         self._left = comparisons
-        self._paid: set[tuple[ParsedCertificate, ParsedCertificate]] = set()
+        self._found: dict[tuple[ParsedCertificate, ParsedCertificate], Breach | None] = {}
 
-    def allows(self, issuer: ParsedCertificate, certificate: ParsedCertificate) -> bool:
-        """Pay for a pair; False, and nothing is paid, where it costs more than is left."""
+    def name_breach(self, issuer: ParsedCertificate, certificate: ParsedCertificate) -> Breach | None:
+        """As `name_breach`. Where it costs more than is left, that is what is found, and nothing is paid."""
         pair = issuer, certificate
-        if pair not in self._paid:
-            cost = _comparisons(issuer, certificate)
-            if cost > self._left:
-                return False
-            self._left -= cost
-            self._paid.add(pair)
-        return True
+        if pair in self._found:
+            return self._found[pair]
+        cost = _comparisons(issuer, certificate)
+        if cost > self._left:
+            message = (
+                f"With the name constraints of {quote(issuer.subject_text)}, names would be compared more than "
+                f"{self.comparisons} times."
+            )
+            return Breach(FindingCode.NAME_CONSTRAINT_BUDGET, message, _NAMES, certificate)
+        self._left -= cost
+        found = self._found[pair] = name_breach(issuer, certificate)
+        return found
 
 
 def breach(issuer: ParsedCertificate, below: Sequence[ParsedCertificate], budget: Budget) -> Breach | None:
@@ -94,19 +98,11 @@ def _breaches(issuer: ParsedCertificate, below: Sequence[ParsedCertificate], bud
     for certificate in below if issuer.name_constraints is not None else ():
         if certificate.is_ca and certificate.is_self_issued:
             continue
-        if budget.allows(issuer, certificate):
-            found = name_breach(issuer, certificate)
-        else:
-            message = (
-                f"With the name constraints of {quote(issuer.subject_text)}, names would be compared more than "
-                f"{budget.comparisons} times."
-            )
-            found = Breach(FindingCode.NAME_CONSTRAINT_BUDGET, message, _NAMES, certificate)
+        found = budget.name_breach(issuer, certificate)
         if found is not None:
             yield found
 
 
-@lru_cache(maxsize=_CACHED_PAIRS)
 def name_breach(issuer: ParsedCertificate, certificate: ParsedCertificate) -> Breach | None:
     """The first name of the certificate that the issuer's name constraints do not allow; None if they allow all."""
     constraints = issuer.name_constraints

@@ -8,17 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, unique
-from functools import lru_cache
+from sys import getsizeof
 from typing import TypeAlias
 
 from app.findings import Finding, FindingCode, Severity
+from app.recent import Recent
 from app.rules.certificate import ParsedCertificate
 from app.rules.display import moment
 from app.rules.keys import EXPONENT_USUAL, Flaw
 
 EXPIRES_SOON = timedelta(days=90)
 _SECOND = timedelta(seconds=1)
-_CACHED = 4096
+LASTING_BYTES = 4 * 1024 * 1024
+"""What is remembered of CAs may take; 512 bytes where there is nothing to be said."""
+_CA_BYTES = 512
+_FINDING_BYTES = 256
 _SERIAL_OCTETS = 20
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 """What a device's certificate is for (RFC 5280 4.2.1.12)."""
@@ -213,10 +217,8 @@ ANY_CA: tuple[Rule, ...] = (
 )
 """What every CA on a path must be like, whatever the path is for."""
 
-TRUSTED_CA: tuple[Rule, ...] = (
-    *ANY_CA,
-    Rule((FindingCode.CA_EKU,), "RFC 5280 4.2.1.12", _may_issue_for_clients),
-)
+_FOR_CLIENTS = Rule((FindingCode.CA_EKU,), "RFC 5280 4.2.1.12", _may_issue_for_clients)
+TRUSTED_CA: tuple[Rule, ...] = (*ANY_CA, _FOR_CLIENTS)
 
 
 def _dates(certificate: ParsedCertificate, at: datetime) -> Flaws:
@@ -244,16 +246,23 @@ VALIDITY: tuple[DateRule, ...] = (
 )
 
 
-@lru_cache(maxsize=_CACHED)
 def lasting(certificate: ParsedCertificate, place: Place) -> tuple[Finding, ...]:
-    """What TRUSTED_CA says about a certificate, without an index. Remembered: it cannot change."""
-    return tuple(_said(TRUSTED_CA, certificate, place))
+    """What TRUSTED_CA says about a certificate, without an index."""
+    return (*lasting_of_any_ca(certificate, place), *_said((_FOR_CLIENTS,), certificate, place))
 
 
-@lru_cache(maxsize=_CACHED)
 def lasting_of_any_ca(certificate: ParsedCertificate, place: Place) -> tuple[Finding, ...]:
-    """What ANY_CA says about a certificate, without an index. Remembered: it cannot change."""
-    return tuple(_said(ANY_CA, certificate, place))
+    """What ANY_CA says about a certificate, without an index. Remembered by its fingerprint: it cannot change."""
+    asked = (certificate.fingerprint, place)
+    said = of_cas.find(asked)
+    if said is None:
+        said = tuple(_said(ANY_CA, certificate, place))
+        of_cas.keep(asked, said, _CA_BYTES + sum(_FINDING_BYTES + getsizeof(each.message) for each in said))
+    return said
+
+
+of_cas: Recent[tuple[bytes, Place], tuple[Finding, ...]] = Recent(LASTING_BYTES)
+"""What `lasting_of_any_ca` remembers."""
 
 
 def lasting_of_any(certificate: ParsedCertificate) -> Iterator[Finding]:

@@ -217,7 +217,7 @@ class _Deciding:
     ) -> Decision:
         above = self._closure.issuers
         until = next_change(above, self._question.at)
-        remembered = tuple(each for each in above if each in self._store.remembered(each.subject))
+        remembered = tuple(each.fingerprint for each in above if each in self._store.remembered(each.subject))
         return Decision(self._question, reason, message, records, tuple(tried), until, remembered)
 
 

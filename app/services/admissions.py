@@ -8,6 +8,7 @@ entry, before the gateway is answered.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from sys import getsizeof
 from typing import NamedTuple
 
 from app.actor import Actor, Origin
@@ -30,12 +31,11 @@ from app.store.enrollments import EnrollmentRow
 from app.terms import Service
 
 SETTLED_BYTES = 128 * 1024 * 1024
-"""What the answers that are remembered may take, of all accounts together; a usual one takes 7 KB."""
-_ANSWER_BYTES = 4096
-_READ_TIMES = 3
-"""What an answer takes by itself, and how many times a certificate's length what was read of it takes."""
-LATEST_LIMIT = 65_536
-"""Of how many devices is known how they came last: more than there are answers that are remembered."""
+"""What the answers that are remembered may take, of all accounts together; a usual one takes 9 KB."""
+_ANSWER_BYTES = 1536
+"""What an answer takes beside what is presented and decided."""
+LATEST_LIMIT = 32_768
+"""Of how many devices is known how they came last: more than there are usual answers; half a kilobyte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Answer:
     @property
     def remembered(self) -> tuple[bytes, ...]:
         """The intermediates that the account remembers above the device, by SHA-256."""
-        return tuple(each.fingerprint for each in self.decision.remembered)
+        return self.decision.remembered
 
 
 class Admitted(NamedTuple):
@@ -162,8 +162,9 @@ class Admissions:
     def _remember(self, place: _Place, answer: Answer) -> None:
         if answer.decision.reason is Reason.STATE_UNKNOWN or not answer.is_repeatable:
             return
-        weight = _ANSWER_BYTES + _READ_TIMES * sum(map(len, place.asked.ders))
-        self._settled.keep(place, replace(answer, is_recorded=False) if answer.is_recorded else answer, weight)
+        kept = replace(answer, decision=answer.decision.to_keep, is_recorded=False)
+        asked = getsizeof(place.asked.endpoint_name) + sum(map(getsizeof, place.asked.ders))
+        self._settled.keep(place, kept, _ANSWER_BYTES + asked + kept.decision.weight)
 
     async def _decided(
         self, actor: Actor, asked: Asked, confirmed: Confirmed, origin: Origin, now: datetime, *, before: Answer | None

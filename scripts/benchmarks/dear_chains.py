@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from time import process_time
 
-from app.rules import path, profile
+from app.rules import profile
 from app.rules.certificate import parse, signatures
 from app.rules.decision import Question
 from app.rules.trust import decide
@@ -12,12 +12,7 @@ from app.terms import Service
 from tests.rules.authority import AT
 from tests.rules.hostile_chains import CASES, Case
 
-_FORGET = (
-    signatures.clear,
-    path.name_breach.cache_clear,
-    profile.lasting.cache_clear,
-    profile.lasting_of_any_ca.cache_clear,
-)
+_FORGET = (signatures.clear, profile.of_cas.clear)
 
 
 def dear_chains(rounds: int) -> dict[str, list[float]]:

@@ -234,7 +234,7 @@ def test_a_stored_chain_is_the_ordered_one() -> None:
 
     assert chain.stored(found.ders) == found
     assert chain.stored(found.ders).certificates == found.certificates
-    assert chain.stored(found.ders) is chain.stored(found.ders)
+    assert chain.stored(found.ders).root is chain.stored(found.ders).root
 
 
 def test_ten_certificates_of_one_name_are_compared_pair_by_pair() -> None:

@@ -3,8 +3,11 @@
 from cryptography import x509
 
 from app.findings import FindingCode
+from app.reasons import Reason
 from app.rules import path
+from tests.held import is_held
 from tests.rules.authority import Made, make
+from tests.rules.deciding import decided, device, record
 from tests.rules.flaws import examined
 
 
@@ -52,3 +55,12 @@ def test_each_pair_is_paid_for_once() -> None:
 
     assert found is not None
     assert found.code is FindingCode.NAME_CONSTRAINT_BUDGET
+
+
+def test_what_was_compared_is_not_kept() -> None:
+    """Or each certificate of a stranger, with the names of which it has thousands, would stay in memory."""
+    root = ca("Root CA", trees=1)
+    stranger = device(root, extensions=[(x509.SubjectAlternativeName([x509.DNSName("foreign.example")]), False)])
+    assert decided([record(root)], stranger).reason is Reason.NAME_CONSTRAINT_VIOLATION
+
+    assert not is_held(stranger.parsed)

@@ -107,16 +107,6 @@ def test_a_roots_own_sha_1_signature_is_shown() -> None:
     ]
 
 
-def test_what_does_not_change_is_computed_once() -> None:
-    stored = chain.stored(tuple(certificate.der for certificate in reversed(chain_of_three())))
-    upload.standing_findings(stored, at=AT)
-    before = profile.lasting.cache_info()
-
-    upload.standing_findings(stored, at=AT + timedelta(days=1))
-
-    assert profile.lasting.cache_info().misses == before.misses
-
-
 def test_the_order_of_findings_is_the_order_of_the_codes() -> None:
     """Findings are sorted by the place of their code, so warnings must stand behind errors there too."""
     order = list(FindingCode)

@@ -23,6 +23,7 @@ from app.transport.gateway.remembered import SAID_SECONDS
 from app.transport.graphql.ids import Kind, decode
 from app.transport.log_lines import configure
 from tests.fleet import Device, device, fleet, handed_on
+from tests.held import bytes_held
 from tests.transport.gateway.conftest import Site
 
 
@@ -256,6 +257,16 @@ async def test_a_question_that_ends_its_connection_gets_its_answer_and_the_end(t
     answers = await trusting.server.raw(raw(trusting, fleet().d1) + raw(trusting, fleet().d1, "Connection: close\r\n"))
 
     assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answers) == [b"200", b"200"]
+
+
+async def test_a_question_of_many_headers_weighs_what_they_take(trusting: Site) -> None:
+    answers = trusting.server.parts.gateways.kept.answers
+    for headers in (0, 90):
+        answers.clear()
+        asked = raw(trusting, fleet().d1, "accept: \r\n" * headers)
+        assert re.findall(rb"HTTP/1\.1 (\d{3}) ", await trusting.server.raw(asked + asked)) == [b"200", b"200"]
+
+        assert bytes_held(answers) <= answers.weight <= 2 * bytes_held(answers)
 
 
 def raw(site: Site, device: Device, more: str = "") -> bytes:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 
+from app.recent import Recent
 from app.rules import pem
 from app.rules.certificate import ParsedCertificate
 from app.transport.graphql.described import attribute, object_type
 from app.transport.graphql.scalars import PEM, Sha256
 
-_CACHED = 2048
+VIEWS_BYTES = 16 * 1024 * 1024
+"""What the views that are remembered may take."""
 
 
 @object_type
@@ -34,9 +35,20 @@ class X509Certificate:
     pem: PEM = attribute("The certificate alone.")
 
 
-@lru_cache(maxsize=_CACHED)
 def view_of(certificate: ParsedCertificate) -> X509Certificate:
     """The certificate as the schema shows it. Shared: nobody may change it."""
+    view = views.find(certificate.fingerprint)
+    if view is None:
+        view = _view_of(certificate)
+        views.keep(certificate.fingerprint, view, certificate.weight + len(view.pem))
+    return view
+
+
+views: Recent[bytes, X509Certificate] = Recent(VIEWS_BYTES)
+"""What `view_of` remembers."""
+
+
+def _view_of(certificate: ParsedCertificate) -> X509Certificate:
     return X509Certificate(
         subject=certificate.subject_text,
         issuer=certificate.issuer_text,
