@@ -224,7 +224,8 @@ class TrustMachine(RuleBasedStateMachine):
         if answer.device_id is not None:
             record = answer.decision.records[0].id
             assert record in right[reason]
-            between = [label_of(each) for each in answer.decision.path[1:-1]]
+            # An answer that is given again tells no path, and brings nothing that is not known.
+            between = [label_of(each) for each in answer.decision.path[1:-1]] if answer.decision.tried else []
             self.remember(device, record, service, labels, between)
             assert self.ids.setdefault(device, answer.device_id) == answer.device_id
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.reasons import Reason
-from app.services import admissions
+from app.services import asked as reading
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate
 from app.services.trust_states import TrustState, load
 from app.store import trust_reads
@@ -82,7 +82,7 @@ async def test_who_is_decided_about_again_is_not_read_again(house: House, monkey
     assert await process.reason(account, device) == Reason.TRUSTED
 
     read = list[bytes]()
-    monkeypatch.setattr(admissions, "parse", lambda der, **_: read.append(der))
+    monkeypatch.setattr(reading, "parse", lambda der, **_: read.append(der))
     for status, reason in ((Status.INACTIVE, Reason.BLACKLISTED), (Status.ACTIVE, Reason.TRUSTED)):
         await house.perform(actor_of(account), SetCertificateStatus(record.id, status))
         assert await process.reason(account, device) == reason
