@@ -129,7 +129,7 @@ class InvalidState(Refusal):
 
 
 class DeleteWouldUnblock(InvalidState):
-    """Deleting a blacklisted certificate lifts its block, and another record may then admit its devices."""
+    """Deleting a blacklisted certificate lifts its block, and another record would, or may, then admit its devices."""
 
     code = "DELETE_WOULD_UNBLOCK"
 

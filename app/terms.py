@@ -62,7 +62,7 @@ class ClientCertForm(StrEnum):
 
 @unique
 class DeviceStatus(StrEnum):
-    """What a device may do now."""
+    """How far a device came, or that it is suspended."""
 
     BOOTSTRAPPED = "BOOTSTRAPPED"
     """It came in at the bootstrap service, and not at the LwM2M service yet."""

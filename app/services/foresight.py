@@ -57,7 +57,7 @@ async def require_expected(
 
 
 async def require_nobody_let_in(tx: Tx, foreseen: Foreseen | None, change: Change) -> None:
-    """Refuse to delete a blacklisted record where devices, by what they last presented, would then come in.
+    """Refuse to delete a blacklisted record where devices, by what they last presented, would, or may, then come in.
 
     Whoever came in meanwhile is let in already. Raises DeleteWouldUnblock, and Outdated where it has to be worked out
     anew first.

@@ -130,9 +130,9 @@ async def members_pages(
 ) -> list[Page[DeviceRow]]:
     """The same page of the devices of each of these effects of one change, by endpoint name."""
     head, values = "", list[object]([account_id])
-    for each in wanted:
-        if each.standings:
-            head, values = _head(account_id, each.at, each.suspending)
+    # Nothing of it may stand before a statement that asks for no registrations: PostgreSQL wants every value used.
+    if any(each.standings for each in wanted):
+        head, values = _head(account_id, wanted[0].at, wanted[0].suspending)
     lists = list[Conditions]()
     for each in wanted:
         conditions = Conditions(values)

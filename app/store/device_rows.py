@@ -102,7 +102,7 @@ class DeviceRow:
 
     @property
     def status(self) -> DeviceStatus:
-        """What it may do now."""
+        """How far it came, or that it is suspended, by itself or with a record."""
         if self.is_suspended:
             return DeviceStatus.SUSPENDED
         return DeviceStatus.BOOTSTRAPPED if self.credential(Service.LWM2M) is None else DeviceStatus.REGISTERED

@@ -136,7 +136,8 @@ class DeleteCertificateInput:
     reason: str | None = attribute(_REASON, default=UNSET)
     expected_version: int | None = attribute(_EXPECTED, default=UNSET)
     confirm_unblock: bool = attribute(
-        "Delete a blacklisted certificate even where another one would then admit devices that it blocks now.",
+        "Delete a blacklisted certificate even where another one would then admit devices that it blocks now, or where"
+        " so many have come that this cannot be told.",
         default=False,
     )
     expected_impact: str | None = attribute(_IMPACT, default=UNSET)

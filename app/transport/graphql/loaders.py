@@ -75,7 +75,7 @@ class Loaders:
         self.chains: DataLoader[Hashes, Chain] = DataLoader(self._chains)
         self.noticed: DataLoader[Looked, tuple[Noticed, ...]] = DataLoader(self._noticed)
         self.log_pages: DataLoader[tuple[str, Window], Page[EntryRow]] = joining(self._log_pages)
-        self.log_counts: DataLoader[str, int | None] = DataLoader(self._log_counts)
+        self.log_counts: DataLoader[str, int | None] = joining(self._log_counts)
 
     def as_of(self, at: datetime, trusted: Trusted) -> "Loaders":
         """The same, but that what is noticed about a certificate is noticed at an instant, beside what was there then.

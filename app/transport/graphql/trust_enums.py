@@ -75,7 +75,7 @@ enumeration(Reason, "TrustReason", "Why a device gets in, or does not.", REASON_
 enumeration(
     DeviceStatus,
     "DeviceStatus",
-    "What a device may do now.",
+    "How far a device came, or that it is suspended.",
     {
         DeviceStatus.BOOTSTRAPPED: "It came in at the bootstrap server, and not at the LwM2M server yet.",
         DeviceStatus.REGISTERED: "It came in at the LwM2M server.",

@@ -1,9 +1,11 @@
 """Every root field answers those who hold its scope and nobody else."""
 
+from dataclasses import replace
+
 import pytest
 from graphql import get_named_type, is_leaf_type
 
-from app.actor import SCOPES, Role
+from app.actor import SCOPES, Role, Scope
 from app.transport.graphql.scopes import OPEN, SIGNED_IN, Rule
 from tests.house import House
 from tests.transport.graphql.callers import Caller, anonymous
@@ -110,6 +112,17 @@ async def test_a_field_below_the_root_asks_for_its_own_scope(admin: Caller) -> N
     (edge,) = result.data["certificates"]["edges"]
     assert edge["node"]["createdBy"] == {"displayName": "first key", "apiKey": None}
     assert [(error.extensions or {})["code"] for error in result.errors or ()] == ["FORBIDDEN"]
+
+
+@pytest.mark.parametrize(
+    "field", ["devices { totalCount }", "denials { totalCount }", "deniedAttempts", "suspendedDeviceCount"]
+)
+async def test_what_a_certificate_says_of_devices_asks_for_their_scope(admin: Caller, field: str) -> None:
+    await admin.upload("fleet")
+    document = f"{{ certificates {{ edges {{ node {{ name {field} }} }} }} }}"
+    await admin(document)
+    actor = replace(admin.actor, scopes=frozenset({Scope.CERTIFICATES_READ}))
+    assert await replace(admin, actor=actor).refusal(document) == "FORBIDDEN"
 
 
 async def test_the_viewer_is_told_who_they_are(admin: Caller) -> None:

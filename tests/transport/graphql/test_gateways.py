@@ -54,6 +54,19 @@ async def test_the_last_heard_of_comes_first_and_whose_key_is_revoked_does_not_c
     assert [each["name"] for each in (await gateways_of(admin))["nodes"]] == ["west", "north"]
 
 
+async def test_whoever_may_not_read_keys_sees_a_gateway_and_nothing_of_its_key(house: House, admin: Caller) -> None:
+    key = await admin.key(Role.GATEWAY, "north")
+    await heard_of(house, admin.account_id, key.actor.id or "", 1)
+    viewer = await admin.key(Role.VIEWER)
+
+    answer = await viewer.execute(GATEWAYS)
+
+    assert answer.data is not None
+    (gateway,) = answer.data["gateways"]["nodes"]
+    assert (gateway["name"], gateway["appliedVersion"], gateway["apiKey"]) == ("north", 1, None)
+    assert [(error.extensions or {})["code"] for error in answer.errors or ()] == ["FORBIDDEN"]
+
+
 async def test_gateways_of_others_are_not_seen(house: House, admin: Caller, stranger: Caller) -> None:
     key = await stranger.key(Role.GATEWAY)
     await heard_of(house, stranger.account_id, key.actor.id or "")

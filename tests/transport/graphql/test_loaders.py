@@ -28,6 +28,7 @@ async def test_more_lists_are_asked_for_than_one_statement_joins(house: House, a
     loaders = Loaders(house.database.reads, admin.account_id, house.clock(), no_receipts)
     entries = await asyncio.gather(*(loaders.log_pages.load((each, PAGE)) for each in MANY))
     assert {len(page.rows) for page in entries} == {0}
+    assert set(await asyncio.gather(*(loaders.log_counts.load(each) for each in MANY))) == {0}
     errors = await asyncio.gather(*(loaders.job_errors.load((each, PAGE)) for each in MANY))
     assert {len(page.rows) for page in errors} == {0}
 

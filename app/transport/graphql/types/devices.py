@@ -34,7 +34,7 @@ TrustedBy: TypeAlias = Annotated["Certificate", strawberry.lazy("app.transport.g
 
 @object_type
 class DeviceSuspension:
-    """Why a device may not come in."""
+    """How a device is suspended."""
 
     at: datetime = attribute("Since when.")
     category: str | None = attribute(
@@ -64,8 +64,14 @@ class Device(Node):
     """A device that came in at least once."""
 
     endpoint_name: str = attribute("The name it connects with; unique in the account.")
-    status: DeviceStatus = attribute("What it may do now.")
-    suspension: DeviceSuspension | None = attribute("Why it may not come in; null while it may.")
+    status: DeviceStatus = attribute(
+        "How far it came, or that it is suspended, by itself or with a certificate. Whoever comes with the certificate"
+        " of a suspended device is refused as well, which `trustDecision` tells."
+    )
+    suspension: DeviceSuspension | None = attribute(
+        "Its suspension, by itself or with a certificate; null where there is none, and where only another device that"
+        " shares its certificate is suspended."
+    )
     created_at: datetime = attribute("When it first came in.")
     last_seen_at: datetime | None = attribute("When it last came in; noted within a minute.")
     row: strawberry.Private[DeviceRow]

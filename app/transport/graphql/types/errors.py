@@ -45,8 +45,8 @@ enumeration(
         " read; the findings say why.",
         UserErrorCode.VERSION_CONFLICT: "The object changed since it was read.",
         UserErrorCode.INVALID_STATE: "The object's present state does not allow this.",
-        UserErrorCode.DELETE_WOULD_UNBLOCK: "Deleting this blacklisted certificate would let devices in:"
-        " `confirmUnblock` says that this is wanted.",
+        UserErrorCode.DELETE_WOULD_UNBLOCK: "Deleting this blacklisted certificate would let devices in, or it"
+        " cannot be told whether it would: `confirmUnblock` says that this is wanted.",
         UserErrorCode.PROOF_REJECTED: "The proof of possession proves nothing; `flaw` says why.",
         UserErrorCode.POP_CHALLENGE_USED: "The challenge was answered, or a newer one took its place.",
         UserErrorCode.ALREADY_CLAIMED: "The identity is claimed already, by whomever.",
