@@ -2,11 +2,12 @@
 
 A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. After the
 twentieth refusal for one reason and record in a minute the rest of that minute become one entry that counts them. The
-counts of a record's denied devices are written, together with all that wait, before anybody is answered.
+counts of a record's denied devices are written, together with all that wait, before anybody is answered, unless that
+takes longer than a gateway waits.
 """
 
 import asyncio
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -30,6 +31,10 @@ from app.store.denials import Attempts, Denied
 SINGLY = 20
 PERIOD = timedelta(minutes=1)
 BURSTS_LIMIT = 10_000
+WAITING_LIMIT = 10_000
+"""Of how many devices, and of how many certificates, something waits while nothing can be written."""
+HOLD_SECONDS = 1.0
+"""For how long an answer waits for what is written: a gateway that hears nothing for two seconds refuses by itself."""
 LANE = "refused-devices"
 """Its own, so that no account's writers wait for it."""
 
@@ -79,12 +84,28 @@ class _Burst:
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What waits to be written together."""
+class _Waiting:
+    """What waits to be written together: WAITING_LIMIT of each kind at most, and no attempt is lost past that."""
 
     attempts: dict[Denied, Attempts] = field(default_factory=dict)
     refused_keys: dict[tuple[str, bytes], datetime] = field(default_factory=dict)
-    written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def count(self, denied: Denied, attempts: Attempts) -> None:
+        """Add attempts; where there are too many devices, to those of all that are not told apart."""
+        is_known = denied in self.attempts or len(self.attempts) < WAITING_LIMIT
+        denials.add(self.attempts, denied if is_known else denied.together, attempts)
+
+    def refused(self, key: tuple[str, bytes], at: datetime) -> None:
+        """Note when a certificate was refused last; past the limit it is not noted, as most are strangers' then."""
+        if key in self.refused_keys or len(self.refused_keys) < WAITING_LIMIT:
+            self.refused_keys[key] = max(at, self.refused_keys.get(key, at))
+
+    def take_in(self, newer: "_Waiting") -> None:
+        """Add what has come meanwhile."""
+        for denied, attempts in newer.attempts.items():
+            self.count(denied, attempts)
+        for key, at in newer.refused_keys.items():
+            self.refused(key, at)
 
 
 @dataclass(slots=True)
@@ -95,13 +116,21 @@ class RefusedDevices:
     door: Door
     clock: Clock
     _bursts: dict[tuple[str, Reason, str], _Burst] = field(default_factory=dict)
-    _waiting: _Batch | None = None
-    _writer: asyncio.Task[None] | None = None
+    _waiting: _Waiting = field(default_factory=_Waiting)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _next: asyncio.Task[None] | None = None
 
     async def note(self, refused: Refused) -> None:
-        """Record a refusal. Never raises for a log that cannot be written: the device is refused either way."""
+        """Record a refusal, within HOLD_SECONDS or after.
+
+        Never raises for a log that cannot be written: the device is refused either way.
+        """
         now = self.clock()
-        await asyncio.gather(self._record_one(refused, now), self._count(refused, now))
+        self._count(refused, now)
+        noting = asyncio.gather(self._record_one(refused, now), self._write_soon())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_SECONDS):
+                await asyncio.shield(noting)
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the entries of the bursts whose minute is over, or of all, and what could not be written before."""
@@ -109,8 +138,7 @@ class RefusedDevices:
         for key, burst in list(self._bursts.items()):
             if everything or now - burst.first >= PERIOD:
                 await self._close(key)
-        if self._waiting is not None:
-            await self._written(self._waiting)
+        await asyncio.shield(self._write_soon())
 
     def note_later(self, refused: Refused) -> None:
         """Count a refusal whose entry cannot be written now; the next flush that can writes one for all of them."""
@@ -182,61 +210,40 @@ class RefusedDevices:
             return False
         return True
 
-    async def _count(self, refused: Refused, now: datetime) -> None:
-        presented = refused.decision.question.presented
-        if not presented:
+    def _count(self, refused: Refused, now: datetime) -> None:
+        question = refused.decision.question
+        if not question.presented:
             return
-        if self._waiting is None:
-            self._waiting = _Batch()
-        batch, leaf = self._waiting, presented[0]
-        batch.refused_keys[refused.account_id, authority(leaf)] = now
+        leaf = question.presented[0]
+        self._waiting.refused((refused.account_id, authority(leaf)), now)
         if refused.decision.reason is Reason.BLACKLISTED:
             for record in refused.decision.records:
-                service = refused.decision.question.service
-                denied = Denied(refused.account_id, record.id, refused.endpoint_name, service)
-                before = batch.attempts.get(denied)
-                batch.attempts[denied] = Attempts(
-                    count=1 if before is None else before.count + 1,
-                    first_at=now if before is None else before.first_at,
-                    last_at=now,
-                    fingerprint=leaf.fingerprint,
-                )
-        await self._written(batch)
+                denied = Denied(refused.account_id, record.id, refused.endpoint_name, question.service)
+                self._waiting.count(denied, Attempts(1, now, now, leaf.fingerprint))
 
-    async def _written(self, batch: _Batch) -> None:
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all(), name="refused devices")
-        await asyncio.shield(batch.written)
+    def _write_soon(self) -> asyncio.Task[None]:
+        """The one write that takes with it all that waits when its turn comes."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._write(), name="refused devices")
+        return self._next
 
-    async def _write_all(self) -> None:
-        while self._waiting is not None:
-            batch, self._waiting = self._waiting, None
-            try:
-                await self.database.write(LANE, _writing(batch.attempts, batch.refused_keys))
-            except (AuditUnavailable, OutcomeUnknown):
-                self._wait_again(batch)
+    async def _write(self) -> None:
+        async with self._turn:
+            batch, self._waiting, self._next = self._waiting, _Waiting(), None
+            if not batch.refused_keys:
                 return
-            finally:
-                batch.written.set_result(None)
-
-    def _wait_again(self, batch: _Batch) -> None:
-        """Nothing could be written: what was counted waits for the next attempt, or for the next flush."""
-        newer = self._waiting or _Batch()
-        for denied, attempts in batch.attempts.items():
-            came = newer.attempts.get(denied)
-            newer.attempts[denied] = (
-                attempts
-                if came is None
-                else replace(came, count=came.count + attempts.count, first_at=attempts.first_at)
-            )
-        newer.refused_keys = batch.refused_keys | newer.refused_keys
-        self._waiting = newer
+            try:
+                await self.database.write(LANE, _writing(batch))
+            except (AuditUnavailable, OutcomeUnknown):
+                # All that was counted waits for the next write.
+                batch.take_in(self._waiting)
+                self._waiting = batch
 
 
-def _writing(attempts: Mapping[Denied, Attempts], refused_keys: Mapping[tuple[str, bytes], datetime]) -> Unit[None]:
+def _writing(batch: _Waiting) -> Unit[None]:
     async def unit(transaction: Transaction) -> None:
         async with transaction.savepoint():
-            await denials.count(transaction, attempts)
-            await device_writes.note_refused(transaction, refused_keys)
+            await denials.count(transaction, batch.attempts)
+            await device_writes.note_refused(transaction, batch.refused_keys)
 
     return unit

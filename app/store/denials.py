@@ -1,8 +1,9 @@
 """How often devices were refused for a blacklisted record: counted, one row for each device, record and service."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple, Self
 
 from app.clock import from_micros, to_micros
@@ -40,12 +41,22 @@ class Total(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """Whom what is counted is about. An empty endpoint name stands for all devices past the limit."""
+    """Whom what is counted is about. An empty endpoint name stands for all devices that are not told apart."""
 
     account_id: str
     certificate_id: str
     endpoint_name: str
     service: Service
+
+    @property
+    def is_together(self) -> bool:
+        """Whether it is about all devices that are not told apart."""
+        return not self.endpoint_name
+
+    @property
+    def together(self) -> Self:
+        """All devices that are not told apart."""
+        return self._replace(endpoint_name="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,14 @@ class Attempts:
     first_at: datetime
     last_at: datetime
     fingerprint: bytes
+
+    def plus(self, others: Self) -> Self:
+        """These and others."""
+        return replace(
+            self if self.last_at > others.last_at else others,
+            count=self.count + others.count,
+            first_at=min(self.first_at, others.first_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +101,34 @@ class DenialRow:
 
 
 async def count(transaction: Transaction, counted: Mapping[Denied, Attempts]) -> None:
-    """Add attempts to what is counted already."""
+    """Add attempts to what is counted already; those of devices past DEVICES_LIMIT are counted together."""
     room: dict[tuple[str, str], int] = {}
-    # In one order, so that two gateways that count the same devices cannot block each other for good.
-    for denied, attempts in sorted(counted.items(), key=lambda item: item[0]):
+    together: dict[Denied, Attempts] = {}
+    # In one order, and what is counted together after all that is not, as only then it is known who is among that: so
+    # two gateways that count the same devices cannot block each other for good.
+    for denied, attempts in sorted(counted.items(), key=itemgetter(0)):
+        if denied.is_together:
+            add(together, denied, attempts)
+            continue
         if await _added(transaction, denied, attempts):
             continue
         record = (denied.account_id, denied.certificate_id)
         if record not in room:
             room[record] = DEVICES_LIMIT - await _devices(transaction, *record)
         room[record] -= 1
-        await _insert(transaction, denied if room[record] >= 0 else denied._replace(endpoint_name=""), attempts)
+        if room[record] >= 0:
+            await _insert(transaction, denied, attempts)
+        else:
+            add(together, denied.together, attempts)
+    for denied, attempts in sorted(together.items(), key=itemgetter(0)):
+        if not await _added(transaction, denied, attempts):
+            await _insert(transaction, denied, attempts)
+
+
+def add(counted: dict[Denied, Attempts], denied: Denied, attempts: Attempts) -> None:
+    """Add attempts to what is counted of this."""
+    before = counted.get(denied)
+    counted[denied] = attempts if before is None else before.plus(attempts)
 
 
 async def denials_pages(
