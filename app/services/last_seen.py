@@ -42,21 +42,21 @@ class LastSeen:
 
     async def flush(self) -> None:
         """Write what is new, so much in a transaction. What cannot be written now waits for the next time."""
-        seen, self._seen = self._seen, {}
-        self._seen = await self._write(note_seen, seen) | self._seen
-        used, self._used = self._used, {}
-        self._used = await self._write(note_used, used) | self._used
+        await self._write(note_seen, self._seen)
+        await self._write(note_used, self._used)
 
-    async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> dict[Noted, datetime]:
-        """Answers what could not be written now."""
+    async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> None:
         keys = sorted(noted)
         for start in range(0, len(keys), AT_ONCE):
             batch = {key: noted[key] for key in keys[start : start + AT_ONCE]}
             try:
                 await self.database.write(LANE, partial(_unit, note, batch))
             except (AuditUnavailable, OutcomeUnknown):
-                return {key: noted[key] for key in keys[start:]}
-        return {}
+                return
+            # Not before it is written, so that nothing is lost with whoever is cancelled meanwhile.
+            for key, at in batch.items():
+                if noted.get(key) == at:
+                    del noted[key]
 
 
 async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> None:
