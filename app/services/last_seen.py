@@ -21,7 +21,8 @@ DEVICES_LIMIT = 1_000_000
 AT_ONCE = 1_000
 
 Noted = TypeVar("Noted", str, tuple[str, bytes])
-Note: TypeAlias = Callable[[Transaction, Mapping[Noted, datetime]], Awaitable[None]]
+Note: TypeAlias = Callable[[Transaction, Mapping[Noted, datetime]], Awaitable[set[Noted]]]
+"""Answers what is left for the next time."""
 
 
 @dataclass(slots=True)
@@ -46,22 +47,22 @@ class LastSeen:
         await self._write(note_used, self._used)
 
     async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> None:
-        keys = sorted(noted)
-        for start in range(0, len(keys), AT_ONCE):
-            batch = {key: noted[key] for key in keys[start : start + AT_ONCE]}
+        everything = list(noted.items())
+        for start in range(0, len(everything), AT_ONCE):
+            batch = dict(everything[start : start + AT_ONCE])
             try:
-                await self.database.write(LANE, partial(_unit, note, batch))
+                left = await self.database.write(LANE, partial(_unit, note, batch))
             except (AuditUnavailable, OutcomeUnknown):
                 return
             # Not before it is written, so that nothing is lost with whoever is cancelled meanwhile.
-            for key, at in batch.items():
-                if noted.get(key) == at:
+            for key in batch.keys() - left:
+                if noted.get(key) == batch[key]:
                     del noted[key]
 
 
-async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> None:
+async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> set[Noted]:
     async with transaction.savepoint():
-        await note(transaction, batch)
+        return await note(transaction, batch)
 
 
 def _note(noted: dict[Noted, datetime], key: Noted, at: datetime) -> None:

@@ -233,17 +233,20 @@ class RefusedDevices:
             if not batch.refused_keys:
                 return
             try:
-                await self.database.write(LANE, _writing(batch))
+                left = await self.database.write(LANE, _writing(batch))
             except (AuditUnavailable, OutcomeUnknown):
                 # All that was counted waits for the next write.
                 batch.take_in(self._waiting)
                 self._waiting = batch
+                return
+            for key in left:
+                self._waiting.refused(key, batch.refused_keys[key])
 
 
-def _writing(batch: _Waiting) -> Unit[None]:
-    async def unit(transaction: Transaction) -> None:
+def _writing(batch: _Waiting) -> Unit[set[tuple[str, bytes]]]:
+    async def unit(transaction: Transaction) -> set[tuple[str, bytes]]:
         async with transaction.savepoint():
             await denials.count(transaction, batch.attempts)
-            await device_writes.note_refused(transaction, batch.refused_keys)
+            return await device_writes.note_refused(transaction, batch.refused_keys)
 
     return unit
