@@ -1,25 +1,25 @@
 """What is recorded of devices that are refused: an entry each, or one for many, and counts for blacklisted records.
 
-A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. After the
-twentieth refusal for one reason and record in a minute the rest of that minute become one entry that counts them. The
-counts of a record's denied devices are written, together with all that wait, before anybody is answered, unless that
-takes longer than a gateway waits.
+A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. All that are
+refused for one reason and record are of one kind (`app.services.bursts`). The counts of a record's denied devices are
+written, together with all that wait, before anybody is answered, unless that takes longer than a gateway waits.
 """
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.actor import Actor, Origin
 from app.audit.device_events import DeviceConnected
 from app.audit.entry import Act, Result, account_stream
 from app.audit.states import Json, JsonValue, Target
-from app.clock import Clock, to_text
+from app.clock import Clock
 from app.errors import AuditUnavailable, OutcomeUnknown
 from app.ids import new_id
 from app.reasons import Reason
 from app.rules.decision import Decision
+from app.services.bursts import Bursts, Many
 from app.services.door import Door
 from app.services.submission import authority
 from app.store import denials, device_writes
@@ -28,9 +28,6 @@ from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.denials import Attempts, Denied
 
-SINGLY = 20
-PERIOD = timedelta(minutes=1)
-BURSTS_LIMIT = 10_000
 WAITING_LIMIT = 10_000
 """Of how many devices, and of how many certificates, something waits while nothing can be written."""
 HOLD_SECONDS = 1.0
@@ -72,18 +69,6 @@ class Refused:
 
 
 @dataclass(slots=True)
-class _Burst:
-    """Refusals that are alike. While entries of single ones are `under_way` nobody knows how many have none."""
-
-    newest: Refused
-    first: datetime
-    last: datetime
-    seen: int = 0
-    unrecorded: int = 0
-    under_way: int = 0
-
-
-@dataclass(slots=True)
 class _Waiting:
     """What waits to be written together: WAITING_LIMIT of each kind at most, and no attempt is lost past that."""
 
@@ -115,84 +100,39 @@ class RefusedDevices:
     database: Database
     door: Door
     clock: Clock
-    _bursts: dict[tuple[str, Reason, str], _Burst] = field(default_factory=dict)
+    _bursts: Bursts[tuple[str, Reason, str], Refused] = field(init=False)
     _waiting: _Waiting = field(default_factory=_Waiting)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _next: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self._bursts = Bursts(self.clock, self._record, lambda kind: (kind[0], kind[1], ""))
 
     async def note(self, refused: Refused) -> None:
         """Record a refusal, within HOLD_SECONDS or after.
 
         Never raises for a log that cannot be written: the device is refused either way.
         """
-        now = self.clock()
-        self._count(refused, now)
-        noting = asyncio.gather(self._record_one(refused, now), self._write_soon())
+        self._count(refused)
+        written = self._write_soon()
         with suppress(TimeoutError):
             async with asyncio.timeout(HOLD_SECONDS):
-                await asyncio.shield(noting)
+                await self._bursts.add(refused.burst, refused)
+                await asyncio.shield(written)
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the entries of the bursts whose minute is over, or of all, and what could not be written before."""
-        now = self.clock()
-        for key, burst in list(self._bursts.items()):
-            if everything or now - burst.first >= PERIOD:
-                await self._close(key)
+        await self._bursts.flush(everything=everything)
         await asyncio.shield(self._write_soon())
 
     def note_later(self, refused: Refused) -> None:
         """Count a refusal whose entry cannot be written now; the next flush that can writes one for all of them."""
-        burst = self._burst(refused, self.clock())
-        burst.unrecorded += 1
+        self._bursts.add_later(refused.burst, refused)
 
-    async def _record_one(self, refused: Refused, now: datetime) -> None:
-        found = self._bursts.get(refused.burst)
-        if found is not None and now - found.first >= PERIOD:
-            await self._close(refused.burst)
-        burst = self._burst(refused, now)
-        if burst.seen > SINGLY:
-            burst.unrecorded += 1
-            return
-        burst.under_way += 1
-        try:
-            if not await self._append(refused, now, refused.said()):
-                burst.unrecorded += 1
-        finally:
-            burst.under_way -= 1
-
-    def _burst(self, refused: Refused, now: datetime) -> _Burst:
-        key = refused.burst
-        if key not in self._bursts and len(self._bursts) >= BURSTS_LIMIT:
-            key = (refused.account_id, refused.decision.reason, "")
-        burst = self._bursts.setdefault(key, _Burst(refused, now, now))
-        burst.seen += 1
-        burst.newest, burst.last = refused, now
-        return burst
-
-    async def _close(self, key: tuple[str, Reason, str]) -> None:
-        burst = self._bursts.get(key)
-        if burst is None or burst.under_way:
-            # One that is under way is counted when it has ended; a later flush finds it.
-            return
-        del self._bursts[key]
-        if not burst.unrecorded:
-            return
-        said: Json = {
-            **burst.newest.said(),
-            "fingerprint": None,
-            "count": burst.unrecorded,
-            "first": to_text(burst.first),
-            "last": to_text(burst.last),
-        }
-        if not await self._append(replace(burst.newest, endpoint_name=""), self.clock(), said):
-            # The log is away: the count waits for it, with whatever came in the meantime.
-            came = self._bursts.setdefault(key, burst)
-            if came is not burst:
-                came.first = burst.first
-                came.seen += burst.seen
-                came.unrecorded += burst.unrecorded
-
-    async def _append(self, refused: Refused, now: datetime, said: Json) -> bool:
+    async def _record(self, refused: Refused, many: Many | None) -> bool:
+        now, name, said = self.clock(), refused.endpoint_name, refused.said()
+        if many is not None:
+            name, said = "", {**said, "fingerprint": None, **many.said()}
         act = Act(
             id=new_id(now),
             time=now,
@@ -201,7 +141,7 @@ class RefusedDevices:
             action=DeviceConnected.kind,
             result=Result.REFUSED,
             code=refused.decision.reason.value,
-            target=Target("device", None, refused.endpoint_name or None),
+            target=Target("device", None, name or None),
             extra=said,
         )
         try:
@@ -210,8 +150,8 @@ class RefusedDevices:
             return False
         return True
 
-    def _count(self, refused: Refused, now: datetime) -> None:
-        question = refused.decision.question
+    def _count(self, refused: Refused) -> None:
+        now, question = self.clock(), refused.decision.question
         if not question.presented:
             return
         leaf = question.presented[0]

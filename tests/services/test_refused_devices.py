@@ -17,9 +17,9 @@ from app.audit.entry import Act
 from app.errors import AuditUnavailable
 from app.reasons import Reason
 from app.services import refused_devices
+from app.services.bursts import SINGLY
 from app.services.certificates import SetCertificateStatus
 from app.services.door import Door
-from app.services.refused_devices import SINGLY
 from app.store import denials
 from app.store.batching import T, Unit
 from app.store.database import Database
