@@ -8,14 +8,14 @@ written, together with all that wait, before anybody is answered, unless that ta
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.actor import Actor, Origin
 from app.audit.device_events import DeviceConnected
 from app.audit.entry import Act, Result, account_stream
 from app.audit.states import Json, JsonValue, Target
 from app.clock import Clock
-from app.errors import AuditUnavailable, OutcomeUnknown
+from app.errors import AuditUnavailable, OutcomeUnknown, StoreUnavailable
 from app.ids import new_id
 from app.reasons import Reason
 from app.rules.decision import Decision
@@ -32,6 +32,8 @@ WAITING_LIMIT = 10_000
 """Of how many devices, and of how many certificates, something waits while nothing can be written."""
 HOLD_SECONDS = 1.0
 """For how long an answer waits for what is written: a gateway that hears nothing for two seconds refuses by itself."""
+TIDY_EVERY = timedelta(hours=1)
+"""When the denials of deleted records are forgotten."""
 LANE = "refused-devices"
 """Its own, so that no account's writers wait for it."""
 
@@ -104,6 +106,7 @@ class RefusedDevices:
     _waiting: _Waiting = field(default_factory=_Waiting)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _next: asyncio.Task[None] | None = None
+    _tidied: datetime | None = None
 
     def __post_init__(self) -> None:
         self._bursts = Bursts(self.clock, self._record, lambda kind: (kind[0], kind[1], ""))
@@ -124,6 +127,7 @@ class RefusedDevices:
         """Write the entries of the bursts whose minute is over, or of all, and what could not be written before."""
         await self._bursts.flush(everything=everything)
         await asyncio.shield(self._write_soon())
+        await self._tidy()
 
     def note_later(self, refused: Refused) -> None:
         """Count a refusal whose entry cannot be written now; the next flush that can writes one for all of them."""
@@ -181,6 +185,28 @@ class RefusedDevices:
                 return
             for key in left:
                 self._waiting.refused(key, batch.refused_keys[key])
+
+    async def _tidy(self) -> None:
+        """Not with the deletion: who was refused by then, and is counted after it, would stay."""
+        now = self.clock()
+        if self._tidied is not None and now - self._tidied < TIDY_EVERY:
+            return
+        self._tidied = now
+        try:
+            for record in await denials.of_deleted_records(self.database.reads):
+                while await self.database.write(LANE, _forgetting(*record)):
+                    pass
+        except (StoreUnavailable, AuditUnavailable, OutcomeUnknown):
+            # The next time is early enough.
+            return
+
+
+def _forgetting(account_id: str, certificate_id: str) -> Unit[bool]:
+    async def unit(transaction: Transaction) -> bool:
+        async with transaction.savepoint():
+            return await denials.forget(transaction, account_id, certificate_id)
+
+    return unit
 
 
 def _writing(batch: _Waiting) -> Unit[set[tuple[str, bytes]]]:

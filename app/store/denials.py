@@ -10,8 +10,10 @@ from app.clock import from_micros, to_micros
 from app.ids import new_id
 from app.store.connection import Connection, Row, Transaction
 from app.store.paging import Page, Window, page_of
+from app.store.statements import unless_locked
 from app.terms import Service
 
+FORGOTTEN_AT_ONCE = 1_000
 DEVICES_LIMIT = 10_000
 """Of how many devices a record's refusals are told apart: whoever holds the CA's key can make up devices for ever."""
 
@@ -31,6 +33,12 @@ _TOTALS = (
     "SELECT certificate_id, count(*) AS devices, sum(attempts) AS attempts FROM denial"
     " WHERE account_id = $1 AND certificate_id IN ({}) GROUP BY certificate_id"
 )
+_OF_DELETED = (
+    "SELECT account_id, certificate_id FROM certificate_tombstone AS t WHERE EXISTS (SELECT 1 FROM denial AS d"
+    " WHERE d.account_id = t.account_id AND d.certificate_id = t.certificate_id)"
+)
+_OF_RECORD = "SELECT id FROM denial WHERE account_id = $1 AND certificate_id = $2 LIMIT $3"
+_FORGET = "DELETE FROM denial WHERE account_id = $1 AND id IN ({})"
 
 
 class Total(NamedTuple):
@@ -163,6 +171,18 @@ async def totals(connection: Connection, account_id: str, certificate_ids: Itera
     found = await connection.fetch(_TOTALS.format(places), account_id, *ids) if ids else ()
     counted = {row["certificate_id"]: Total(int(row["devices"]), int(row["attempts"])) for row in found}
     return {each: counted.get(each, Total(0, 0)) for each in ids}
+
+
+async def of_deleted_records(connection: Connection) -> list[tuple[str, str]]:
+    """The records, each with its account first, that are deleted and still have denials, which nobody can see."""
+    return [(row["account_id"], row["certificate_id"]) for row in await connection.fetch(_OF_DELETED)]
+
+
+async def forget(transaction: Transaction, account_id: str, certificate_id: str) -> bool:
+    """Delete FORGOTTEN_AT_ONCE of a record's denials; whether there may be others."""
+    some = unless_locked(transaction.engine, _OF_RECORD)
+    gone = await transaction.execute(_FORGET.format(some), account_id, certificate_id, FORGOTTEN_AT_ONCE)
+    return gone >= FORGOTTEN_AT_ONCE
 
 
 async def _added(transaction: Transaction, denied: Denied, attempts: Attempts) -> bool:

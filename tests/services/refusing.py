@@ -12,6 +12,7 @@ from app.services.certificates import SetCertificateStatus
 from app.services.door import Door
 from app.store import denials
 from app.store.batching import T, Unit
+from app.store.connection import Connection
 from app.store.database import Database
 from app.store.denials import Total
 from app.store.device_rows import DeviceRow
@@ -57,6 +58,11 @@ class Writes:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     count: int = 0
+
+    @property
+    def reads(self) -> Connection:
+        """See `Database.reads`."""
+        return self.database.reads
 
     async def write(self, key: str, unit: Unit[T]) -> T:
         """See `Database.write`."""

@@ -12,10 +12,11 @@ import pytest
 
 from app.services import refused_devices
 from app.services.bursts import SINGLY
-from app.store import denials
+from app.services.certificates import DeleteCertificate
+from app.store import denials, reads
 from app.store.denials import Total
 from tests.connecting import Gateway, device
-from tests.house import House
+from tests.house import House, actor_of
 from tests.rules.authority import Made, make
 from tests.services.refusing import Blacklisted, Held, all_end, counted
 
@@ -168,4 +169,27 @@ async def test_denials_of_devices_past_the_limit_are_counted_together(
     await all_end(tasks)
 
     assert await devices.total() == Total(2 + 1, 15)
+    await devices.gateway.flush()
+
+
+async def test_denials_of_a_deleted_record_are_forgotten(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are counted when it is deleted already; a record that stands keeps its own."""
+    monkeypatch.setattr(denials, "FORGOTTEN_AT_ONCE", 1)
+    devices, others = [await Blacklisted.of(house, 3) for _ in range(2)]
+    tasks = await devices.come([0, 1, 2])
+    await devices.writes.asked.acquire()
+    account = await reads.account(house.database.reads, devices.gateway.account_id)
+    assert account is not None
+    await house.perform(actor_of(account), DeleteCertificate(devices.record_id))
+    await others.back()
+    await others.ask(0)
+    devices.writes.is_away = False
+    devices.writes.answered.set()
+    await all_end(tasks)
+    assert (await devices.total(), await others.total()) == (Total(3, 3), Total(1, 1))
+
+    house.clock.advance(refused_devices.TIDY_EVERY)
+    await others.gateway.flush()
+
+    assert (await devices.total(), await others.total()) == (Total(0, 0), Total(1, 1))
     await devices.gateway.flush()
