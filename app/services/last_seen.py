@@ -21,7 +21,8 @@ DEVICES_LIMIT = 1_000_000
 AT_ONCE = 1_000
 
 Noted = TypeVar("Noted", str, tuple[str, bytes])
-Note: TypeAlias = Callable[[Transaction, Mapping[Noted, datetime]], Awaitable[None]]
+Note: TypeAlias = Callable[[Transaction, Mapping[Noted, datetime]], Awaitable[set[Noted]]]
+"""Answers what is left for the next time."""
 
 
 @dataclass(slots=True)
@@ -42,26 +43,26 @@ class LastSeen:
 
     async def flush(self) -> None:
         """Write what is new, so much in a transaction. What cannot be written now waits for the next time."""
-        seen, self._seen = self._seen, {}
-        self._seen = await self._write(note_seen, seen) | self._seen
-        used, self._used = self._used, {}
-        self._used = await self._write(note_used, used) | self._used
+        await self._write(note_seen, self._seen)
+        await self._write(note_used, self._used)
 
-    async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> dict[Noted, datetime]:
-        """Answers what could not be written now."""
-        keys = sorted(noted)
-        for start in range(0, len(keys), AT_ONCE):
-            batch = {key: noted[key] for key in keys[start : start + AT_ONCE]}
+    async def _write(self, note: Note[Noted], noted: dict[Noted, datetime]) -> None:
+        everything = list(noted.items())
+        for start in range(0, len(everything), AT_ONCE):
+            batch = dict(everything[start : start + AT_ONCE])
             try:
-                await self.database.write(LANE, partial(_unit, note, batch))
+                left = await self.database.write(LANE, partial(_unit, note, batch))
             except (AuditUnavailable, OutcomeUnknown):
-                return {key: noted[key] for key in keys[start:]}
-        return {}
+                return
+            # Not before it is written, so that nothing is lost with whoever is cancelled meanwhile.
+            for key in batch.keys() - left:
+                if noted.get(key) == batch[key]:
+                    del noted[key]
 
 
-async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> None:
+async def _unit(note: Note[Noted], batch: dict[Noted, datetime], transaction: Transaction) -> set[Noted]:
     async with transaction.savepoint():
-        await note(transaction, batch)
+        return await note(transaction, batch)
 
 
 def _note(noted: dict[Noted, datetime], key: Noted, at: datetime) -> None:

@@ -1,24 +1,25 @@
 """What is recorded of devices that are refused: an entry each, or one for many, and counts for blacklisted records.
 
-A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. After the
-twentieth refusal for one reason and record in a minute the rest of that minute become one entry that counts them. The
-counts of a record's denied devices are written, together with all that wait, before anybody is answered.
+A blacklisting brings bursts: a refused device comes again after 20 to 100 s, and a fleet does so at once. All that are
+refused for one reason and record are of one kind (`app.services.bursts`). The counts of a record's denied devices are
+written, together with all that wait, before anybody is answered, unless that takes longer than a gateway waits.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.actor import Actor, Origin
 from app.audit.device_events import DeviceConnected
 from app.audit.entry import Act, Result, account_stream
 from app.audit.states import Json, JsonValue, Target
-from app.clock import Clock, to_text
-from app.errors import AuditUnavailable, OutcomeUnknown
+from app.clock import Clock
+from app.errors import AuditUnavailable, OutcomeUnknown, StoreUnavailable
 from app.ids import new_id
 from app.reasons import Reason
 from app.rules.decision import Decision
+from app.services.bursts import Bursts, Many
 from app.services.door import Door
 from app.services.submission import authority
 from app.store import denials, device_writes
@@ -27,9 +28,12 @@ from app.store.connection import Transaction
 from app.store.database import Database
 from app.store.denials import Attempts, Denied
 
-SINGLY = 20
-PERIOD = timedelta(minutes=1)
-BURSTS_LIMIT = 10_000
+WAITING_LIMIT = 10_000
+"""Of how many devices, and of how many certificates, something waits while nothing can be written."""
+HOLD_SECONDS = 1.0
+"""For how long an answer waits for what is written: a gateway that hears nothing for two seconds refuses by itself."""
+TIDY_EVERY = timedelta(hours=1)
+"""When the denials of deleted records are forgotten."""
 LANE = "refused-devices"
 """Its own, so that no account's writers wait for it."""
 
@@ -67,24 +71,28 @@ class Refused:
 
 
 @dataclass(slots=True)
-class _Burst:
-    """Refusals that are alike. While entries of single ones are `under_way` nobody knows how many have none."""
-
-    newest: Refused
-    first: datetime
-    last: datetime
-    seen: int = 0
-    unrecorded: int = 0
-    under_way: int = 0
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What waits to be written together."""
+class _Waiting:
+    """What waits to be written together: WAITING_LIMIT of each kind at most, and no attempt is lost past that."""
 
     attempts: dict[Denied, Attempts] = field(default_factory=dict)
     refused_keys: dict[tuple[str, bytes], datetime] = field(default_factory=dict)
-    written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def count(self, denied: Denied, attempts: Attempts) -> None:
+        """Add attempts; where there are too many devices, to those of all that are not told apart."""
+        is_known = denied in self.attempts or len(self.attempts) < WAITING_LIMIT
+        denials.add(self.attempts, denied if is_known else denied.together, attempts)
+
+    def refused(self, key: tuple[str, bytes], at: datetime) -> None:
+        """Note when a certificate was refused last; past the limit it is not noted, as most are strangers' then."""
+        if key in self.refused_keys or len(self.refused_keys) < WAITING_LIMIT:
+            self.refused_keys[key] = max(at, self.refused_keys.get(key, at))
+
+    def take_in(self, newer: "_Waiting") -> None:
+        """Add what has come meanwhile."""
+        for denied, attempts in newer.attempts.items():
+            self.count(denied, attempts)
+        for key, at in newer.refused_keys.items():
+            self.refused(key, at)
 
 
 @dataclass(slots=True)
@@ -94,77 +102,41 @@ class RefusedDevices:
     database: Database
     door: Door
     clock: Clock
-    _bursts: dict[tuple[str, Reason, str], _Burst] = field(default_factory=dict)
-    _waiting: _Batch | None = None
-    _writer: asyncio.Task[None] | None = None
+    _bursts: Bursts[tuple[str, Reason, str], Refused] = field(init=False)
+    _waiting: _Waiting = field(default_factory=_Waiting)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _next: asyncio.Task[None] | None = None
+    _tidied: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self._bursts = Bursts(self.clock, self._record, lambda kind: (kind[0], kind[1], ""))
 
     async def note(self, refused: Refused) -> None:
-        """Record a refusal. Never raises for a log that cannot be written: the device is refused either way."""
-        now = self.clock()
-        await asyncio.gather(self._record_one(refused, now), self._count(refused, now))
+        """Record a refusal, within HOLD_SECONDS or after.
+
+        Never raises for a log that cannot be written: the device is refused either way.
+        """
+        self._count(refused)
+        written = self._write_soon()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_SECONDS):
+                await self._bursts.add(refused.burst, refused)
+                await asyncio.shield(written)
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the entries of the bursts whose minute is over, or of all, and what could not be written before."""
-        now = self.clock()
-        for key, burst in list(self._bursts.items()):
-            if everything or now - burst.first >= PERIOD:
-                await self._close(key)
-        if self._waiting is not None:
-            await self._written(self._waiting)
+        await self._bursts.flush(everything=everything)
+        await asyncio.shield(self._write_soon())
+        await self._tidy()
 
     def note_later(self, refused: Refused) -> None:
         """Count a refusal whose entry cannot be written now; the next flush that can writes one for all of them."""
-        burst = self._burst(refused, self.clock())
-        burst.unrecorded += 1
+        self._bursts.add_later(refused.burst, refused)
 
-    async def _record_one(self, refused: Refused, now: datetime) -> None:
-        found = self._bursts.get(refused.burst)
-        if found is not None and now - found.first >= PERIOD:
-            await self._close(refused.burst)
-        burst = self._burst(refused, now)
-        if burst.seen > SINGLY:
-            burst.unrecorded += 1
-            return
-        burst.under_way += 1
-        try:
-            if not await self._append(refused, now, refused.said()):
-                burst.unrecorded += 1
-        finally:
-            burst.under_way -= 1
-
-    def _burst(self, refused: Refused, now: datetime) -> _Burst:
-        key = refused.burst
-        if key not in self._bursts and len(self._bursts) >= BURSTS_LIMIT:
-            key = (refused.account_id, refused.decision.reason, "")
-        burst = self._bursts.setdefault(key, _Burst(refused, now, now))
-        burst.seen += 1
-        burst.newest, burst.last = refused, now
-        return burst
-
-    async def _close(self, key: tuple[str, Reason, str]) -> None:
-        burst = self._bursts.get(key)
-        if burst is None or burst.under_way:
-            # One that is under way is counted when it has ended; a later flush finds it.
-            return
-        del self._bursts[key]
-        if not burst.unrecorded:
-            return
-        said: Json = {
-            **burst.newest.said(),
-            "fingerprint": None,
-            "count": burst.unrecorded,
-            "first": to_text(burst.first),
-            "last": to_text(burst.last),
-        }
-        if not await self._append(replace(burst.newest, endpoint_name=""), self.clock(), said):
-            # The log is away: the count waits for it, with whatever came in the meantime.
-            came = self._bursts.setdefault(key, burst)
-            if came is not burst:
-                came.first = burst.first
-                came.seen += burst.seen
-                came.unrecorded += burst.unrecorded
-
-    async def _append(self, refused: Refused, now: datetime, said: Json) -> bool:
+    async def _record(self, refused: Refused, many: Many | None) -> bool:
+        now, name, said = self.clock(), refused.endpoint_name, refused.said()
+        if many is not None:
+            name, said = "", {**said, "fingerprint": None, **many.said()}
         act = Act(
             id=new_id(now),
             time=now,
@@ -173,7 +145,7 @@ class RefusedDevices:
             action=DeviceConnected.kind,
             result=Result.REFUSED,
             code=refused.decision.reason.value,
-            target=Target("device", None, refused.endpoint_name or None),
+            target=Target("device", None, name or None),
             extra=said,
         )
         try:
@@ -182,61 +154,65 @@ class RefusedDevices:
             return False
         return True
 
-    async def _count(self, refused: Refused, now: datetime) -> None:
-        presented = refused.decision.question.presented
-        if not presented:
+    def _count(self, refused: Refused) -> None:
+        now, question = self.clock(), refused.decision.question
+        if not question.presented:
             return
-        if self._waiting is None:
-            self._waiting = _Batch()
-        batch, leaf = self._waiting, presented[0]
-        batch.refused_keys[refused.account_id, authority(leaf)] = now
+        leaf = question.presented[0]
+        self._waiting.refused((refused.account_id, authority(leaf)), now)
         if refused.decision.reason is Reason.BLACKLISTED:
             for record in refused.decision.records:
-                service = refused.decision.question.service
-                denied = Denied(refused.account_id, record.id, refused.endpoint_name, service)
-                before = batch.attempts.get(denied)
-                batch.attempts[denied] = Attempts(
-                    count=1 if before is None else before.count + 1,
-                    first_at=now if before is None else before.first_at,
-                    last_at=now,
-                    fingerprint=leaf.fingerprint,
-                )
-        await self._written(batch)
+                denied = Denied(refused.account_id, record.id, refused.endpoint_name, question.service)
+                self._waiting.count(denied, Attempts(1, now, now, leaf.fingerprint))
 
-    async def _written(self, batch: _Batch) -> None:
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all(), name="refused devices")
-        await asyncio.shield(batch.written)
+    def _write_soon(self) -> asyncio.Task[None]:
+        """The one write that takes with it all that waits when its turn comes."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._write(), name="refused devices")
+        return self._next
 
-    async def _write_all(self) -> None:
-        while self._waiting is not None:
-            batch, self._waiting = self._waiting, None
-            try:
-                await self.database.write(LANE, _writing(batch.attempts, batch.refused_keys))
-            except (AuditUnavailable, OutcomeUnknown):
-                self._wait_again(batch)
+    async def _write(self) -> None:
+        async with self._turn:
+            batch, self._waiting, self._next = self._waiting, _Waiting(), None
+            if not batch.refused_keys:
                 return
-            finally:
-                batch.written.set_result(None)
+            try:
+                left = await self.database.write(LANE, _writing(batch))
+            except (AuditUnavailable, OutcomeUnknown):
+                # All that was counted waits for the next write.
+                batch.take_in(self._waiting)
+                self._waiting = batch
+                return
+            for key in left:
+                self._waiting.refused(key, batch.refused_keys[key])
 
-    def _wait_again(self, batch: _Batch) -> None:
-        """Nothing could be written: what was counted waits for the next attempt, or for the next flush."""
-        newer = self._waiting or _Batch()
-        for denied, attempts in batch.attempts.items():
-            came = newer.attempts.get(denied)
-            newer.attempts[denied] = (
-                attempts
-                if came is None
-                else replace(came, count=came.count + attempts.count, first_at=attempts.first_at)
-            )
-        newer.refused_keys = batch.refused_keys | newer.refused_keys
-        self._waiting = newer
+    async def _tidy(self) -> None:
+        """Not with the deletion: who was refused by then, and is counted after it, would stay."""
+        now = self.clock()
+        if self._tidied is not None and now - self._tidied < TIDY_EVERY:
+            return
+        self._tidied = now
+        try:
+            for record in await denials.of_deleted_records(self.database.reads):
+                while await self.database.write(LANE, _forgetting(*record)):
+                    pass
+        except (StoreUnavailable, AuditUnavailable, OutcomeUnknown):
+            # The next time is early enough.
+            return
 
 
-def _writing(attempts: Mapping[Denied, Attempts], refused_keys: Mapping[tuple[str, bytes], datetime]) -> Unit[None]:
-    async def unit(transaction: Transaction) -> None:
+def _forgetting(account_id: str, certificate_id: str) -> Unit[bool]:
+    async def unit(transaction: Transaction) -> bool:
         async with transaction.savepoint():
-            await denials.count(transaction, attempts)
-            await device_writes.note_refused(transaction, refused_keys)
+            return await denials.forget(transaction, account_id, certificate_id)
+
+    return unit
+
+
+def _writing(batch: _Waiting) -> Unit[set[tuple[str, bytes]]]:
+    async def unit(transaction: Transaction) -> set[tuple[str, bytes]]:
+        async with transaction.savepoint():
+            await denials.count(transaction, batch.attempts)
+            return await device_writes.note_refused(transaction, batch.refused_keys)
 
     return unit

@@ -1,16 +1,19 @@
 """How often devices were refused for a blacklisted record: counted, one row for each device, record and service."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple, Self
 
 from app.clock import from_micros, to_micros
 from app.ids import new_id
 from app.store.connection import Connection, Row, Transaction
 from app.store.paging import Page, Window, page_of
+from app.store.statements import unless_locked
 from app.terms import Service
 
+FORGOTTEN_AT_ONCE = 1_000
 DEVICES_LIMIT = 10_000
 """Of how many devices a record's refusals are told apart: whoever holds the CA's key can make up devices for ever."""
 
@@ -30,6 +33,12 @@ _TOTALS = (
     "SELECT certificate_id, count(*) AS devices, sum(attempts) AS attempts FROM denial"
     " WHERE account_id = $1 AND certificate_id IN ({}) GROUP BY certificate_id"
 )
+_OF_DELETED = (
+    "SELECT account_id, certificate_id FROM certificate_tombstone AS t WHERE EXISTS (SELECT 1 FROM denial AS d"
+    " WHERE d.account_id = t.account_id AND d.certificate_id = t.certificate_id)"
+)
+_OF_RECORD = "SELECT id FROM denial WHERE account_id = $1 AND certificate_id = $2 LIMIT $3"
+_FORGET = "DELETE FROM denial WHERE account_id = $1 AND id IN ({})"
 
 
 class Total(NamedTuple):
@@ -40,12 +49,22 @@ class Total(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """Whom what is counted is about. An empty endpoint name stands for all devices past the limit."""
+    """Whom what is counted is about. An empty endpoint name stands for all devices that are not told apart."""
 
     account_id: str
     certificate_id: str
     endpoint_name: str
     service: Service
+
+    @property
+    def is_together(self) -> bool:
+        """Whether it is about all devices that are not told apart."""
+        return not self.endpoint_name
+
+    @property
+    def together(self) -> Self:
+        """All devices that are not told apart."""
+        return self._replace(endpoint_name="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,14 @@ class Attempts:
     first_at: datetime
     last_at: datetime
     fingerprint: bytes
+
+    def plus(self, others: Self) -> Self:
+        """These and others."""
+        return replace(
+            self if self.last_at > others.last_at else others,
+            count=self.count + others.count,
+            first_at=min(self.first_at, others.first_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +109,34 @@ class DenialRow:
 
 
 async def count(transaction: Transaction, counted: Mapping[Denied, Attempts]) -> None:
-    """Add attempts to what is counted already."""
+    """Add attempts to what is counted already; those of devices past DEVICES_LIMIT are counted together."""
     room: dict[tuple[str, str], int] = {}
-    # In one order, so that two gateways that count the same devices cannot block each other for good.
-    for denied, attempts in sorted(counted.items(), key=lambda item: item[0]):
+    together: dict[Denied, Attempts] = {}
+    # In one order, and what is counted together after all that is not, as only then it is known who is among that: so
+    # two gateways that count the same devices cannot block each other for good.
+    for denied, attempts in sorted(counted.items(), key=itemgetter(0)):
+        if denied.is_together:
+            add(together, denied, attempts)
+            continue
         if await _added(transaction, denied, attempts):
             continue
         record = (denied.account_id, denied.certificate_id)
         if record not in room:
             room[record] = DEVICES_LIMIT - await _devices(transaction, *record)
         room[record] -= 1
-        await _insert(transaction, denied if room[record] >= 0 else denied._replace(endpoint_name=""), attempts)
+        if room[record] >= 0:
+            await _insert(transaction, denied, attempts)
+        else:
+            add(together, denied.together, attempts)
+    for denied, attempts in sorted(together.items(), key=itemgetter(0)):
+        if not await _added(transaction, denied, attempts):
+            await _insert(transaction, denied, attempts)
+
+
+def add(counted: dict[Denied, Attempts], denied: Denied, attempts: Attempts) -> None:
+    """Add attempts to what is counted of this."""
+    before = counted.get(denied)
+    counted[denied] = attempts if before is None else before.plus(attempts)
 
 
 async def denials_pages(
@@ -127,6 +171,18 @@ async def totals(connection: Connection, account_id: str, certificate_ids: Itera
     found = await connection.fetch(_TOTALS.format(places), account_id, *ids) if ids else ()
     counted = {row["certificate_id"]: Total(int(row["devices"]), int(row["attempts"])) for row in found}
     return {each: counted.get(each, Total(0, 0)) for each in ids}
+
+
+async def of_deleted_records(connection: Connection) -> list[tuple[str, str]]:
+    """The records, each with its account first, that are deleted and still have denials, which nobody can see."""
+    return [(row["account_id"], row["certificate_id"]) for row in await connection.fetch(_OF_DELETED)]
+
+
+async def forget(transaction: Transaction, account_id: str, certificate_id: str) -> bool:
+    """Delete FORGOTTEN_AT_ONCE of a record's denials; whether there may be others."""
+    some = unless_locked(transaction.engine, _OF_RECORD)
+    gone = await transaction.execute(_FORGET.format(some), account_id, certificate_id, FORGOTTEN_AT_ONCE)
+    return gone >= FORGOTTEN_AT_ONCE
 
 
 async def _added(transaction: Transaction, denied: Denied, attempts: Attempts) -> bool:

@@ -11,6 +11,7 @@ from app.store.device_matching import Comer, Match
 from app.store.device_rows import CredentialRow, DeviceRow
 from app.store.intermediates import Intermediate
 from app.store.rows import micros_of
+from app.store.statements import in_powers, places, unless_locked
 from app.store.writes import insert_into
 
 _INSERT = insert_into(
@@ -34,11 +35,9 @@ _KEEP_KEY = (
     "INSERT INTO device_key (account_id, key_sha256, device_id, audit_id) SELECT $1, $2, $3, $4 WHERE NOT EXISTS"
     " (SELECT 1 FROM device_key WHERE account_id = $1 AND key_sha256 = $2 AND device_id = $3)"
 )
-_NOTE_SEEN = "UPDATE device SET last_seen_at = $2 WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)"
-_NOTE_REFUSED = (
-    "UPDATE device SET refused_at = $3 WHERE account_id = $1 AND (refused_at IS NULL OR refused_at < $3)"
-    " AND id IN (SELECT device_id FROM device_credential WHERE account_id = $1 AND key_sha256 = $2)"
-)
+_NOTE = "UPDATE device SET {column} = CASE WHEN {column} > $2 THEN {column} ELSE $2 END WHERE id = ({free})"
+_DEVICE = "SELECT id FROM device WHERE id = $1"
+_WITH_KEY = "SELECT device_id, key_sha256 FROM device_credential WHERE account_id = $1 AND key_sha256"
 _READMIT = "UPDATE device SET refused_at = NULL WHERE account_id = $1 AND id = $2"
 
 
@@ -129,14 +128,32 @@ class Devices:
         await self.transaction.execute(_READMIT, self.account_id, device_id)
 
 
-async def note_seen(transaction: Transaction, seen: Mapping[str, datetime]) -> None:
-    """Set when each of these devices was last let in, never backwards."""
-    # In the order of their ids, so that two gateways that note the same devices cannot block each other for good.
-    for device_id, at in sorted(seen.items()):
-        await transaction.execute(_NOTE_SEEN, device_id, to_micros(at))
+async def note_seen(transaction: Transaction, seen: Mapping[str, datetime]) -> set[str]:
+    """Set when each of these devices was last let in, never backwards; see `unless_locked`.
+
+    Answers those that somebody else is changing now, which are left as they are.
+    """
+    return await _note(transaction, "last_seen_at", seen)
 
 
-async def note_refused(transaction: Transaction, refused: Mapping[tuple[str, bytes], datetime]) -> None:
-    """Set when the devices with these certificates, by account and `key_sha256`, were last refused, never backwards."""
-    for (account_id, key_sha256), at in sorted(refused.items()):
-        await transaction.execute(_NOTE_REFUSED, account_id, key_sha256, to_micros(at))
+async def note_refused(
+    transaction: Transaction, refused: Mapping[tuple[str, bytes], datetime]
+) -> set[tuple[str, bytes]]:
+    """Set when the devices with these certificates, by account and `key_sha256`, were last refused, as `note_seen`."""
+    keys: dict[str, list[tuple[str, bytes]]] = {}
+    for account_id in sorted({account_id for account_id, _ in refused}):
+        for some in in_powers([key for of_account, key in refused if of_account == account_id]):
+            found = await transaction.fetch(f"{_WITH_KEY} IN ({places(len(some), 2)})", account_id, *some)
+            for row in found:
+                keys.setdefault(row["device_id"], []).append((account_id, bytes(row["key_sha256"])))
+    newest = {device_id: max(refused[key] for key in of_device) for device_id, of_device in keys.items()}
+    return {key for device_id in await _note(transaction, "refused_at", newest) for key in keys[device_id]}
+
+
+async def _note(transaction: Transaction, column: str, noted: Mapping[str, datetime]) -> set[str]:
+    statement = _NOTE.format(column=column, free=unless_locked(transaction.engine, _DEVICE))
+    return {
+        device_id
+        for device_id, at in noted.items()
+        if not await transaction.execute(statement, device_id, to_micros(at))
+    }

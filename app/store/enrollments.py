@@ -14,7 +14,7 @@ from tortoise.expressions import Q
 from app.clock import from_micros, to_micros
 from app.rules import enrollment
 from app.store import models
-from app.store.connection import Connection, Row, Transaction
+from app.store.connection import Connection, Engine, Row, Transaction
 from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of
 from app.store.reads import among
@@ -84,6 +84,7 @@ _HOLDERS = f"SELECT id, account_id, fingerprint FROM enrollment WHERE {_HOLDS} A
 _RELEASE = (
     "UPDATE enrollment SET released_at = $2, released_audit_id = $3, release_job_id = $4 WHERE account_id = $1 AND id"
 )
+_LOCK = "SELECT id FROM enrollment WHERE account_id = $1 AND id IN ({}) ORDER BY fingerprint FOR UPDATE"
 _USE = (
     "UPDATE enrollment SET version = $3, claimed_at = $4, device_id = $5, audit_id = $6"
     f" WHERE account_id = $1 AND id = $2 AND {_HOLDS} AND claimed_at IS NULL"
@@ -196,9 +197,12 @@ class Enrollments:
         return {fingerprint for fingerprint, holder in holders.items() if holder["id"] in mine}
 
     async def release(self, fingerprints: Iterable[bytes], at: datetime, job_id: str) -> set[bytes]:
-        """Give up the claims of these identities, by a job; answers which of them the account held."""
-        holders = await self._holders(fingerprints)
-        own = {fingerprint: row["id"] for fingerprint, row in holders.items() if row["account_id"] == self.account_id}
+        """Give up the claims of these identities, by a job; answers which of them the account held.
+
+        In the same order as `insert`, before which those whose time is over give way.
+        """
+        holders = sorted((await self._holders(fingerprints)).items())
+        own = {fingerprint: row["id"] for fingerprint, row in holders if row["account_id"] == self.account_id}
         await self._release(own.values(), at, job_id)
         return set(own)
 
@@ -222,6 +226,9 @@ class Enrollments:
     async def _release(self, ids: Iterable[str], at: datetime, job_id: str | None) -> None:
         await self.transaction.execute(_STANDING_CHANGED, self.account_id)
         for some in in_powers(list(ids)):
+            if self.transaction.engine is Engine.POSTGRES:
+                # An UPDATE of many rows takes them in whatever order it finds them.
+                await self.transaction.fetch(_LOCK.format(places(len(some), 2)), self.account_id, *some)
             statement = f"{_RELEASE} IN ({places(len(some), 5)})"
             await self.transaction.execute(statement, self.account_id, to_micros(at), self.audit_id, job_id, *some)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from app.clock import to_micros
 from app.store.connection import Transaction
+from app.store.statements import unless_locked
 
 LIMIT = 1_000
 """How many intermediates an account remembers."""
@@ -27,7 +28,8 @@ _MAKE_ROOM = (
     " (PARTITION BY coalesce(subject_sha256, sha256) ORDER BY used_at DESC, sha256) AS place_in_name"
     f" FROM intermediate WHERE account_id = $1) AS placed WHERE place > {LIMIT} OR place_in_name > {NAME_LIMIT})"
 )
-_NOTE_USED = "UPDATE intermediate SET used_at = $3 WHERE account_id = $1 AND sha256 = $2 AND used_at < $3"
+_NOTE_USED = "UPDATE intermediate SET used_at = $3 WHERE account_id = $1 AND sha256 = ({})"
+_USED_BEFORE = "SELECT sha256 FROM intermediate WHERE account_id = $1 AND sha256 = $2 AND used_at < $3"
 
 
 class Intermediate(NamedTuple):
@@ -48,7 +50,13 @@ async def remember(
         await transaction.execute(_MAKE_ROOM, account_id)
 
 
-async def note_used(transaction: Transaction, used: Mapping[tuple[str, bytes], datetime]) -> None:
-    """Set when each of these, by account and SHA-256, last stood above a device that was let in, never backwards."""
-    for (account_id, sha256), at in sorted(used.items()):
-        await transaction.execute(_NOTE_USED, account_id, sha256, to_micros(at))
+async def note_used(transaction: Transaction, used: Mapping[tuple[str, bytes], datetime]) -> set[tuple[str, bytes]]:
+    """Set when each of these, by account and SHA-256, last stood above a device that was let in, never backwards.
+
+    Answers which are left for another time: none. One that somebody else is changing now (`unless_locked`) is noted
+    there, or makes room.
+    """
+    statement = _NOTE_USED.format(unless_locked(transaction.engine, _USED_BEFORE))
+    for (account_id, sha256), at in used.items():
+        await transaction.execute(statement, account_id, sha256, to_micros(at))
+    return set()

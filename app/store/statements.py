@@ -66,3 +66,12 @@ def in_powers(values: Sequence[T]) -> Iterator[Sequence[T]]:
 def places(count: int, first: int) -> str:
     """So many placeholders, numbered from the first on."""
     return ", ".join(f"${place}" for place in range(first, first + count))
+
+
+def unless_locked(engine: Engine, query: str) -> str:
+    """A query that locks the rows it finds, and leaves out those that another transaction has locked.
+
+    Who notes something of a thousand rows in one transaction, and never waits for one of them, can block nobody for
+    good, in whatever order others lock several. SQLite has one writer, and no locks of rows.
+    """
+    return query if engine is Engine.SQLITE else f"{query} FOR NO KEY UPDATE SKIP LOCKED"

@@ -13,6 +13,7 @@ from app.rules.credential import Credential
 from app.rules.possession import Signature
 from app.services.accounts import CreateAccount, Feature, SetAccountFeature, SetAccountLimit, SetAccountTier
 from app.services.bulk import Uploads
+from app.services.bursts import SINGLY
 from app.services.certificates import DeleteCertificate, SetCertificateStatus, UpdateCertificate, UploadCertificate
 from app.services.command import Command, Repeatable, T
 from app.services.door import Door
@@ -20,7 +21,7 @@ from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.services.jobs import JobRunner
 from app.services.keys import CreateApiKey, RevokeApiKey
 from app.services.possession import CreatePossessionChallenge, ProvePossession, asked
-from app.services.strangers import SINGLY, Strangers
+from app.services.strangers import Strangers
 from app.services.submission import Submission
 from app.services.users import CreateUser, SetUserPassword
 from app.store.database import Database

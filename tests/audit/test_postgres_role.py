@@ -11,10 +11,11 @@ import pytest
 from app.services.certificates import DeleteCertificate, SetCertificateStatus
 from app.services.developer_certificates import CreateDeveloperCertificate
 from app.services.retention import DropArchived, Month
-from app.store import leftovers
+from app.store import denials, leftovers
+from app.store.connection import Transaction
 from app.store.database import Database, open_database
 from app.store.schema import require_guards
-from app.terms import Status, Usage
+from app.terms import Service, Status, Usage
 from tests.audit.erasing import Person
 from tests.audit.faithful import require_faithful
 from tests.audit.history import World, live
@@ -23,6 +24,7 @@ from tests.audit.owner import require_refused
 from tests.checks import check_log
 from tests.house import House, actor_of
 from tests.looking import look, stands
+from tests.rules.authority import AT
 
 PAPER = (Path(__file__).parents[2] / "docs" / "log.md").read_text(encoding="utf-8")
 SERVER, NOTARY = "anchorage_server", "anchorage_notary"
@@ -78,6 +80,18 @@ async def test_it_makes_and_deletes_developer_certificates(modest: Database, tmp
 
     assert await modest.reads.fetch("SELECT 1 AS one FROM developer_key") == []
     await check_log(modest)
+
+
+async def test_it_counts_and_forgets_denials(modest: Database) -> None:
+    async def unit(transaction: Transaction) -> None:
+        async with transaction.savepoint():
+            denied = denials.Denied("account", "record", "device", Service.LWM2M)
+            await denials.count(transaction, {denied: denials.Attempts(1, AT, AT, bytes(32))})
+            await denials.forget(transaction, "account", "record")
+
+    await modest.write("test", unit)
+
+    assert await modest.reads.fetch("SELECT 1 AS one FROM denial") == []
 
 
 async def test_it_looks_for_findings_and_lets_them_go(modest: Database) -> None:

@@ -23,7 +23,8 @@ class DeviceDenial:
     """A device that was refused because a certificate is blacklisted, and how often."""
 
     endpoint_name: str | None = attribute(
-        "The name that it came with; null for all devices together past the first 10,000 of a certificate."
+        "The name that it came with; null for all devices together that are not told apart: past the first 10,000 of a"
+        " certificate, or of those that wait while nothing can be written."
     )
     service: Service = attribute("At which server.")
     fingerprint: Sha256 = attribute("SHA-256 over the DER of the certificate that it presented last.")
