@@ -239,9 +239,7 @@ async def _lifespan(parts: Application, endpoint: Api) -> AsyncIterator[Mapping[
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            await parts.strangers.flush(everything=True)
-            await parts.key_uses.flush()
-            await parts.gateways.flush(everything=True)
+            await _flush(parts, everything=True)
     finally:
         await installation.database.close()
 
@@ -261,9 +259,19 @@ def _say_why_it_ended(task: asyncio.Task[None]) -> None:
 async def _flush_now_and_then(parts: Application) -> None:
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
-        await parts.strangers.flush()
-        await parts.key_uses.flush()
-        await parts.gateways.flush()
+        await _flush(parts, everything=False)
+
+
+async def _flush(parts: Application, *, everything: bool) -> None:
+    for flushing in (
+        parts.strangers.flush(everything=everything),
+        parts.key_uses.flush(),
+        parts.gateways.flush(everything=everything),
+    ):
+        try:
+            await flushing
+        except Exception:  # noqa: BLE001  # the outermost border of each: the others, and the next time, must come
+            _log.exception("something that waited could not be written")
 
 
 async def _record_migrations(installation: Installation, applied: Sequence[str]) -> None:

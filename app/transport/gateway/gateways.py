@@ -74,6 +74,6 @@ class Gateways:
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write what waits: every minute or so, and `everything` at the end."""
-        await self.refused.flush(everything=everything)
         await self.seen.flush()
         await self.reports.flush()
+        await self.refused.flush(everything=everything)
