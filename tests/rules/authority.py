@@ -45,6 +45,7 @@ USAGES = (
     "decipher_only",
 )
 CA_USAGE = ("key_cert_sign", "crl_sign")
+RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 
@@ -146,9 +147,18 @@ def spki(algorithm: bytes, key: bytes) -> bytes:
     return tlv(0x30, algorithm, tlv(0x03, b"\x00", key))
 
 
-def rsa_spki(modulus: int, exponent: int) -> bytes:
-    algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
+def rsa_spki(modulus: int, exponent: int, algorithm: bytes = RSA) -> bytes:
     return spki(algorithm, tlv(0x30, integer(modulus), integer(exponent)))
+
+
+def pss_only(ca: Made) -> Made:
+    """The same root, whose RSA key may make RSASSA-PSS signatures alone: its own is one of PKCS #1 v1.5."""
+    assert isinstance(ca.key, rsa.RSAPrivateKey)
+    numbers = ca.key.public_key().public_numbers()
+    # RFC 4055 3.1: the identifier, with no parameters.
+    restricted = rsa_spki(numbers.n, numbers.e, bytes.fromhex("300b06092a864886f70d01010a"))
+    key = ca.key
+    return rebuild(ca, key, spki=restricted, sign=lambda body: key.sign(body, padding.PKCS1v15(), hashes.SHA256()))
 
 
 def dsa_spki(prime: int, order: int, generator: int, public: int) -> bytes:
