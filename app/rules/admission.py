@@ -14,7 +14,8 @@ ENDPOINT_NAME_LIMIT = 255
 _NOT_ENROLLED = "The account has not claimed this device: claim its identity before it comes."
 _SUSPENDED = "The device is suspended: resume it to let it in."
 _HELD_BY = (
-    "The device shares its certificate's key or its name with “{}”, which is suspended: resume that one to let it in."
+    "The device shares its name, or its certificate's subject and key, with “{}”, which is suspended: resume that one"
+    " to let it in."
 )
 
 
