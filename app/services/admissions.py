@@ -28,7 +28,7 @@ from app.services.submission import authority
 from app.services.trust_states import Confirmed, TrustState, TrustStates
 from app.store import device_reads, enrollments
 from app.store.database import Database
-from app.store.enrollments import EnrollmentRow
+from app.store.enrollments import Claim
 from app.terms import Service
 
 SETTLED_BYTES = 128 * 1024 * 1024
@@ -190,10 +190,12 @@ class Admissions:
         is_suspended = any(device.is_suspended for device in matching)
         claim = None if is_suspended else await self._claim(state.account_id, decision)
         device = device_among(matching, asked.endpoint_name, name, decision)
-        found = as_it_stands(decision, device, matching, is_claimed=claim is not None)
+        is_claimed = claim is not None and claim.comes_first
+        found = as_it_stands(decision, device, matching, is_claimed=is_claimed)
         if not found.is_allowed:
-            return Answer(found, state.version)
-        is_first = claim is not None and claim.claimed_at is None
+            # The claim that comes before this account's may end, and this account's version would not tell.
+            return Answer(found, state.version, is_repeatable=claim is None or claim.comes_first)
+        is_first = claim is not None and claim.row.claimed_at is None
         if device is not None and not is_first and not state.audits_all and comes_as_before(device, decision):
             return Answer(decision, state.version, device.id, standing=state.standing)
         try:
@@ -212,11 +214,11 @@ class Admissions:
             standing=at_entry.standing,
         )
 
-    async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
+    async def _claim(self, account_id: str, decision: Decision) -> Claim | None:
         if not admission.needs_claim(decision):
             return None
-        fingerprint = decision.question.device.fingerprint
-        return await enrollments.claim(self.database.lookups, account_id, fingerprint, decision.question.at)
+        identity = admission.claimed_by(decision)
+        return await enrollments.claim(self.database.lookups, account_id, identity, decision.question.at)
 
     def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
         unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")

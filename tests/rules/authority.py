@@ -14,6 +14,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import NameOID
 
 from app.rules.certificate import ParsedCertificate, parse
@@ -201,6 +202,15 @@ def rebuild(
 def _ecdsa(signer: PrivateKey, body: bytes) -> bytes:
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     return signer.sign(body, ec.ECDSA(hashes.SHA256()))
+
+
+def twin_of(made: Made, curve: ec.EllipticCurve) -> Made:
+    """What anybody makes of a certificate that was signed on this curve: another one, which is as valid."""
+    tbs, algorithm, bits = (each.whole(made.der) for each in children(made.der, read(made.der, 0)))
+    # The bit string's header and its count of unused bits; no signature on these curves takes 256 octets.
+    r, s = decode_dss_signature(bits[3:] if bits[1] < 0x80 else bits[4:])
+    signature = encode_dss_signature(r, curve.group_order - s)
+    return Made(tlv(0x30, tbs, algorithm, tlv(0x03, b"\x00", signature)), made.key)
 
 
 def extensions_of(*encoded: bytes) -> bytes:
