@@ -40,7 +40,7 @@ class Reason(StrEnum):
     POSSESSION_PENDING = "POSSESSION_PENDING"
     NO_TRUST_PATH = "NO_TRUST_PATH"
     NOT_ENROLLED = "NOT_ENROLLED"
-    """The trusting record is of the usage ENROLLMENT, and the account has not claimed this device."""
+    """The trusting record is of the usage ENROLLMENT, and the account has not claimed this device, or not first."""
     DEVICE_SUSPENDED = "DEVICE_SUSPENDED"
 
     # Every path is broken: the first flaw.

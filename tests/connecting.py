@@ -11,9 +11,10 @@ from app.services.asked import Asked
 from app.services.enrollments import ClaimEnrollment
 from app.services.last_seen import LastSeen
 from app.services.refused_devices import RefusedDevices
-from app.store import device_reads, enrollments
+from app.store import device_reads
 from app.store.device_rows import DeviceRow
 from app.terms import Service
+from tests.enrolling import held_claim
 from tests.house import ORIGIN, House
 from tests.rules.authority import Made, make
 
@@ -58,7 +59,7 @@ class Gateway:
     async def claim(self, made: Made) -> None:
         """Have the account claim the device, as it must where the record is for enrollment, unless it has."""
         fingerprint = hashlib.sha256(made.der).digest()
-        if await enrollments.claim(self.house.database.reads, self.account_id, fingerprint, self.house.clock()) is None:
+        if await held_claim(self.house.database.reads, self.account_id, fingerprint, self.house.clock()) is None:
             command = ClaimEnrollment(identity_of(made))
             await self.house.perform(command_line(self.account_id, "root"), command)
 

@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 
 from app.actor import Actor
 from app.rules.enrollment import render_identity
+from app.rules.identity import Identity
 from app.services.bulk import WANTED, Uploads
 from app.services.jobs import JobRunner
-from app.store import jobs
+from app.store import enrollments, jobs
+from app.store.connection import Connection
+from app.store.enrollments import EnrollmentRow
 from app.store.jobs import ErrorRow, JobRow
 from app.terms import JobKind
 from tests.house import ORIGIN, House
@@ -33,6 +37,12 @@ def identities(count: int, start: int = 0) -> list[str]:
 def csv_of(lines: Iterable[str]) -> bytes:
     """A file with a heading and these lines."""
     return "".join(f"{line}\n" for line in (HEADING, *lines)).encode()
+
+
+async def held_claim(connection: Connection, account_id: str, fingerprint: bytes, at: datetime) -> EnrollmentRow | None:
+    """The account's claim of the certificate with this SHA-256, where it has one that holds at an instant."""
+    found = await enrollments.claim(connection, account_id, Identity(fingerprint), at)
+    return None if found is None else found.row
 
 
 async def in_pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:

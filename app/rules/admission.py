@@ -6,15 +6,19 @@ from app.errors import DeviceRefused
 from app.reasons import Reason
 from app.rules.certificate import ParsedCertificate
 from app.rules.decision import Decision
+from app.rules.identity import Identity, identity_of
 from app.rules.pem import MAX_CERTIFICATES
 from app.rules.trust_store import TrustStore
 from app.terms import Usage
 
 ENDPOINT_NAME_LIMIT = 255
-_NOT_ENROLLED = "The account has not claimed this device: claim its identity before it comes."
+_NOT_ENROLLED = (
+    "The account has not claimed this device, or another account claimed it first: claim its identity before it comes."
+)
 _SUSPENDED = "The device is suspended: resume it to let it in."
 _HELD_BY = (
-    "The device shares its certificate's key or its name with “{}”, which is suspended: resume that one to let it in."
+    "The device shares its name, or its certificate's subject and key, with “{}”, which is suspended: resume that one"
+    " to let it in."
 )
 
 
@@ -53,6 +57,11 @@ def require_few(certificates: int) -> None:
 def needs_claim(decision: Decision) -> bool:
     """Whether a decision lets in only a device that the account has claimed: its record's usage is ENROLLMENT."""
     return decision.is_allowed and decision.records[0].usage is Usage.ENROLLMENT
+
+
+def claimed_by(decision: Decision) -> Identity:
+    """What the device of a decision that needs a claim is claimed by."""
+    return identity_of(decision.question.device, decision.path[:2][-1])
 
 
 def require_endpoint_name(text: str) -> str:

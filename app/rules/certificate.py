@@ -185,9 +185,7 @@ def check_signature(certificate: ParsedCertificate, issuer: ParsedCertificate) -
     known = signatures.find(pair)
     if known is not None:
         return known
-    key = issuer.key.usable
-    made = (certificate.scheme, certificate.signature, certificate.tbs)
-    answer = Answer.UNVERIFIABLE if key is None else signature.verify(key, *made)
+    answer = signature.verify(issuer.key, certificate.scheme, certificate.signature, certificate.tbs)
     signatures.keep(pair, answer)
     return answer
 

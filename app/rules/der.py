@@ -85,6 +85,15 @@ def children(data: bytes, parent: Element) -> Iterator[Element]:
         offset = child.end
 
 
+def encoded(tag: int, *parts: bytes) -> bytes:
+    """One element: its tag, its length in as few octets as it takes (X.690 10.1), and the parts, joined."""
+    content = b"".join(parts)
+    if len(content) < _INDEFINITE:
+        return bytes((tag, len(content))) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    return bytes((tag, _INDEFINITE | len(length))) + length + content
+
+
 class CertificateParts(NamedTuple):
     """The fields of RFC 5280 4.1 as bytes. `version` and `serial` are decoded: 1 to 3 as people say, signed.
 

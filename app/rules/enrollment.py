@@ -19,8 +19,8 @@ FINGERPRINT_BYTES = 32
 LINE_BYTES = 4096
 """The longest line of a file, its end not counted."""
 
-_KEPT_BYTES = LINE_BYTES + 2
-"""Enough of a line to see that it is too long, whatever ends it."""
+_KEPT_BYTES = LINE_BYTES + 1
+"""Enough of a line to see that it is too long."""
 _LONGEST_QUOTED = 120
 """An identity has 97 characters."""
 _LONGEST_RUN = 20
@@ -89,16 +89,18 @@ def holds(*, expires_at: datetime | None, used_at: datetime | None, at: datetime
 class LineReader:
     """Reads a file's lines as its bytes come. It holds one line at most, and of a line that is too long its beginning.
 
-    The first line is the file's heading and is ignored, blank lines are passed over, and both are counted.
+    A line ends with CR LF, as in RFC 4180, with LF, or with CR alone, as some spreadsheets still write it. The first
+    line is the file's heading and is ignored, blank lines are passed over, and both are counted.
     """
 
     def __init__(self) -> None:
         self._number = 0
         self._rest = b""
+        self._after_cr = False
 
     def feed(self, data: bytes) -> list[Line]:
         """Some more of the file; answers the lines that are whole now."""
-        *whole, rest = data.split(b"\n")
+        *whole, rest = self._with_one_ending(data).split(b"\n")
         if not whole:
             self._rest = (self._rest + rest)[:_KEPT_BYTES]
             return []
@@ -112,9 +114,17 @@ class LineReader:
         line = self._next(rest) if rest else None
         return [] if line is None else [line]
 
+    def _with_one_ending(self, data: bytes) -> bytes:
+        """The bytes with LF at the end of every line, also where a CR and its LF come apart."""
+        if not data:
+            return data
+        goes_on = self._after_cr and data.startswith(b"\n")
+        self._after_cr = data.endswith(b"\r")
+        return data[goes_on:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
     def _next(self, raw: bytes) -> Line | None:
         self._number += 1
-        return None if self._number == 1 or not raw.strip() else read_line(self._number, raw.removesuffix(b"\r"))
+        return None if self._number == 1 or not raw.strip() else read_line(self._number, raw)
 
 
 def read_line(number: int, raw: bytes) -> Line:
@@ -152,7 +162,7 @@ def _bytes_of(found: re.Match[str]) -> bytes:
 
 def _first_value(text: str) -> str | None:
     """The first value of a line, without blanks around it; None where the line is no CSV."""
-    if '"' not in text and "\r" not in text:
+    if '"' not in text:
         return text.partition(",")[0].strip()
     try:
         (values,) = csv.reader([text], strict=True)

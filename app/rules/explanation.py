@@ -69,9 +69,17 @@ def _step(tried: TriedPath, height: int, decision: Decision, store: TrustStore) 
         checks.append(check)
         if not check.passed:
             break
-    has_record = bool(store.with_trusted_ca(certificate) or store.blocking(certificate))
-    beyond_device = Place.ANCHOR if is_last and has_record else Place.INTERMEDIATE
+    beyond_device = Place.ANCHOR if is_last and _is_an_end(certificate, decision, store) else Place.INTERMEDIATE
     return Step(beyond_device if height else Place.DEVICE, certificate, tuple(checks))
+
+
+def _is_an_end(certificate: ParsedCertificate, decision: Decision, store: TrustStore) -> bool:
+    """Whether a way ends here: at an anchor of the service, a blacklisted CA, or the CA of a record that decided.
+
+    Of a record that counts elsewhere alone, or once it is proven, the CA is an intermediate as any other is.
+    """
+    decided = any(record.trusted_ca == certificate for record in decision.records)
+    return decided or bool(store.admitting(certificate, decision.question.service) or store.blocking(certificate))
 
 
 def _checks(tried: TriedPath, at: Standing, flaw: Flaw | None, decision: Decision) -> Iterator[Check]:

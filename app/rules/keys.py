@@ -28,7 +28,8 @@ _RSA_LOADABLE = 1024
 # FIPS 186-4 4.2 has none larger. DSA vouches for nobody here, but who signed is known, so that the reason can be said.
 DSA_LARGEST = 3072
 
-_RSA_OIDS = frozenset({"1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"})
+_RSA_OID = "1.2.840.113549.1.1.1"
+_RSA_PSS_OID = "1.2.840.113549.1.1.10"
 _EC_OID = "1.2.840.10045.2.1"
 _DSA_OID = "1.2.840.10040.4.1"
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -46,13 +47,15 @@ _NAMES = {
 class PublicKey:
     """One key: `usable` verifies signatures, None when it must not or cannot; `flaw` is why a CA may not have it.
 
-    `description` is for people: `EC P-256`, `RSA 3072`, `Ed25519`, `ML-DSA-65`.
+    `description` is for people: `EC P-256`, `RSA 3072`, `Ed25519`, `ML-DSA-65`. An RSA key that `is_pss_only` makes
+    signatures with RSASSA-PSS and with nothing else (RFC 4055 1.2).
     """
 
     usable: CertificatePublicKeyTypes | None
     description: str
     flaw: Flaw | None = None
     has_small_exponent: bool = False
+    is_pss_only: bool = False
 
 
 def read(certificate: x509.Certificate, spki: bytes) -> PublicKey:
@@ -61,8 +64,8 @@ def read(certificate: x509.Certificate, spki: bytes) -> PublicKey:
     Raises ValueError when its bytes make no key of the algorithm they name.
     """
     oid = certificate.public_key_algorithm_oid.dotted_string
-    if oid in _RSA_OIDS:
-        return _rsa(certificate, *_rsa_numbers(spki))
+    if oid in (_RSA_OID, _RSA_PSS_OID):
+        return _rsa(certificate, *_rsa_numbers(spki), is_pss_only=oid == _RSA_PSS_OID)
     try:
         if oid == _EC_OID:
             return _ec(certificate, spki)
@@ -94,12 +97,13 @@ def _unsupported(description: str, usable: CertificatePublicKeyTypes | None = No
     return PublicKey(usable, description, (FindingCode.KEY_TYPE_UNSUPPORTED, message))
 
 
-def _rsa(certificate: x509.Certificate, modulus: int, exponent: int) -> PublicKey:
+def _rsa(certificate: x509.Certificate, modulus: int, exponent: int, *, is_pss_only: bool) -> PublicKey:
     bits = modulus.bit_length()
     flaw = _rsa_flaw(bits, exponent)
     verifiable = flaw is None or (flaw[0] is FindingCode.KEY_TOO_WEAK and bits >= _RSA_LOADABLE)
     key = certificate.public_key() if verifiable else None
-    return PublicKey(key, f"RSA {bits}", flaw, has_small_exponent=flaw is None and exponent < EXPONENT_USUAL)
+    has_small_exponent = flaw is None and exponent < EXPONENT_USUAL
+    return PublicKey(key, f"RSA {bits}", flaw, has_small_exponent, is_pss_only)
 
 
 def _rsa_flaw(bits: int, exponent: int) -> Flaw | None:

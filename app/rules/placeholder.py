@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.rules.certificate import ParsedCertificate, parse
+from app.rules.der import encoded
 
 SENTENCE = b"Anchorage: this anchor vouches for nobody, "
 NAME = "Anchorage placeholder (vouches for nobody)"
@@ -29,12 +30,12 @@ _VALIDITY = ((0x17, b"000101000000Z"), (0x18, b"99991231235959Z"))
 @cache
 def placeholder() -> ParsedCertificate:
     """The anchor, the same one in every process."""
-    name = _tlv(0x30, _tlv(0x31, _tlv(0x30, _COMMON_NAME, _tlv(0x0C, NAME.encode()))))
-    validity = _tlv(0x30, *(_tlv(tag, instant) for tag, instant in _VALIDITY))
+    name = encoded(0x30, encoded(0x31, encoded(0x30, _COMMON_NAME, encoded(0x0C, NAME.encode()))))
+    validity = encoded(0x30, *(encoded(tag, instant) for tag, instant in _VALIDITY))
     version, serial = bytes.fromhex("a003020102"), bytes.fromhex("020101")
-    body = _tlv(0x30, version, serial, _ECDSA_SHA256, name, validity, name, _key(), _EXTENSIONS)
-    no_signature = _tlv(0x03, b"\x00", _tlv(0x30, bytes.fromhex("020101020101")))
-    return parse(_tlv(0x30, body, _ECDSA_SHA256, no_signature))
+    body = encoded(0x30, version, serial, _ECDSA_SHA256, name, validity, name, _key(), _EXTENSIONS)
+    no_signature = encoded(0x03, b"\x00", encoded(0x30, bytes.fromhex("020101020101")))
+    return parse(encoded(0x30, body, _ECDSA_SHA256, no_signature))
 
 
 def _key() -> bytes:
@@ -46,11 +47,3 @@ def _key() -> bytes:
             continue  # every other number is no x coordinate of a point
         return point.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     raise AssertionError("unreachable")
-
-
-def _tlv(tag: int, *parts: bytes) -> bytes:
-    content = b"".join(parts)
-    if len(content) < 0x80:
-        return bytes((tag, len(content))) + content
-    length = len(content).to_bytes(2 if len(content) > 0xFF else 1)
-    return bytes((tag, 0x80 | len(length))) + length + content

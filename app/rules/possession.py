@@ -140,7 +140,9 @@ class Signature:
             )
         texts = [challenge.text.encode("ascii") + ending for ending in _ENDINGS]
         if key is None or not any(
-            verify(key, scheme, self.value, text) is Answer.VALID for scheme in _schemes(key) for text in texts
+            verify(trusted_ca.key, scheme, self.value, text) is Answer.VALID
+            for scheme in _schemes(key)
+            for text in texts
         ):
             _reject(
                 ProofFlaw.POP_SIGNATURE_INVALID,

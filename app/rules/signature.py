@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
+from app.rules.keys import PublicKey
+
 
 @unique
 class Family(Enum):
@@ -106,12 +108,14 @@ def scheme_of(certificate: x509.Certificate) -> Scheme:
     return Scheme("RSASSA-PSS")
 
 
-def verify(key: CertificatePublicKeyTypes, scheme: Scheme, signature: bytes, message: bytes) -> Answer:
+def verify(key: PublicKey, scheme: Scheme, signature: bytes, message: bytes) -> Answer:
     """Whether `key` made `signature` over `message` with `scheme`."""
-    if scheme.family is None:
+    if key.usable is None or scheme.family is None:
         return Answer.UNVERIFIABLE
+    if key.is_pss_only and scheme.family is not Family.RSA_PSS:
+        return Answer.INVALID
     try:
-        matches = _verify(key, scheme, signature, message)
+        matches = _verify(key.usable, scheme, signature, message)
     except InvalidSignature:
         return Answer.INVALID
     except (UnsupportedAlgorithm, ValueError):

@@ -143,8 +143,7 @@ class _Deciding:
         return (device,) if any(record.is_developer for record in self._admitting(device)) else None
 
     def _admitting(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
-        records = self._store.with_trusted_ca(certificate)
-        return tuple(record for record in records if record.admits and record.service is self._question.service)
+        return self._store.admitting(certificate, self._question.service)
 
     def _admitting_all(self, certificate: ParsedCertificate) -> tuple[Record, ...]:
         return tuple(record for record in self._admitting(certificate) if record.usage is not Usage.ENROLLMENT)

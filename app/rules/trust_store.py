@@ -96,6 +96,10 @@ class TrustStore:
         """The records whose trusted CA is this certificate."""
         return self._of_ca.get(certificate, ())
 
+    def admitting(self, certificate: ParsedCertificate, service: Service) -> tuple[Record, ...]:
+        """The records that make this certificate an anchor of the service."""
+        return tuple(each for each in self.with_trusted_ca(certificate) if each.admits and each.service is service)
+
     def is_developers(self, certificate: ParsedCertificate) -> bool:
         """Whether the service made this certificate for a developer, whose devices present it as their own."""
         return any(record.is_developer for record in self.with_trusted_ca(certificate))

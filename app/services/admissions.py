@@ -27,7 +27,7 @@ from app.services.trust_states import Confirmed, TrustState, TrustStates
 from app.store import device_matching, enrollments
 from app.store.database import Database
 from app.store.device_rows import Registration
-from app.store.enrollments import EnrollmentRow
+from app.store.enrollments import Claim
 from app.terms import Service
 
 SETTLED_BYTES = 128 * 1024 * 1024
@@ -192,10 +192,11 @@ class Admissions:
         match = await reach.read(lambda: device_matching.match(lookups, state.account_id, comer))
         device = match.device
         claim = None if match.held_by is not None else await self._claim(state.account_id, decision)
-        found = as_it_stands(decision, match, is_claimed=claim is not None)
+        found = as_it_stands(decision, match, is_claimed=claim is not None and claim.comes_first)
         if not found.is_allowed:
-            return Answer(found, state.version)
-        is_first = claim is not None and claim.claimed_at is None
+            # The claim that comes before this account's may end, and this account's version would not tell.
+            return Answer(found, state.version, is_repeatable=claim is None or claim.comes_first)
+        is_first = claim is not None and claim.row.claimed_at is None
         is_known = device is not None and comes_as_before(device, asked.service, registration)
         if device is not None and is_known and not is_first and not state.audits_all:
             self._latest.keep((device.id, asked.service), registration)
@@ -218,11 +219,11 @@ class Admissions:
             registration=registration,
         )
 
-    async def _claim(self, account_id: str, decision: Decision) -> EnrollmentRow | None:
+    async def _claim(self, account_id: str, decision: Decision) -> Claim | None:
         if not admission.needs_claim(decision):
             return None
-        fingerprint = decision.question.device.fingerprint
-        return await enrollments.claim(self.database.lookups, account_id, fingerprint, decision.question.at)
+        identity = admission.claimed_by(decision)
+        return await enrollments.claim(self.database.lookups, account_id, identity, decision.question.at)
 
     def _unknown(self, actor: Actor, asked: Asked, origin: Origin, now: datetime) -> Answer:
         unknown = refusal(asked, now, Reason.STATE_UNKNOWN, "What the account trusts cannot be read now.")

@@ -16,7 +16,7 @@ from app.actor import Actor, Origin, Scope
 from app.audit.enrollment_events import BulkClaimStarted, BulkReleaseStarted
 from app.audit.states import Target
 from app.clock import Clock
-from app.errors import AuditUnavailable, InvalidInput, InvalidState, NotFound, OutcomeUnknown
+from app.errors import AuditUnavailable, InvalidInput, InvalidState, NotFound, OutcomeUnknown, Refusal
 from app.ids import new_id
 from app.rules.enrollment import Line, LineCode, LineReader, render_identity
 from app.services.command import Done, Tx
@@ -141,7 +141,8 @@ class Uploads:
         """Store a file as it comes, and make a job of it. Memory stays the same, however long the file is.
 
         Where it does not come to its end, or the job is refused, nothing is kept. Raises what the file raises,
-        InvalidInput for an empty one, and what the door raises.
+        InvalidInput for an empty one, and what the door raises. Whoever is cancelled while the job is made, or gets
+        OutcomeUnknown, may have made one: what is kept stays, and goes as a stray if there is no job.
         """
         require_turn(await jobs.count_unfinished(self.database.reads, actor.account_id or ""))
         store = _Store(self.database, new_id(self.clock()))
@@ -149,11 +150,14 @@ class Uploads:
             async for data in file:
                 await store.take(data)
             upload = await store.end()
+        except BaseException:
+            await store.forget()
+            raise
+        try:
             job = (await self.door.perform(actor, STARTS[kind](upload), origin)).value
         except OutcomeUnknown:
-            # There may be a job, which needs its input; without one the input goes as a stray.
             raise
-        except BaseException:
+        except Refusal:
             await store.forget()
             raise
         self.database.wakes.announce(WANTED)

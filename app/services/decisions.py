@@ -51,8 +51,8 @@ async def present(connection: Connection, state: TrustState, presented: Presente
         match = await device_matching.match(connection, state.account_id, comer_of(decision, presented.endpoint_name))
         is_claimed = False
         if admission.needs_claim(decision) and match.held_by is None:
-            fingerprint = decision.question.device.fingerprint
-            is_claimed = await enrollments.claim(connection, state.account_id, fingerprint, at) is not None
+            claim = await enrollments.claim(connection, state.account_id, admission.claimed_by(decision), at)
+            is_claimed = claim is not None and claim.comes_first
         decision = as_it_stands(decision, match, is_claimed=is_claimed)
     return Decided(decision, state.store)
 
@@ -60,8 +60,8 @@ async def present(connection: Connection, state: TrustState, presented: Presente
 async def past(connection: Connection, point: Point, presented: Presented) -> Decided:
     """What would have been decided about a chain at a point of the past, by the records and claims of then.
 
-    Of devices, their suspensions, and intermediates that were remembered, nothing is looked at: the decision takes what
-    is presented, and what was uploaded and claimed. Raises HistoryUnavailable.
+    Of devices, their suspensions, intermediates that were remembered, and other accounts nothing is looked at: the
+    decision takes what is presented, and what the account had uploaded and claimed. Raises HistoryUnavailable.
     """
     trusted = await history.trusted(connection, point)
     records = [record_of(row, trusted.chains[row.chain]) for row in trusted.records]
@@ -81,7 +81,7 @@ async def of_devices(
     decisions = await asyncio.to_thread(_decide_each, state.store, [each for _, each in asked], at)
     keys = {authority(each.question.device) for each in decisions if each.is_allowed}
     suspended = await device_reads.suspended_by_key(connection, state.account_id, keys)
-    to_claim = {each.question.device.fingerprint for each in decisions if admission.needs_claim(each)}
+    to_claim = {admission.claimed_by(each) for each in decisions if admission.needs_claim(each)}
     claimed = await enrollments.claimed_among(connection, state.account_id, to_claim, at)
     return [
         Decided(_of_device(device, decision, suspended, claimed), state.store)

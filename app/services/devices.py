@@ -61,20 +61,20 @@ class ConnectDevice:
         state = await load(tx.transaction, tx.account_id, self.known)
         decision = self.decision if state is self.known else decide(state.store, self.decision.question)
         admission.require_allowed(decision)
-        leaf = decision.question.device
         comer = comer_of(decision, self.endpoint_name)
         match = await tx.devices.match(comer)
         found = match.device
         tx.target = Target("device", None if found is None else found.id, comer.name)
         claim = None
         if admission.needs_claim(decision):
-            claim = await enrollments.claim(tx.transaction, tx.account_id, leaf.fingerprint, tx.now)
-        admission.require_allowed(as_it_stands(decision, match, is_claimed=claim is not None))
+            claim = await enrollments.claim(tx.transaction, tx.account_id, admission.claimed_by(decision), tx.now)
+        is_claimed = claim is not None and claim.comes_first
+        admission.require_allowed(as_it_stands(decision, match, is_claimed=is_claimed))
         after = await _let_in(tx, found or _new_device(tx, comer.name), decision, state)
         before = None if found is None else states.device_state(found)
         service = decision.question.service.value
         connected = DeviceConnected(before, states.device_state(after), service, state.version)
-        used = {} if claim is None or claim.claimed_at is not None else await _used(tx, claim, after, decision)
+        used = {} if claim is None or claim.row.claimed_at is not None else await _used(tx, claim.row, after, decision)
         events: dict[str, Event] = {tx.entry_id: connected, **used}
         return Done(Connected(after, decision, state), events)
 

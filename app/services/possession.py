@@ -90,7 +90,10 @@ class CreatePossessionChallenge:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ProvePossession:
-    """Answer a challenge. What proves nothing costs one of its attempts; too late a proof is not looked at."""
+    """Answer a challenge. A proof that is rejected costs one of its attempts; too late a one is not looked at.
+
+    What is no certificate where one is awaited, or holds a private key, is refused as an upload is, and costs none.
+    """
 
     action: ClassVar[str] = PossessionProven.kind
     scope: ClassVar[Scope] = Scope.CERTIFICATES_WRITE

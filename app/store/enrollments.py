@@ -3,16 +3,17 @@
 A claim is not deleted when it is given up: the log's entries are held against the rows of all that ever were.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from tortoise.expressions import Q
 
 from app.clock import from_micros, to_micros
 from app.rules import enrollment
+from app.rules.identity import Identity
 from app.store import models
 from app.store.connection import Connection, Engine, Row, Transaction
 from app.store.counting import count_of
@@ -76,10 +77,14 @@ CLAIMED = (
     f"SELECT 1 FROM enrollment AS e WHERE {_HOLDS} AND e.fingerprint = c.fingerprint AND e.account_id = c.account_id"
     " AND (e.claimed_at IS NOT NULL OR e.expires_at IS NULL OR e.expires_at > $2)"
 )
-"""The claim of the certificate in the row `c` of a statement, whose second value is the instant at which it counts."""
+"""The claim of the certificate in the row `c` of a statement, whose second value is the instant at which it holds.
+
+Of a claim that somebody has of the certificate's twin nothing is asked: a device came in only with one that came first.
+"""
 
 _HELD = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND account_id = $1 AND fingerprint = $2"
-# The account stands in no condition here: without statistics SQLite would read all its claims for it.
+# The account stands in no condition of these two: without statistics SQLite would read all its claims for it.
+_HELD_BY_ANYBODY = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND fingerprint"
 _HOLDERS = f"SELECT id, account_id, fingerprint FROM enrollment WHERE {_HOLDS} AND fingerprint"
 _RELEASE = (
     "UPDATE enrollment SET released_at = $2, released_audit_id = $3, release_job_id = $4 WHERE account_id = $1 AND id"
@@ -126,23 +131,28 @@ class EnrollmentFilter:
         return Q(*(each[one] for one in sorted(self.status)), join_type="OR") if self.status else Q(id__isnull=True)
 
 
-async def claim(connection: Connection, account_id: str, fingerprint: bytes, at: datetime) -> EnrollmentRow | None:
-    """The account's claim of the identity with this SHA-256, if it has one that counts at this instant.
+class Claim(NamedTuple):
+    """An account's claim of a device. It comes first unless another account claimed the certificate's twin before."""
 
-    One that has expired, or was given up, counts as none. At most one account has one.
+    row: EnrollmentRow
+    comes_first: bool
+
+
+async def claim(connection: Connection, account_id: str, identity: Identity, at: datetime) -> Claim | None:
+    """The account's claim of a device, if it has one that holds at this instant.
+
+    One that has expired, or was given up, is none. At most one account has one of the same SHA-256.
     """
-    row = await connection.fetch_one(_HELD, account_id, fingerprint)
-    found = None if row is None else EnrollmentRow.of(row)
-    return None if found is None or found.status(at) is EnrollmentStatus.EXPIRED else found
+    return _claim_in(await _holding(connection, [identity], at), account_id, identity)
 
 
 async def claimed_among(
-    connection: Connection, account_id: str, fingerprints: Iterable[bytes], at: datetime
+    connection: Connection, account_id: str, identities: Collection[Identity], at: datetime
 ) -> set[bytes]:
-    """Which of these identities the account has a claim of that counts at this instant."""
-    query = f"SELECT {_COLUMNS} FROM enrollment WHERE {_HOLDS} AND account_id = $1 AND fingerprint"
-    found = [EnrollmentRow.of(row) for row in await among(connection, query, account_id, fingerprints)]
-    return {row.fingerprint for row in found if row.status(at) is not EnrollmentStatus.EXPIRED}
+    """Which of these devices the account has a claim of that holds at this instant, and comes first."""
+    holding = await _holding(connection, identities, at)
+    found = {each.fingerprint: _claim_in(holding, account_id, each) for each in identities}
+    return {fingerprint for fingerprint, own in found.items() if own is not None and own.comes_first}
 
 
 async def enrollments(connection: Connection, account_id: str, ids: Iterable[str]) -> dict[str, EnrollmentRow]:
@@ -238,6 +248,25 @@ class Enrollments:
             found = await self.transaction.fetch(f"{_HOLDERS} IN ({places(len(some), 1)})", *some)
             holders |= {bytes(row["fingerprint"]): row for row in found}
         return holders
+
+
+async def _holding(connection: Connection, identities: Iterable[Identity], at: datetime) -> dict[bytes, EnrollmentRow]:
+    """Whoever's claims of these certificates, or of their twins, hold at an instant, by their SHA-256."""
+    fingerprints = dict.fromkeys(each for identity in identities for each in identity if each is not None)
+    found: list[EnrollmentRow] = []
+    for some in in_powers(list(fingerprints)):
+        rows = await connection.fetch(f"{_HELD_BY_ANYBODY} IN ({places(len(some), 1)})", *some)
+        found += [EnrollmentRow.of(row) for row in rows]
+    return {row.fingerprint: row for row in found if row.status(at) is not EnrollmentStatus.EXPIRED}
+
+
+def _claim_in(holding: Mapping[bytes, EnrollmentRow], account_id: str, identity: Identity) -> Claim | None:
+    own = holding.get(identity.fingerprint)
+    if own is None or own.account_id != account_id:
+        return None
+    other = None if identity.twin is None else holding.get(identity.twin)
+    is_before = other is not None and (other.created_at, other.id) < (own.created_at, own.id)
+    return Claim(own, comes_first=other is None or other.account_id == account_id or not is_before)
 
 
 async def _wanted(connection: Connection, account_id: str, wanted: EnrollmentFilter) -> Q:

@@ -18,6 +18,7 @@ from app.services.bulk import Uploads
 from app.terms import JobKind
 from app.transport.graphql.gate import Caller, Gate
 from app.transport.graphql.ids import Kind, encode
+from app.transport.graphql.negotiation import UTF_8, media_type_of
 
 PATH = "/enrollments/bulk"
 FILE_LIMIT = 256 * 1024 * 1024
@@ -36,7 +37,7 @@ _STATUS: Mapping[type[Refusal], int] = {
     errors.OutcomeUnknown: 503,
     errors.StoreUnavailable: 503,
 }
-_CHARSETS = frozenset({"", "utf-8", "utf8"})
+_CHARSETS = UTF_8 | {"us-ascii"}
 
 
 class _Unreadable(Exception):
@@ -96,10 +97,12 @@ def _kind(request: Request) -> JobKind:
 
 
 def _require_file(request: Request) -> None:
-    media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if media.strip() != "text/csv" or charset not in _CHARSETS:
+    name, parameters = media_type_of(request.headers.get("content-type", ""))
+    if name != "text/csv" or any(value not in _CHARSETS for key, value in parameters if key == "charset"):
         raise _Unreadable(415, "Send the file as `Content-Type: text/csv`, in UTF-8.")
+    # RFC 4180 3: the sender says that the first line is an identity, and it would be passed over.
+    if ("header", "absent") in parameters:
+        raise _Unreadable(415, "Send the file with a heading: its first line is passed over.")
     if "content-encoding" in request.headers:
         raise _Unreadable(415, "Send the file as it is, without a Content-Encoding.")
     declared = request.headers.get("content-length", "0")

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import NameOID
 
 from app.rules.certificate import ParsedCertificate, parse
@@ -45,6 +46,7 @@ USAGES = (
     "decipher_only",
 )
 CA_USAGE = ("key_cert_sign", "crl_sign")
+RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 
@@ -146,9 +148,18 @@ def spki(algorithm: bytes, key: bytes) -> bytes:
     return tlv(0x30, algorithm, tlv(0x03, b"\x00", key))
 
 
-def rsa_spki(modulus: int, exponent: int) -> bytes:
-    algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
+def rsa_spki(modulus: int, exponent: int, algorithm: bytes = RSA) -> bytes:
     return spki(algorithm, tlv(0x30, integer(modulus), integer(exponent)))
+
+
+def pss_only(ca: Made) -> Made:
+    """The same root, whose RSA key may make RSASSA-PSS signatures alone: its own is one of PKCS #1 v1.5."""
+    assert isinstance(ca.key, rsa.RSAPrivateKey)
+    numbers = ca.key.public_key().public_numbers()
+    # RFC 4055 3.1: the identifier, with no parameters.
+    restricted = rsa_spki(numbers.n, numbers.e, bytes.fromhex("300b06092a864886f70d01010a"))
+    key = ca.key
+    return rebuild(ca, key, spki=restricted, sign=lambda body: key.sign(body, padding.PKCS1v15(), hashes.SHA256()))
 
 
 def dsa_spki(prime: int, order: int, generator: int, public: int) -> bytes:
@@ -191,6 +202,15 @@ def rebuild(
 def _ecdsa(signer: PrivateKey, body: bytes) -> bytes:
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     return signer.sign(body, ec.ECDSA(hashes.SHA256()))
+
+
+def twin_of(made: Made, curve: ec.EllipticCurve) -> Made:
+    """What anybody makes of a certificate that was signed on this curve: another one, which is as valid."""
+    tbs, algorithm, bits = (each.whole(made.der) for each in children(made.der, read(made.der, 0)))
+    # The bit string's header and its count of unused bits; no signature on these curves takes 256 octets.
+    r, s = decode_dss_signature(bits[3:] if bits[1] < 0x80 else bits[4:])
+    signature = encode_dss_signature(r, curve.group_order - s)
+    return Made(tlv(0x30, tbs, algorithm, tlv(0x03, b"\x00", signature)), made.key)
 
 
 def extensions_of(*encoded: bytes) -> bytes:

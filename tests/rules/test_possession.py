@@ -19,7 +19,7 @@ from app.rules.possession import (
     require_provable,
 )
 from app.terms import Possession
-from tests.rules.authority import AT, make, rsa_key
+from tests.rules.authority import AT, make, pss_only, rsa_key
 from tests.rules.challenging import (
     KEYS,
     NONCE,
@@ -69,6 +69,15 @@ def test_a_signature_of_the_key_over_the_text_is_a_proof(kind: str, ending: byte
     challenge = challenge_for(ca)
 
     assert flaw_of(signature_of(ca, challenge, ending), ca) is None
+
+
+def test_a_key_that_is_for_pss_alone_proves_itself_with_pss_alone() -> None:
+    ca = pss_only(make(key=rsa_key()))
+    challenge = challenge_for(ca)
+    salted = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+
+    assert flaw_of(signature_of(ca, challenge), ca) is ProofFlaw.POP_SIGNATURE_INVALID
+    assert flaw_of(Signature(rsa_key().sign(challenge.text.encode(), salted, hashes.SHA256())), ca) is None
 
 
 @pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])

@@ -4,8 +4,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from app.rules.signature import Family
-from tests.rules.authority import Made, integer, make, rebuild, rsa_key, tlv
+from app.rules.certificate import check_signature
+from app.rules.signature import Answer, Family
+from tests.rules.authority import Made, integer, make, pss_only, rebuild, rsa_key, tlv
 
 PSS = bytes.fromhex("06092a864886f70d01010a")
 MGF1 = bytes.fromhex("06092a864886f70d010108")
@@ -63,3 +64,14 @@ def test_a_pss_signature_must_have_the_parameters_that_it_names() -> None:
 
     assert parts.is_self_signed
     assert not rebuild(good, good.key, sign=sign).parsed.is_self_signed
+
+
+def test_a_key_that_is_for_pss_alone_makes_no_other_signature() -> None:
+    """RFC 4055 1.2: the key's own algorithm is id-RSASSA-PSS, and OpenSSL refuses anything else of it."""
+    root = pss_only(make("Root CA", key=rsa_key()))
+    salted = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+
+    assert root.parsed.key_description == "RSA 2048"
+    assert not root.parsed.is_self_signed
+    assert check_signature(make("D", issuer=root).parsed, root.parsed) is Answer.INVALID
+    assert check_signature(make("D", issuer=root, pss=salted).parsed, root.parsed) is Answer.VALID

@@ -1,5 +1,6 @@
 """Files of identities: what their lines say is done or reported line by line, and nothing else of them is kept."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ from app.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from app.services.bulk import CHUNK_LINES, CHUNKS_AT_ONCE, UNFINISHED_LIMIT, Uploads
 from app.services.enrollments import ClaimEnrollment
 from app.services.job_report import report
+from app.store.jobs import JobRow, Jobs, jobs
 from app.terms import JobKind, JobStatus
 from tests.enrolling import HEADING, csv_of, identities, identity, in_pieces, queued, runner, worked_off
 from tests.house import ORIGIN, House, actor_of
@@ -163,6 +165,28 @@ async def test_a_file_that_breaks_off_or_is_refused_leaves_nothing(house: House,
         await uploads.take(viewer, CLAIM, ORIGIN, in_pieces(whole))
     assert await stored_chunks(house) == 0
     assert (await house.last_entry(viewer.account_id or "")).action == "enrollment.bulk_claim"
+
+
+async def test_a_caller_that_goes_away_while_its_job_is_made_takes_nothing_from_it(
+    house: House, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending = asyncio.create_task(queued(house, actor, CLAIM, csv_of(identities(3))))
+    insert = Jobs.insert
+
+    async def inserted(self: Jobs, row: JobRow) -> None:
+        sending.cancel()
+        await insert(self, row)
+
+    monkeypatch.setattr(Jobs, "insert", inserted)
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    # The account's writes come one after another, so that the job is there now.
+    await house.perform(actor, ClaimEnrollment(identity("another")))
+    (row,) = await house.database.reads.fetch("SELECT id FROM job")
+    await runner(house).once()
+
+    job = (await jobs(house.database.reads, actor.account_id or "", [row["id"]]))[row["id"]]
+    assert (job.status, job.processed_count, job.errors_count) == (JobStatus.DONE, 3, 0)
 
 
 async def test_input_whose_job_never_came_is_given_up_after_a_day(house: House, actor: Actor) -> None:

@@ -14,10 +14,10 @@ from app.services.devices import ConnectDevice
 from app.services.door import Door, Recorded
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
 from app.store.connection import Transaction
-from app.store.enrollments import Enrollments, claim
+from app.store.enrollments import Enrollments
 from app.terms import Service, Usage
 from tests.connecting import Gateway, device, identity_of
-from tests.enrolling import fingerprint, identity
+from tests.enrolling import fingerprint, held_claim, identity
 from tests.house import House, Said, actor_of, upload_of
 from tests.rules.authority import make
 
@@ -83,7 +83,7 @@ async def test_a_device_is_let_in_and_its_claim_used_by_one_transaction(house: H
     connected, used = (await house.log_of(of(actor)))[-2:]
     assert [Said.of(each).action for each in (connected, used)] == ["device.connect", "enrollment.use"]
     assert Said.of(connected).body["time"] == Said.of(used).body["time"]
-    held = await claim(house.database.reads, of(actor), PUMP.parsed.fingerprint, house.clock())
+    held = await held_claim(house.database.reads, of(actor), PUMP.parsed.fingerprint, house.clock())
     assert held is not None
     assert held.device_id == answer.device_id
 
@@ -134,7 +134,7 @@ async def test_a_claim_that_became_needed_while_the_device_came_is_used_too(hous
 
     assert first.decision.records[0].usage is Usage.ENROLLMENT
     assert (await asking.ask(PUMP)).decision.is_allowed
-    claimed = await claim(house.database.reads, of(actor), PUMP.parsed.fingerprint, house.clock())
+    claimed = await held_claim(house.database.reads, of(actor), PUMP.parsed.fingerprint, house.clock())
     assert claimed is not None
     assert not (await gateway(house, of(other)).ask(PUMP)).decision.is_allowed
 
@@ -153,4 +153,4 @@ async def test_only_a_claim_that_still_holds_can_be_used(house: House) -> None:
         return [await rows.use(used), await rows.use(late)]
 
     assert await house.database.write("test", use) == [False, False]
-    assert await claim(house.database.reads, of(other), fingerprint("d"), house.clock()) is not None
+    assert await held_claim(house.database.reads, of(other), fingerprint("d"), house.clock()) is not None

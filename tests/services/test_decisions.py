@@ -128,7 +128,7 @@ async def test_whoever_is_refused_for_another_devices_suspension_is_told_which_d
         await verifier.house.perform(verifier.actor, ConnectDevice("new name", would_be.decision, before))
 
     by_another = (
-        "The device shares its certificate's key or its name with “old name”, which is suspended:"
+        "The device shares its name, or its certificate's subject and key, with “old name”, which is suspended:"
         " resume that one to let it in."
     )
     its_own = "The device is suspended: resume it to let it in."

@@ -9,8 +9,8 @@ import pytest
 from app.actor import Actor, Role
 from app.errors import AlreadyClaimed, Forbidden, InvalidInput, NotFound
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
-from app.store.enrollments import EnrollmentRow, claim
-from tests.enrolling import fingerprint, identity
+from app.store.enrollments import EnrollmentRow
+from tests.enrolling import fingerprint, held_claim, identity
 from tests.house import ORIGIN, House, actor_of
 
 MICROSECOND = timedelta(microseconds=1)
@@ -24,7 +24,8 @@ async def two(house: House) -> tuple[Actor, Actor]:
 async def holder(house: House, name: str, *actors: Actor) -> list[bool]:
     """Whether each of them has a claim that counts now."""
     found = [
-        await claim(house.database.reads, actor.account_id or "", fingerprint(name), house.clock()) for actor in actors
+        await held_claim(house.database.reads, actor.account_id or "", fingerprint(name), house.clock())
+        for actor in actors
     ]
     return [each is not None for each in found]
 
@@ -73,8 +74,8 @@ async def test_a_claim_that_nobody_used_counts_until_its_expiry_and_then_anybody
     made = await house.perform(one, ClaimEnrollment(identity("d"), expires_after_days=30))
     assert made.expires_at == made.created_at + timedelta(days=30)
     reads, account = house.database.reads, one.account_id or ""
-    assert await claim(reads, account, fingerprint("d"), made.expires_at - MICROSECOND) is not None
-    assert await claim(reads, account, fingerprint("d"), made.expires_at) is None
+    assert await held_claim(reads, account, fingerprint("d"), made.expires_at - MICROSECOND) is not None
+    assert await held_claim(reads, account, fingerprint("d"), made.expires_at) is None
 
     # Every look at the clock is a microsecond later.
     house.clock.now = made.expires_at - 2 * MICROSECOND

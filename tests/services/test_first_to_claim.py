@@ -6,12 +6,11 @@ import pytest
 
 from app.reasons import Reason
 from app.services.enrollments import ClaimEnrollment, ReleaseEnrollment
-from app.store import enrollments
 from app.store.enrollments import EnrollmentRow
 from app.store.rows import AccountRow
 from app.terms import JobKind, Service, Usage
 from tests.connecting import Gateway, device, identity_of
-from tests.enrolling import csv_of, worked_off
+from tests.enrolling import csv_of, held_claim, worked_off
 from tests.house import House, actor_of
 from tests.rules.authority import Made, make
 
@@ -31,7 +30,7 @@ async def buys_from(house: House, supplier: Made, name: str) -> tuple[AccountRow
 
 async def claim_of(house: House, account: AccountRow, made: Made) -> EnrollmentRow | None:
     fingerprint = hashlib.sha256(made.der).digest()
-    return await enrollments.claim(house.database.reads, account.id, fingerprint, house.clock())
+    return await held_claim(house.database.reads, account.id, fingerprint, house.clock())
 
 
 async def test_an_unclaimed_device_is_refused_and_a_claimed_one_comes_in(house: House, supplier: Made) -> None:

@@ -11,11 +11,21 @@ from app.services.bulk import CHUNK_LINES
 from app.services.enrollments import ReleaseEnrollment
 from app.services.jobs import ClaimBatch
 from app.store.connection import Transaction
-from app.store.enrollments import claim
 from app.store.jobs import JobRow, errors_pages
 from app.store.paging import Window
 from app.terms import JobKind, JobStatus
-from tests.enrolling import claimed, csv_of, fingerprint, identities, identity, queued, runner, seen, worked_off
+from tests.enrolling import (
+    claimed,
+    csv_of,
+    fingerprint,
+    held_claim,
+    identities,
+    identity,
+    queued,
+    runner,
+    seen,
+    worked_off,
+)
 from tests.house import House, actor_of
 
 CLAIM, RELEASE = JobKind.ENROLLMENT_CLAIM, JobKind.ENROLLMENT_RELEASE
@@ -159,7 +169,7 @@ async def test_what_a_job_claimed_expires_and_gives_way_like_any_claim(house: Ho
     assert (taken.processed_count, errors) == (3, [])
     now = house.clock()
     for actor, holds in ((one, False), (other, True)):
-        found = await claim(house.database.reads, actor.account_id or "", fingerprint(0), now)
+        found = await held_claim(house.database.reads, actor.account_id or "", fingerprint(0), now)
         assert (found is not None) is holds
 
 
@@ -177,10 +187,10 @@ async def test_the_refused_lines_of_a_job_are_its_accounts_alone(house: House) -
 async def test_what_a_job_claimed_can_be_given_up_by_itself(house: House) -> None:
     actor = actor_of(await house.account())
     await claimed(house, actor, identities(3))
-    held = await claim(house.database.reads, actor.account_id or "", fingerprint(1), house.clock())
+    held = await held_claim(house.database.reads, actor.account_id or "", fingerprint(1), house.clock())
     assert held is not None
 
     await house.perform(actor, ReleaseEnrollment(held.id))
 
-    assert await claim(house.database.reads, actor.account_id or "", fingerprint(1), house.clock()) is None
+    assert await held_claim(house.database.reads, actor.account_id or "", fingerprint(1), house.clock()) is None
     await claimed(house, actor, [identity(1)])

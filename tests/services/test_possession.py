@@ -1,4 +1,4 @@
-"""A challenge is answered once, and every wrong answer costs one of its attempts, whatever runs at the same time."""
+"""A challenge is answered once, and every wrong proof costs one of its attempts, whatever runs at the same time."""
 
 import asyncio
 from collections import Counter

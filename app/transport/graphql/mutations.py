@@ -134,7 +134,10 @@ class Mutation:
     async def prove_possession(
         self, info: Info, given_input: Annotated[ProvePossessionInput, _input("The proof.")]
     ) -> ProvePossessionPayload | None:
-        """Answers a challenge. From then on the certificate admits devices; a wrong proof costs an attempt."""
+        """Answers a challenge. From then on the certificate admits devices; a wrong proof costs an attempt.
+
+        What is no certificate where one is awaited, or holds a private key, costs none.
+        """
         command = await given_input.command()
         done = await info.context.perform(command, path_of(info), given(given_input.idempotency_key))
         return ProvePossessionPayload.of(done)

@@ -12,6 +12,9 @@ class MediaType(StrEnum):
     HTML = "text/html"
 
 
+UTF_8 = frozenset({"utf-8", "utf8"})
+"""How the parameter `charset` names it."""
+
 _BY_PREFERENCE = (MediaType.GRAPHQL, MediaType.JSON, MediaType.EVENTS, MediaType.HTML)
 """Which of two that the client likes equally; a wildcard always means JSON."""
 
@@ -47,7 +50,7 @@ def _range(part: str) -> tuple[str, float]:
                 quality = min(max(float(value), 0.0), 1.0)
             except ValueError:
                 quality = 0.0
-        elif key.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+        elif key.strip().lower() == "charset" and value.strip().strip('"').lower() not in UTF_8:
             quality = 0.0
     return name.lower(), quality
 
@@ -59,6 +62,12 @@ def is_json(content_type: str | None) -> bool:
     """
     if content_type is None:
         return False
+    name, parameters = media_type_of(content_type)
+    return name == MediaType.JSON.value and all(value in UTF_8 for key, value in parameters if key == "charset")
+
+
+def media_type_of(content_type: str) -> tuple[str, list[tuple[str, str]]]:
+    """The name of a media type and its parameters, in lower case and without quotation marks."""
     name, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
-    charsets = [value.strip('" ') for key, _, value in (item.partition("=") for item in parameters) if key == "charset"]
-    return name == MediaType.JSON.value and all(charset in {"utf-8", "utf8"} for charset in charsets)
+    pairs = (item.partition("=") for item in parameters)
+    return name, [(key.strip(), value.strip('" ')) for key, _, value in pairs]

@@ -38,7 +38,8 @@ REASON_DESCRIPTIONS: dict[Reason, str] = {
     Reason.WRONG_SERVICE: "A path ends in a certificate that the account trusts, for the other service.",
     Reason.POSSESSION_PENDING: "A path ends in a certificate whose possession is not proven yet.",
     Reason.NO_TRUST_PATH: "No path ends in a certificate that the account trusts.",
-    Reason.NOT_ENROLLED: "The certificate is for enrollment, and the account has not claimed this device.",
+    Reason.NOT_ENROLLED: "The certificate is for enrollment, and the account has not claimed this device, or another"
+    " account claimed it first.",
     Reason.DEVICE_SUSPENDED: "The chain would get in, and the device is suspended.",
     Reason.NOT_A_CA: "The basic constraints of a certificate on the path do not make it a CA.",
     Reason.CA_VERSION_UNSUPPORTED: "A CA on the path has no version 3 certificate.",

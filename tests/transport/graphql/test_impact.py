@@ -9,10 +9,10 @@ from app.actor import command_line
 from app.services.accounts import SetAccountLimit
 from app.services.devices import SuspendDevice
 from app.services.enrollments import ReleaseEnrollment
-from app.store import enrollments
 from app.terms import Service
 from app.transport.graphql.masking import field_errors
 from tests.connecting import Gateway, device, may_suspend
+from tests.enrolling import held_claim
 from tests.house import House
 from tests.rules.authority import Made, make
 from tests.transport.graphql.callers import Caller, Data, pem_of
@@ -91,7 +91,7 @@ async def test_an_effects_devices_are_those_that_it_counts(house: House, admin: 
     rows = [await gateway.let_in(pump) for pump in pumps]
     await house.perform(admin.actor, SuspendDevice(rows[1].id, "test"))
     fingerprint = sha256(pumps[2].der).digest()
-    claim = await enrollments.claim(house.database.reads, admin.account_id, fingerprint, house.clock())
+    claim = await held_claim(house.database.reads, admin.account_id, fingerprint, house.clock())
     assert claim is not None
     await house.perform(admin.actor, ReleaseEnrollment(claim.id))
 

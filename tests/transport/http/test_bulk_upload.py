@@ -87,6 +87,21 @@ async def test_a_file_becomes_a_job_that_the_server_works_off(operator: Customer
         assert (job.kind, job.status, job.processed_count, job.errors_count) == (kind, JobStatus.DONE, 2_501, 1)
 
 
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/csv",
+        "Text/CSV; header=present",
+        'text/csv; charset="UTF-8"; header=present',
+        "text/csv;header=present;charset=utf-8",
+        "text/csv; charset=us-ascii",
+    ],
+)
+async def test_a_file_is_declared_as_rfc_4180_has_it(operator: Customer, media_type: str) -> None:
+    status, _ = await operator.send(csv_of(identities(1)), **{"content-type": media_type})
+    assert status == 201
+
+
 @pytest.mark.parametrize("role", list(Role))
 async def test_only_who_may_claim_devices_sends_files(running: Running, role: Role) -> None:
     customer = await customer_of(running, role)
@@ -113,6 +128,8 @@ async def test_a_stranger_and_a_wrong_key_are_turned_away_and_recorded(running: 
     [
         (CLAIM, {"content-type": "application/json"}, b"x", (415, "BAD_REQUEST")),
         (CLAIM, {"content-type": "text/csv; charset=latin-1"}, b"x", (415, "BAD_REQUEST")),
+        (CLAIM, {"content-type": "text/csv; header=present; charset=latin-1"}, b"x", (415, "BAD_REQUEST")),
+        (CLAIM, {"content-type": "text/csv; header=absent"}, b"x", (415, "BAD_REQUEST")),
         (CLAIM, {"content-encoding": "gzip"}, b"x", (415, "BAD_REQUEST")),
         ("/enrollments/bulk", {}, b"x", (400, "BAD_REQUEST")),
         ("/enrollments/bulk?operation=take", {}, b"x", (400, "BAD_REQUEST")),
