@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,13 +12,18 @@ from threading import Thread
 
 Headers = dict[str, str]
 
+ENDLESS = "/endless"
+PIECE = b"." * 16384
+"""More than a terminator gathers before it passes something on."""
+
 
 @dataclass(slots=True)
 class Application:
-    """An HTTP server. `asked` holds the headers of each request that it got, names in lower case."""
+    """An HTTP server. `asked` holds the headers of each request that it got, names in lower case; `bodies` the rest."""
 
     port: int
     asked: list[Headers] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -29,6 +35,7 @@ class Application:
 def application(status: int = 200) -> Iterator[Application]:
     """An application that answers every request with this status, and keeps connections.
 
+    At ENDLESS it answers in pieces for as long as anybody hears it.
     Who asks for a WebSocket with the key of RFC 6455 1.3 gets something that says back what it hears.
     """
 
@@ -37,9 +44,13 @@ def application(status: int = 200) -> Iterator[Application]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
+            made.bodies.append(self.rfile.read(int(headers.get("content-length", "0"))))
             made.asked.append(headers)
             if "upgrade" in headers:
                 _say_back(self)
+                return
+            if self.path == ENDLESS:
+                _go_on(self)
                 return
             body = b"" if status in (204, 304) else json.dumps(headers).encode()
             self.send_response(status)
@@ -47,6 +58,9 @@ def application(status: int = 200) -> Iterator[Application]:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -74,6 +88,16 @@ def _say_back(handler: BaseHTTPRequestHandler) -> None:
     while data := handler.rfile.read1(65536):
         handler.wfile.write(data)
     handler.close_connection = True
+
+
+def _go_on(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(PIECE)
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests.peers.behind import ENDLESS, PIECE
+
 PATIENCE_SECONDS = 20.0
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 BOTH_VERSIONS = (TLS_1_2, TLS_1_3)
@@ -151,13 +153,11 @@ class Answer:
 class HttpVisit(TlsConnection):
     """A device that speaks HTTP/1.1 and keeps its connection."""
 
-    def ask(self, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET / on this connection. Raises Refused."""
-        lines = ["GET / HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        head = self.receive_until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
-        told = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
-        status = int(head[0].split(" ")[1])
+    def ask(self, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+        """GET / on this connection, or POST where there is a body. Raises Refused."""
+        self.begin("POST" if body else "GET", "/", headers or {})
+        self.send(body)
+        status, told = self.hear()
         if told.get("transfer-encoding") != "chunked":
             return Answer(status, self.receive(int(told.get("content-length", "0"))))
         body = b""
@@ -166,12 +166,60 @@ class HttpVisit(TlsConnection):
         self.receive(2)
         return Answer(status, body)
 
+    def begin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        """Send what stands before the body of a request. Raises Refused."""
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+
+    def hear(self) -> tuple[int, dict[str, str]]:
+        """The status of an answer, and its headers, names and values in lower case. Raises Refused."""
+        head = self.receive_until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
+        return int(head[0].split(" ")[1]), dict(line.split(": ", 1) for line in head[1:] if ": " in line)
+
     def is_served(self) -> bool:
         """Whether the application answers."""
         try:
             return self.ask().status == 200
         except Refused:
             return False
+
+
+class LongAnswer(HttpVisit):
+    """A device whose request is answered without an end."""
+
+    def __init__(self, port: int, credentials: Credentials) -> None:
+        super().__init__(port, credentials)
+        self.begin("GET", ENDLESS, {})
+        assert self.hear()[0] == 200
+
+    def is_served(self) -> bool:
+        """Whether more of the answer comes."""
+        try:
+            return bool(self.receive(len(PIECE)))
+        except Refused:
+            return False
+
+
+class LongRequest(HttpVisit):
+    """A device whose request has no end."""
+
+    def __init__(self, port: int, credentials: Credentials) -> None:
+        super().__init__(port, credentials)
+        # Only then it is sure that the handshake was judged.
+        assert self.ask().status == 200
+        self.begin("POST", "/", {"content-length": str(10**6)})
+
+    def is_served(self) -> bool:
+        """Whether more of the request is taken."""
+        try:
+            self.send(b".")
+        except Refused:
+            return False
+        return True
 
 
 class MqttVisit(TlsConnection):

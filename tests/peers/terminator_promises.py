@@ -56,7 +56,7 @@ class ForwardAuthPromises:
         del record
         assert self.example.form is not None
         key, anchorage = site.keys[self.example.form], f"127.0.0.1:{site.server.port}"
-        async with opened(entrance(self.example, anchorage=anchorage, key=key)) as made:
+        async with opened(entrance(self.example, anchorage=anchorage, key=key, change=self.example.hurried)) as made:
             yield made
 
     async def test_the_fleet_comes_in_and_strangers_do_not(self, entrance: Entrance, site: Site) -> None:
