@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,6 +15,7 @@ Headers = dict[str, str]
 ENDLESS = "/endless"
 PIECE = b"." * 16384
 """More than a terminator gathers before it passes something on."""
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -32,8 +33,8 @@ class Application:
 
 
 @contextlib.contextmanager
-def application(status: int = 200) -> Iterator[Application]:
-    """An application that answers every request with this status, and keeps connections.
+def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterator[Application]:
+    """An application that answers every request with this status and these headers, and keeps connections.
 
     At ENDLESS it answers in pieces for as long as anybody hears it.
     Who asks for a WebSocket with the key of RFC 6455 1.3 gets something that says back what it hears.
@@ -54,6 +55,8 @@ def application(status: int = 200) -> Iterator[Application]:
                 return
             body = b"" if status in (204, 304) else json.dumps(headers).encode()
             self.send_response(status)
+            for name, value in told.items():
+                self.send_header(name, value)
             if body:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()

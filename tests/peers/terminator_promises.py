@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -32,6 +32,9 @@ _WEBSOCKET = {
 }
 NOMINATING = {"connection": ", ".join(_NAMED)}
 """RFC 9110 7.6.1: whoever passes a request on drops what is named here, which must not be what it has set itself."""
+
+YES = {"x-device-id": "dev_1", "x-account-id": "acc_1"}
+"""What Anchorage says beside a 200."""
 
 IMPOSTORS: dict[str, Callable[[], contextlib.AbstractContextManager[Application]]] = {
     "nobody": nobody,
@@ -100,10 +103,7 @@ class ForwardAuthPromises:
         assert await self._is_resumed(version, change or str)
 
     async def _is_resumed(self, version: ssl.TLSVersion, change: Change) -> bool:
-        with (
-            application(200) as instead,
-            entrance(self.example, anchorage=instead.address, key="ak_any", change=change) as made,
-        ):
+        with self._answered(YES, change) as made:
             device = made.credentials(fleet().d1, version)
             with contextlib.closing(await made.visit(device)) as connection:
                 assert await asyncio.to_thread(connection.is_served)
@@ -122,11 +122,21 @@ class ForwardAuthPromises:
 
     async def test_a_yes_is_enough(self) -> None:
         """Or else the test above would prove nothing."""
-        with (
-            application(200) as instead,
-            entrance(self.example, anchorage=instead.address, key="ak_any") as made,
-        ):
+        with self._answered(YES) as made:
             assert await made.lets_in(fleet().d1)
+
+    async def test_an_answer_from_an_older_state_counts_where_it_is_soon_asked_again(self) -> None:
+        with self._answered(YES | {"x-trust-stale-seconds": "1"}) as made:
+            assert await made.lets_in(fleet().d1) == (self.example.watch is None)
+
+    @contextlib.contextmanager
+    def _answered(self, told: Mapping[str, str], change: Change = str) -> Iterator[Entrance]:
+        """The example, asking somebody who answers everything with 200 and these headers."""
+        with (
+            application(200, told) as instead,
+            entrance(self.example, anchorage=instead.address, key="ak_any", change=change) as made,
+        ):
+            yield made
 
 
 class HttpPromises(ForwardAuthPromises):
