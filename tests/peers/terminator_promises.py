@@ -47,6 +47,8 @@ class ForwardAuthPromises:
     """The tests. Each class names its example."""
 
     example: ClassVar[Example]
+    believes_any_server: ClassVar[bool] = False
+    """Whether a 200 is a yes though no device is named with it."""
 
     @pytest.fixture
     async def record(self, site: Site) -> CertificateRow:
@@ -124,6 +126,11 @@ class ForwardAuthPromises:
         """Or else the test above would prove nothing."""
         with self._answered(YES) as made:
             assert await made.lets_in(fleet().d1)
+
+    async def test_a_yes_names_a_device_where_that_can_be_told(self) -> None:
+        """Any web server says 200 to somebody, and an address is soon mistaken."""
+        with self._answered({}) as made:
+            assert await made.lets_in(fleet().d1) == self.believes_any_server
 
     async def test_an_answer_from_an_older_state_counts_where_it_is_soon_asked_again(self) -> None:
         with self._answered(YES | {"x-trust-stale-seconds": "1"}) as made:

@@ -26,6 +26,7 @@ class TestEnvoy(HttpPromises, BoundedRequestPromises):
 
     example = ENVOY
     to_websockets = 403
+    believes_any_server = True
 
     async def test_a_stranger_with_a_certificate_in_its_names_stays_out_even_where_they_are_handed_on(
         self, site: Site, record: CertificateRow
