@@ -178,7 +178,10 @@ class HttpVisit(TlsConnection):
     def hear(self) -> tuple[int, dict[str, str]]:
         """The status of an answer, and its headers, names and values in lower case. Raises Refused."""
         head = self.receive_until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
-        return int(head[0].split(" ")[1]), dict(line.split(": ", 1) for line in head[1:] if ": " in line)
+        status = int(head[0].split(" ")[1])
+        if status == 100:
+            return self.hear()
+        return status, dict(line.split(": ", 1) for line in head[1:] if ": " in line)
 
     def is_served(self) -> bool:
         """Whether the application answers."""

@@ -24,6 +24,19 @@ _NAMED = {name: value for form in ClientCertForm for name, value in handed_on(fo
 }
 FORGED = _NAMED | {name.replace("-", "_"): value for name, value in _NAMED.items()} | {"x_device-id": "dev_forged"}
 """What a device can say about certificates, of a device that would be let in, also as CGI and WSGI would hear it."""
+_CHOSEN = {
+    "x-request-id": "request-of-the-device",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "user-agent": "agent-of-the-device",
+    "cookie": "of=the-device",
+    "expect": "100-continue",
+    "if-none-match": '"tag-of-the-device"',
+    "accept-language": "language-of-the-device",
+    "forwarded": "for=192.0.2.1",
+    "x-forwarded-for": "192.0.2.2",
+    "authorization": "Bearer of-the-device",
+}
+"""What stands in the log beside an act, makes the answer another one, or is nobody else's business."""
 _WEBSOCKET = {
     "connection": "Upgrade",
     "upgrade": "websocket",
@@ -171,6 +184,17 @@ class HttpPromises(ForwardAuthPromises):
             assert seen["authorization"] == "Bearer its own"
             assert (seen["x-device-id"], seen["x-account-id"]) == (first["x-device-id"], f"acc_{site.account_id}")
 
+    async def test_anchorage_hears_nothing_that_the_device_has_chosen(self) -> None:
+        said = FORGED | _CHOSEN
+        with application(200, YES) as instead, entrance(self.example, anchorage=instead.address, key="ak_any") as made:
+            answered = await made.answer(fleet().d1, said)
+
+        assert answered is not None
+        assert answered.status == 200
+        (heard,) = instead.asked
+        chosen = {name for name, value in said.items() if any(value in each for each in heard.values())}
+        assert chosen == set(), chosen
+
     async def test_a_stranger_does_not_read_what_the_account_has(self, entrance: Entrance) -> None:
         """Anchorage explains itself in JSON to who asks for that, which a device must not be able to do."""
         answered = await entrance.answer(fleet().x, {"accept": "application/json"})
@@ -196,14 +220,16 @@ class HttpPromises(ForwardAuthPromises):
         assert refused == (403, b"")
 
     async def test_its_question_is_one_whose_answer_is_remembered(self, entrance: Entrance, site: Site) -> None:
-        """Or else every one of them costs a whole decision."""
+        """Whatever the device says. Or else every one of them costs a whole decision."""
         if not entrance.example.passes_chain:
             await site.ask(fleet().d2, form=ClientCertForm.DER)
         kept = site.server.parts.gateways.kept.answers
         before = len(kept)
 
-        assert await entrance.lets_in(fleet().d2)
+        answered = await entrance.answer(fleet().d2, _CHOSEN)
 
+        assert answered is not None
+        assert answered.status == 200
         assert len(kept) == before + 1
 
 
