@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from threading import Thread
 
 Headers = dict[str, str]
@@ -36,7 +37,8 @@ class Application:
 def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterator[Application]:
     """An application that answers every request with this status and these headers, and keeps connections.
 
-    At ENDLESS it answers in pieces for as long as anybody hears it.
+    It takes what comes after a body for headers, which RFC 9110 6.5.1 tells it not to. At ENDLESS it answers in pieces
+    for as long as anybody hears it.
     Who asks for a WebSocket with the key of RFC 6455 1.3 gets something that says back what it hears.
     """
 
@@ -45,8 +47,13 @@ def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterat
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            made.bodies.append(self.rfile.read(int(headers.get("content-length", "0"))))
+            if headers.get("transfer-encoding") == "chunked":
+                body, trailers = _chunked(self.rfile)
+                headers |= trailers
+            else:
+                body = self.rfile.read(int(headers.get("content-length", "0")))
             made.asked.append(headers)
+            made.bodies.append(body)
             if "upgrade" in headers:
                 _say_back(self)
                 return
@@ -80,6 +87,16 @@ def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterat
             yield made
         finally:
             server.shutdown()
+
+
+def _chunked(body: BufferedIOBase) -> tuple[bytes, Headers]:
+    """A body in pieces, and the trailers after it."""
+    whole = b""
+    while size := int(body.readline(), 16):
+        whole += body.read(size)
+        body.readline()
+    lines = iter(body.readline, b"\r\n")
+    return whole, dict(line.decode("latin-1").lower().rstrip().split(": ", 1) for line in lines)
 
 
 def _say_back(handler: BaseHTTPRequestHandler) -> None:

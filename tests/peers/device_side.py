@@ -155,8 +155,20 @@ class HttpVisit(TlsConnection):
 
     def ask(self, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
         """GET / on this connection, or POST where there is a body. Raises Refused."""
-        self.begin("POST" if body else "GET", "/", headers or {})
+        length = {"content-length": str(len(body))} if body else {}
+        self.begin("POST" if body else "GET", "/", {**(headers or {}), **length})
         self.send(body)
+        return self._answer()
+
+    def ask_in_pieces(self, body: bytes, trailers: Mapping[str, str]) -> Answer:
+        """POST / with a body in one piece of which nobody was told the length, and more headers after it."""
+        announced = {"transfer-encoding": "chunked", "te": "trailers", "trailer": ", ".join(trailers)}
+        self.begin("POST", "/", announced)
+        after = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
+        self.send(b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, after.encode()))
+        return self._answer()
+
+    def _answer(self) -> Answer:
         status, told = self.hear()
         if told.get("transfer-encoding") != "chunked":
             return Answer(status, self.receive(int(told.get("content-length", "0"))))
@@ -189,6 +201,33 @@ class HttpVisit(TlsConnection):
             return self.ask().status == 200
         except Refused:
             return False
+
+
+class Http2Visit(TlsConnection):
+    """A device that speaks HTTP/2 without having asked whether it may (RFC 9113 3.3)."""
+
+    def ask_in_pieces(self, body: bytes, trailers: Mapping[str, str]) -> None:
+        """POST / likewise, and wait until there is an answer. Raises Refused where none comes."""
+        begun = {":method": "POST", ":scheme": "https", ":path": "/", ":authority": "localhost"}
+        settings, head, piece, after = (
+            _frame(4, 0, 0),
+            _frame(1, 4, 1, begun),
+            _frame(0, 0, 1, body),
+            _frame(1, 5, 1, trailers),
+        )
+        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + head + piece + after)
+        kind = None
+        while kind != 1:
+            size, kind = int.from_bytes(self.receive(3)), self.receive(1)[0]
+            self.receive(5 + size)
+
+
+def _frame(kind: int, flags: int, stream: int, content: bytes | Mapping[str, str] = b"") -> bytes:
+    """RFC 9113 4.1; headers as literals that nobody keeps (RFC 7541 6.2.2)."""
+    if not isinstance(content, bytes):
+        words = [(name.encode(), value.encode()) for name, value in content.items()]
+        content = b"".join(b"\0" + bytes([len(n)]) + n + bytes([len(v)]) + v for n, v in words)
+    return len(content).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + content
 
 
 class LongAnswer(HttpVisit):

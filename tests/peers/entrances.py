@@ -72,13 +72,13 @@ class Entrance:
         with contextlib.closing(connection):
             return await asyncio.to_thread(connection.is_served)
 
-    async def answer(self, device: Device, headers: Mapping[str, str]) -> Answer | None:
+    async def answer(self, device: Device, headers: Mapping[str, str], body: bytes = b"") -> Answer | None:
         """What the application, or the terminator, answers to a request with these headers; None where none comes."""
 
         def asking() -> Answer | None:
             try:
                 with contextlib.closing(HttpVisit(self.port, credentials)) as connection:
-                    return connection.ask(headers)
+                    return connection.ask(headers, body)
             except Refused:
                 return None
 

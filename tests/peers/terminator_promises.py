@@ -11,19 +11,14 @@ import pytest
 
 from app.store.rows import CertificateRow
 from app.terms import ClientCertForm, Service, Status
-from tests.fleet import fleet, handed_on
+from tests.fleet import fleet
 from tests.peers.behind import Application, application, nobody, silence
 from tests.peers.device_side import BOTH_VERSIONS, Credentials, HttpVisit
 from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
+from tests.peers.forged import FORGED, NOMINATING, believed
+from tests.peers.request_promises import RequestPromises
 from tests.transport.gateway.conftest import Site
 
-_NAMED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
-    "x-endpoint-name": "somebody-else",
-    "x-device-id": "dev_forged",
-    "x-account-id": "acc_forged",
-}
-FORGED = _NAMED | {name.replace("-", "_"): value for name, value in _NAMED.items()} | {"x_device-id": "dev_forged"}
-"""What a device can say about certificates, of a device that would be let in, also as CGI and WSGI would hear it."""
 _CHOSEN = {
     "x-request-id": "request-of-the-device",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -43,9 +38,6 @@ _WEBSOCKET = {
     "sec-websocket-version": "13",
     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-NOMINATING = {"connection": ", ".join(_NAMED)}
-"""RFC 9110 7.6.1: whoever passes a request on drops what is named here, which must not be what it has set itself."""
-
 YES = {"x-device-id": "dev_1", "x-account-id": "acc_1"}
 """What Anchorage says beside a 200."""
 
@@ -159,7 +151,7 @@ class ForwardAuthPromises:
             yield made
 
 
-class HttpPromises(ForwardAuthPromises):
+class HttpPromises(ForwardAuthPromises, RequestPromises):
     """More tests, for terminators that look at requests."""
 
     to_websockets: ClassVar[int] = 101
@@ -231,8 +223,3 @@ class HttpPromises(ForwardAuthPromises):
         assert answered is not None
         assert answered.status == 200
         assert len(kept) == before + 1
-
-
-def believed(seen: Mapping[str, str]) -> set[str]:
-    """What a device has said about certificates and the application has heard."""
-    return {name for name, value in FORGED.items() if any(value in each for each in seen.values())}

@@ -12,7 +12,7 @@ from tests.fleet import Device, fleet
 from tests.peers.behind import detour
 from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import HAPROXY_BUNDLE
-from tests.peers.device_side import Visit
+from tests.peers.device_side import Http2Visit, Visit
 from tests.peers.entrances import Entrance, entrance, eventually, opened, watch
 from tests.peers.terminator_promises import ForwardAuthPromises, HttpPromises
 from tests.peers.terminator_setups import HAPROXY_HTTP, HAPROXY_TCP
@@ -22,10 +22,24 @@ from tests.transport.gateway.conftest import Site
 pytestmark = pytest.mark.once
 
 
-class TestHaproxyHttp(HttpPromises):
+class LengthPromises:
+    """For the two that would pass on what comes after a body."""
+
+    async def test_http_2_is_no_way_around_saying_how_long_a_body_is(self, entrance: Entrance) -> None:
+        def asking() -> None:
+            with closing(Http2Visit(entrance.port, entrance.credentials(fleet().d1))) as connection:
+                connection.ask_in_pieces(b"What a device reports.", {"x-device-id": "dev_forged"})
+
+        await asyncio.to_thread(asking)
+
+        assert entrance.application.asked == []
+
+
+class TestHaproxyHttp(HttpPromises, LengthPromises):
     """Each request is asked about."""
 
     example = HAPROXY_HTTP
+    takes_pieces = False
 
 
 class TestHaproxyTcp(ForwardAuthPromises):
@@ -109,8 +123,9 @@ def _patient(text: str) -> str:
     return text
 
 
-class TestHaproxyBundle(HttpBundlePromises):
+class TestHaproxyBundle(HttpBundlePromises, LengthPromises):
     """The handshake is judged by itself."""
 
     example = HAPROXY_BUNDLE
+    takes_pieces = False
     hands_on = ClientCertForm.DER
