@@ -4,20 +4,28 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from threading import Thread
 
 Headers = dict[str, str]
 
+ENDLESS = "/endless"
+PIECE = b"." * 16384
+"""More than a terminator gathers before it passes something on."""
+_NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(slots=True)
 class Application:
-    """An HTTP server. `asked` holds the headers of each request that it got, names in lower case."""
+    """An HTTP server. `asked` holds the headers of each request that it got, names in lower case; `bodies` the rest."""
 
     port: int
     asked: list[Headers] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -26,9 +34,11 @@ class Application:
 
 
 @contextlib.contextmanager
-def application(status: int = 200) -> Iterator[Application]:
-    """An application that answers every request with this status, and keeps connections.
+def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterator[Application]:
+    """An application that answers every request with this status and these headers, and keeps connections.
 
+    It takes what comes after a body for headers, which RFC 9110 6.5.1 tells it not to. At ENDLESS it answers in pieces
+    for as long as anybody hears it.
     Who asks for a WebSocket with the key of RFC 6455 1.3 gets something that says back what it hears.
     """
 
@@ -37,16 +47,30 @@ def application(status: int = 200) -> Iterator[Application]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
+            if headers.get("transfer-encoding") == "chunked":
+                body, trailers = _chunked(self.rfile)
+                headers |= trailers
+            else:
+                body = self.rfile.read(int(headers.get("content-length", "0")))
             made.asked.append(headers)
+            made.bodies.append(body)
             if "upgrade" in headers:
                 _say_back(self)
                 return
+            if self.path == ENDLESS:
+                _go_on(self)
+                return
             body = b"" if status in (204, 304) else json.dumps(headers).encode()
             self.send_response(status)
+            for name, value in told.items():
+                self.send_header(name, value)
             if body:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -65,6 +89,16 @@ def application(status: int = 200) -> Iterator[Application]:
             server.shutdown()
 
 
+def _chunked(body: BufferedIOBase) -> tuple[bytes, Headers]:
+    """A body in pieces, and the trailers after it."""
+    whole = b""
+    while size := int(body.readline(), 16):
+        whole += body.read(size)
+        body.readline()
+    lines = iter(body.readline, b"\r\n")
+    return whole, dict(line.decode("latin-1").lower().rstrip().split(": ", 1) for line in lines)
+
+
 def _say_back(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(101)
     told = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}
@@ -74,6 +108,16 @@ def _say_back(handler: BaseHTTPRequestHandler) -> None:
     while data := handler.rfile.read1(65536):
         handler.wfile.write(data)
     handler.close_connection = True
+
+
+def _go_on(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(PIECE)
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ from tests.fleet import fleet
 from tests.peers.device_side import BOTH_VERSIONS, Credentials, Session
 from tests.peers.dtls_device import DtlsVisit
 from tests.peers.entrances import Entrance, Example, bundled, eventually, for_good, opened
-from tests.peers.terminator_promises import FORGED, NOMINATING, believed
+from tests.peers.forged import FORGED, NOMINATING, believed
+from tests.peers.request_promises import BoundedRequestPromises, RequestPromises
 from tests.transport.gateway.conftest import Site
 
 
@@ -103,7 +104,7 @@ class BundlePromises:
         assert await entrance.lets_in(fleet().d1)
 
 
-class HttpBundlePromises(BundlePromises):
+class HttpBundlePromises(BundlePromises, RequestPromises, BoundedRequestPromises):
     """More tests, for terminators that tell the application which device came."""
 
     hands_on: ClassVar[ClientCertForm]

@@ -10,6 +10,7 @@ from tests.peers.terminator_setups import (
     start_caddy,
     start_envoy,
     start_nginx,
+    with_short_lives,
 )
 from tests.peers.terminators import LIBCOAP_HEADER, Process, Workshop, free_port, is_listening
 
@@ -90,8 +91,8 @@ def _libcoap_gnutls(workshop: Workshop, values: Values, change: Change) -> int:
     return _libcoap(workshop, "gnutls", values, change)
 
 
-def _with_short_connections(text: str) -> str:
-    return text.replace("max_connection_duration: 60s", "max_connection_duration: 1s")
+def _with_short_requests(text: str) -> str:
+    return text.replace("read_body 60s", "read_body 1s").replace("write 60s", "write 1s")
 
 
 def _prepare(workshop: Workshop, example: str, values: Values, change: Change) -> None:
@@ -121,9 +122,11 @@ ENVOY_BUNDLE = Example(
     ("envoy",),
     _envoy,
     resumes_where=ENVOY_RESUMES,
-    hurried=_with_short_connections,
+    hurried=with_short_lives,
 )
-CADDY_BUNDLE = Example("caddy-bundle", None, ("caddy",), _caddy, resumes_where=None, rejects=False)
+CADDY_BUNDLE = Example(
+    "caddy-bundle", None, ("caddy",), _caddy, resumes_where=None, rejects=False, hurried=_with_short_requests
+)
 MOSQUITTO_BUNDLE = Example("mosquitto-bundle", None, ("mosquitto",), _mosquitto, resumes_where=None, visit=MqttVisit)
 LIBCOAP_OPENSSL = Example(
     "libcoap-openssl",

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests.peers.behind import ENDLESS, PIECE
+
 PATIENCE_SECONDS = 20.0
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 BOTH_VERSIONS = (TLS_1_2, TLS_1_3)
@@ -151,13 +153,23 @@ class Answer:
 class HttpVisit(TlsConnection):
     """A device that speaks HTTP/1.1 and keeps its connection."""
 
-    def ask(self, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET / on this connection. Raises Refused."""
-        lines = ["GET / HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        head = self.receive_until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
-        told = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
-        status = int(head[0].split(" ")[1])
+    def ask(self, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+        """GET / on this connection, or POST where there is a body. Raises Refused."""
+        length = {"content-length": str(len(body))} if body else {}
+        self.begin("POST" if body else "GET", "/", {**(headers or {}), **length})
+        self.send(body)
+        return self._answer()
+
+    def ask_in_pieces(self, body: bytes, trailers: Mapping[str, str]) -> Answer:
+        """POST / with a body in one piece of which nobody was told the length, and more headers after it."""
+        announced = {"transfer-encoding": "chunked", "te": "trailers", "trailer": ", ".join(trailers)}
+        self.begin("POST", "/", announced)
+        after = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
+        self.send(b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, after.encode()))
+        return self._answer()
+
+    def _answer(self) -> Answer:
+        status, told = self.hear()
         if told.get("transfer-encoding") != "chunked":
             return Answer(status, self.receive(int(told.get("content-length", "0"))))
         body = b""
@@ -166,12 +178,90 @@ class HttpVisit(TlsConnection):
         self.receive(2)
         return Answer(status, body)
 
+    def begin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        """Send what stands before the body of a request. Raises Refused."""
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+
+    def hear(self) -> tuple[int, dict[str, str]]:
+        """The status of an answer, and its headers, names and values in lower case. Raises Refused."""
+        head = self.receive_until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
+        status = int(head[0].split(" ")[1])
+        if status == 100:
+            return self.hear()
+        return status, dict(line.split(": ", 1) for line in head[1:] if ": " in line)
+
     def is_served(self) -> bool:
         """Whether the application answers."""
         try:
             return self.ask().status == 200
         except Refused:
             return False
+
+
+class Http2Visit(TlsConnection):
+    """A device that speaks HTTP/2 without having asked whether it may (RFC 9113 3.3)."""
+
+    def ask_in_pieces(self, body: bytes, trailers: Mapping[str, str]) -> None:
+        """POST / likewise, and wait until there is an answer. Raises Refused where none comes."""
+        begun = {":method": "POST", ":scheme": "https", ":path": "/", ":authority": "localhost"}
+        settings, head, piece, after = (
+            _frame(4, 0, 0),
+            _frame(1, 4, 1, begun),
+            _frame(0, 0, 1, body),
+            _frame(1, 5, 1, trailers),
+        )
+        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + head + piece + after)
+        kind = None
+        while kind != 1:
+            size, kind = int.from_bytes(self.receive(3)), self.receive(1)[0]
+            self.receive(5 + size)
+
+
+def _frame(kind: int, flags: int, stream: int, content: bytes | Mapping[str, str] = b"") -> bytes:
+    """RFC 9113 4.1; headers as literals that nobody keeps (RFC 7541 6.2.2)."""
+    if not isinstance(content, bytes):
+        words = [(name.encode(), value.encode()) for name, value in content.items()]
+        content = b"".join(b"\0" + bytes([len(n)]) + n + bytes([len(v)]) + v for n, v in words)
+    return len(content).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + content
+
+
+class LongAnswer(HttpVisit):
+    """A device whose request is answered without an end."""
+
+    def __init__(self, port: int, credentials: Credentials) -> None:
+        super().__init__(port, credentials)
+        self.begin("GET", ENDLESS, {})
+        assert self.hear()[0] == 200
+
+    def is_served(self) -> bool:
+        """Whether more of the answer comes."""
+        try:
+            return bool(self.receive(len(PIECE)))
+        except Refused:
+            return False
+
+
+class LongRequest(HttpVisit):
+    """A device whose request has no end."""
+
+    def __init__(self, port: int, credentials: Credentials) -> None:
+        super().__init__(port, credentials)
+        # Only then it is sure that the handshake was judged.
+        assert self.ask().status == 200
+        self.begin("POST", "/", {"content-length": str(10**6)})
+
+    def is_served(self) -> bool:
+        """Whether more of the request is taken."""
+        try:
+            self.send(b".")
+        except Refused:
+            return False
+        return True
 
 
 class MqttVisit(TlsConnection):

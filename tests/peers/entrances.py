@@ -72,13 +72,13 @@ class Entrance:
         with contextlib.closing(connection):
             return await asyncio.to_thread(connection.is_served)
 
-    async def answer(self, device: Device, headers: Mapping[str, str]) -> Answer | None:
+    async def answer(self, device: Device, headers: Mapping[str, str], body: bytes = b"") -> Answer | None:
         """What the application, or the terminator, answers to a request with these headers; None where none comes."""
 
         def asking() -> Answer | None:
             try:
                 with contextlib.closing(HttpVisit(self.port, credentials)) as connection:
-                    return connection.ask(headers)
+                    return connection.ask(headers, body)
             except Refused:
                 return None
 
@@ -125,18 +125,26 @@ def bundled(
         yield made
 
 
-def keep_bundle(workshop: Workshop, values: Values, script: str = "keep-bundle") -> Process:
+def keep_bundle(workshop: Workshop, values: Values) -> Process:
     """Start what keeps the bundle. Not for the thread of the Anchorage that it asks, where it is waited for."""
+    return _keep(workshop, values, "keep-bundle", "gateway-key", values["gateway_key"])
+
+
+def _keep(workshop: Workshop, values: Values, script: str, key_file: str, key: object) -> Process:
     command = f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m app "$@"\n'
     workshop.write("anchorage", command).chmod(0o755)
-    workshop.write("gateway-key", str(values["gateway_key"])).chmod(0o600)
+    workshop.write(key_file, str(key)).chmod(0o600)
     return workshop.start(workshop.folder / script, "--interval", values["interval"])
 
 
-def watch(made: Entrance) -> None:
-    """Start what cuts open connections, and wait until it has looked for the first time, which cuts too."""
+def watch(made: Entrance, key: str | None = None) -> None:
+    """Start what cuts open connections, and wait until it has looked for the first time, which cuts too.
+
+    It has a key of its own where that matters.
+    """
     if made.example.watch is not None:
-        keeping = keep_bundle(made.workshop, made.values, made.example.watch)
+        key_or_gateways = key or made.values["gateway_key"]
+        keeping = _keep(made.workshop, made.values, made.example.watch, "watch-key", key_or_gateways)
         keeping.until(lambda: is_applied(made.workshop, "watched.pem"), "the watch has looked")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -11,27 +11,35 @@ import pytest
 
 from app.store.rows import CertificateRow
 from app.terms import ClientCertForm, Service, Status
-from tests.fleet import fleet, handed_on
+from tests.fleet import fleet
 from tests.peers.behind import Application, application, nobody, silence
 from tests.peers.device_side import BOTH_VERSIONS, Credentials, HttpVisit
 from tests.peers.entrances import Change, Entrance, Example, entrance, eventually, opened, watch
+from tests.peers.forged import FORGED, NOMINATING, believed
+from tests.peers.request_promises import RequestPromises
 from tests.transport.gateway.conftest import Site
 
-_NAMED = {name: value for form in ClientCertForm for name, value in handed_on(form, fleet().d2.chain).items()} | {
-    "x-endpoint-name": "somebody-else",
-    "x-device-id": "dev_forged",
-    "x-account-id": "acc_forged",
+_CHOSEN = {
+    "x-request-id": "request-of-the-device",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "user-agent": "agent-of-the-device",
+    "cookie": "of=the-device",
+    "expect": "100-continue",
+    "if-none-match": '"tag-of-the-device"',
+    "accept-language": "language-of-the-device",
+    "forwarded": "for=192.0.2.1",
+    "x-forwarded-for": "192.0.2.2",
+    "authorization": "Bearer of-the-device",
 }
-FORGED = _NAMED | {name.replace("-", "_"): value for name, value in _NAMED.items()} | {"x_device-id": "dev_forged"}
-"""What a device can say about certificates, of a device that would be let in, also as CGI and WSGI would hear it."""
+"""What stands in the log beside an act, makes the answer another one, or is nobody else's business."""
 _WEBSOCKET = {
     "connection": "Upgrade",
     "upgrade": "websocket",
     "sec-websocket-version": "13",
     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-NOMINATING = {"connection": ", ".join(_NAMED)}
-"""RFC 9110 7.6.1: whoever passes a request on drops what is named here, which must not be what it has set itself."""
+YES = {"x-device-id": "dev_1", "x-account-id": "acc_1"}
+"""What Anchorage says beside a 200."""
 
 IMPOSTORS: dict[str, Callable[[], contextlib.AbstractContextManager[Application]]] = {
     "nobody": nobody,
@@ -44,6 +52,8 @@ class ForwardAuthPromises:
     """The tests. Each class names its example."""
 
     example: ClassVar[Example]
+    believes_any_server: ClassVar[bool] = False
+    """Whether a 200 is a yes though no device is named with it."""
 
     @pytest.fixture
     async def record(self, site: Site) -> CertificateRow:
@@ -56,7 +66,7 @@ class ForwardAuthPromises:
         del record
         assert self.example.form is not None
         key, anchorage = site.keys[self.example.form], f"127.0.0.1:{site.server.port}"
-        async with opened(entrance(self.example, anchorage=anchorage, key=key)) as made:
+        async with opened(entrance(self.example, anchorage=anchorage, key=key, change=self.example.hurried)) as made:
             yield made
 
     async def test_the_fleet_comes_in_and_strangers_do_not(self, entrance: Entrance, site: Site) -> None:
@@ -100,10 +110,7 @@ class ForwardAuthPromises:
         assert await self._is_resumed(version, change or str)
 
     async def _is_resumed(self, version: ssl.TLSVersion, change: Change) -> bool:
-        with (
-            application(200) as instead,
-            entrance(self.example, anchorage=instead.address, key="ak_any", change=change) as made,
-        ):
+        with self._answered(YES, change) as made:
             device = made.credentials(fleet().d1, version)
             with contextlib.closing(await made.visit(device)) as connection:
                 assert await asyncio.to_thread(connection.is_served)
@@ -122,14 +129,29 @@ class ForwardAuthPromises:
 
     async def test_a_yes_is_enough(self) -> None:
         """Or else the test above would prove nothing."""
-        with (
-            application(200) as instead,
-            entrance(self.example, anchorage=instead.address, key="ak_any") as made,
-        ):
+        with self._answered(YES) as made:
             assert await made.lets_in(fleet().d1)
 
+    async def test_a_yes_names_a_device_where_that_can_be_told(self) -> None:
+        """Any web server says 200 to somebody, and an address is soon mistaken."""
+        with self._answered({}) as made:
+            assert await made.lets_in(fleet().d1) == self.believes_any_server
 
-class HttpPromises(ForwardAuthPromises):
+    async def test_an_answer_from_an_older_state_counts_where_it_is_soon_asked_again(self) -> None:
+        with self._answered(YES | {"x-trust-stale-seconds": "1"}) as made:
+            assert await made.lets_in(fleet().d1) == (self.example.watch is None)
+
+    @contextlib.contextmanager
+    def _answered(self, told: Mapping[str, str], change: Change = str) -> Iterator[Entrance]:
+        """The example, asking somebody who answers everything with 200 and these headers."""
+        with (
+            application(200, told) as instead,
+            entrance(self.example, anchorage=instead.address, key="ak_any", change=change) as made,
+        ):
+            yield made
+
+
+class HttpPromises(ForwardAuthPromises, RequestPromises):
     """More tests, for terminators that look at requests."""
 
     to_websockets: ClassVar[int] = 101
@@ -153,6 +175,17 @@ class HttpPromises(ForwardAuthPromises):
             assert believed(seen) == set()
             assert seen["authorization"] == "Bearer its own"
             assert (seen["x-device-id"], seen["x-account-id"]) == (first["x-device-id"], f"acc_{site.account_id}")
+
+    async def test_anchorage_hears_nothing_that_the_device_has_chosen(self) -> None:
+        said = FORGED | _CHOSEN
+        with application(200, YES) as instead, entrance(self.example, anchorage=instead.address, key="ak_any") as made:
+            answered = await made.answer(fleet().d1, said)
+
+        assert answered is not None
+        assert answered.status == 200
+        (heard,) = instead.asked
+        chosen = {name for name, value in said.items() if any(value in each for each in heard.values())}
+        assert chosen == set(), chosen
 
     async def test_a_stranger_does_not_read_what_the_account_has(self, entrance: Entrance) -> None:
         """Anchorage explains itself in JSON to who asks for that, which a device must not be able to do."""
@@ -179,17 +212,14 @@ class HttpPromises(ForwardAuthPromises):
         assert refused == (403, b"")
 
     async def test_its_question_is_one_whose_answer_is_remembered(self, entrance: Entrance, site: Site) -> None:
-        """Or else every one of them costs a whole decision."""
+        """Whatever the device says. Or else every one of them costs a whole decision."""
         if not entrance.example.passes_chain:
             await site.ask(fleet().d2, form=ClientCertForm.DER)
         kept = site.server.parts.gateways.kept.answers
         before = len(kept)
 
-        assert await entrance.lets_in(fleet().d2)
+        answered = await entrance.answer(fleet().d2, _CHOSEN)
 
+        assert answered is not None
+        assert answered.status == 200
         assert len(kept) == before + 1
-
-
-def believed(seen: Mapping[str, str]) -> set[str]:
-    """What a device has said about certificates and the application has heard."""
-    return {name for name, value in FORGED.items() if any(value in each for each in seen.values())}

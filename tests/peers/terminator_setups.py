@@ -37,13 +37,14 @@ def _nginx(workshop: Workshop, values: Values, change: Change) -> int:
 
 
 def start_nginx(workshop: Workshop, port: int) -> int:
-    """What Debian's own nginx.conf does around conf.d, with its files in the workshop."""
+    """What Debian's own nginx.conf does around conf.d and modules-enabled, with its files in the workshop."""
     folder = workshop.folder
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in _NGINX_TEMPORARY)
     user = f"user {getpass.getuser()};\n" if os.geteuid() == 0 else ""
     workshop.write(
         "nginx.conf",
-        f"{user}pid {folder}/nginx.pid;\ndaemon off;\nerror_log stderr info;\nevents {{}}\n"
+        f"{user}pid {folder}/nginx.pid;\ndaemon off;\nerror_log stderr info;\n"
+        f"include {folder}/main*.conf;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{temporary}include {folder}/anchorage.conf;\n}}\n",
     )
     process = workshop.start("nginx", "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf")
@@ -101,6 +102,11 @@ def _without(*lines: str) -> Change:
     return change
 
 
+def with_short_lives(text: str) -> str:
+    """Envoy's connections and requests end soon."""
+    return re.sub(r"(max_(?:connection|stream)_duration): \d+s", r"\1: 1s", text)
+
+
 _NGINX_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 HAPROXY_RESUMES = _without(r"tune\.ssl\.cachesize 0", r" no-tls-tickets")
 NGINX_RESUMES = _without(r"ssl_session_cache off;", r"ssl_session_tickets off;")
@@ -131,4 +137,5 @@ ENVOY = Example(
     ("envoy",),
     _envoy,
     resumes_where=ENVOY_RESUMES,
+    hurried=with_short_lives,
 )

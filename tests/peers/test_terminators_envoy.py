@@ -12,6 +12,7 @@ from tests.fleet import DAY, DEVICE_USAGE, NOW, Device, fleet
 from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import ENVOY_BUNDLE
 from tests.peers.entrances import entrance, opened
+from tests.peers.request_promises import BoundedRequestPromises
 from tests.peers.terminator_promises import HttpPromises
 from tests.peers.terminator_setups import ENVOY
 from tests.rules.authority import make
@@ -20,11 +21,12 @@ from tests.transport.gateway.conftest import Site
 pytestmark = pytest.mark.once
 
 
-class TestEnvoy(HttpPromises):
+class TestEnvoy(HttpPromises, BoundedRequestPromises):
     """Each request is asked about."""
 
     example = ENVOY
     to_websockets = 403
+    believes_any_server = True
 
     async def test_a_stranger_with_a_certificate_in_its_names_stays_out_even_where_they_are_handed_on(
         self, site: Site, record: CertificateRow

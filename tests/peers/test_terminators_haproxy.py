@@ -6,14 +6,15 @@ from contextlib import closing
 import pytest
 
 from app.services.devices import SuspendDevice
+from app.store.gateways import gateways
 from app.store.rows import CertificateRow
 from app.terms import ClientCertForm, Status
 from tests.fleet import Device, fleet
 from tests.peers.behind import detour
 from tests.peers.bundle_promises import HttpBundlePromises
 from tests.peers.bundle_setups import HAPROXY_BUNDLE
-from tests.peers.device_side import Visit
-from tests.peers.entrances import Entrance, entrance, eventually, opened, watch
+from tests.peers.device_side import Http2Visit, Visit
+from tests.peers.entrances import Entrance, entrance, eventually, is_applied, opened, watch
 from tests.peers.terminator_promises import ForwardAuthPromises, HttpPromises
 from tests.peers.terminator_setups import HAPROXY_HTTP, HAPROXY_TCP
 from tests.peers.terminators import EFFECT_SECONDS, require
@@ -22,10 +23,24 @@ from tests.transport.gateway.conftest import Site
 pytestmark = pytest.mark.once
 
 
-class TestHaproxyHttp(HttpPromises):
+class LengthPromises:
+    """For the two that would pass on what comes after a body."""
+
+    async def test_http_2_is_no_way_around_saying_how_long_a_body_is(self, entrance: Entrance) -> None:
+        def asking() -> None:
+            with closing(Http2Visit(entrance.port, entrance.credentials(fleet().d1))) as connection:
+                connection.ask_in_pieces(b"What a device reports.", {"x-device-id": "dev_forged"})
+
+        await asyncio.to_thread(asking)
+
+        assert entrance.application.asked == []
+
+
+class TestHaproxyHttp(HttpPromises, LengthPromises):
     """Each request is asked about."""
 
     example = HAPROXY_HTTP
+    takes_pieces = False
 
 
 class TestHaproxyTcp(ForwardAuthPromises):
@@ -72,6 +87,29 @@ class TestHaproxyTcp(ForwardAuthPromises):
                     await eventually(lambda: _is_cut(late), "the late one is cut as well")
             assert not await made.lets_in(device)
 
+    async def test_what_the_watch_has_not_done_is_not_told_as_done(
+        self, entrance: Entrance, site: Site, record: CertificateRow
+    ) -> None:
+        """HAProxy tells at each question what it enforces, and the watch under its own key what it has done."""
+
+        async def applied() -> list[int]:
+            await site.server.parts.gateways.flush()
+            told = await gateways(site.server.installation.database.reads, site.account_id)
+            return sorted(each.applied_version or 0 for each in told)
+
+        assert await entrance.lets_in(fleet().d1)
+        await asyncio.to_thread(watch, entrance, await site.key())
+        of_haproxy, before = await applied()
+        assert of_haproxy == before
+        entrance.workshop.write("cut-connections", "#!/bin/sh\nexit 1\n")
+
+        await site.set_status(record, Status.INACTIVE)
+        assert not await entrance.lets_in(fleet().d1)
+
+        await eventually(lambda: _has_failed(entrance), "the watch has tried")
+        of_the_watch, of_haproxy = await applied()
+        assert of_the_watch == before < of_haproxy
+
     async def test_a_reload_leaves_no_connection_that_nobody_can_end(self, entrance: Entrance) -> None:
         """The process that was there before goes on with its connections, and cut-connections cannot reach it."""
         before, *_ = entrance.workshop.processes
@@ -98,6 +136,11 @@ class TestHaproxyTcp(ForwardAuthPromises):
         assert let_in == {"d1": True, "d2": True, "dj": False, "x": False, "expired": False}
 
 
+async def _has_failed(entrance: Entrance) -> bool:
+    """The watch has a newer version than the one that it has done something about."""
+    return not is_applied(entrance.workshop, "watched.pem")
+
+
 async def _is_cut(connection: Visit) -> bool:
     return not await asyncio.to_thread(connection.is_served)
 
@@ -109,8 +152,9 @@ def _patient(text: str) -> str:
     return text
 
 
-class TestHaproxyBundle(HttpBundlePromises):
+class TestHaproxyBundle(HttpBundlePromises, LengthPromises):
     """The handshake is judged by itself."""
 
     example = HAPROXY_BUNDLE
+    takes_pieces = False
     hands_on = ClientCertForm.DER

@@ -29,4 +29,6 @@ core.register_action("anchorage", { "http-req", "tcp-req" }, function(txn)
     txn:set_var("txn.anchorage_status", tostring(answer.status))
     txn:set_var("txn.anchorage_device", header(answer, "x-device-id"))
     txn:set_var("txn.anchorage_account", header(answer, "x-account-id"))
+    -- There only while Anchorage cannot read its database, and answers from what it knew so many seconds ago.
+    txn:set_var("txn.anchorage_stale_seconds", header(answer, "x-trust-stale-seconds"))
 end)
