@@ -32,6 +32,19 @@ class Service(StrEnum):
 
 
 @unique
+class ServiceName(StrEnum):
+    """A service as addresses and the command line spell it."""
+
+    BOOTSTRAP = "bootstrap"
+    LWM2M = "lwm2m"
+
+    @property
+    def service(self) -> Service:
+        """The service itself."""
+        return Service[self.name]
+
+
+@unique
 class Status(StrEnum):
     """Whether the certificate admits devices or blocks them."""
 

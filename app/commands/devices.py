@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +35,7 @@ from app.store import device_reads
 from app.store.device_reads import DeviceFilter
 from app.store.device_rows import DeviceRow
 from app.store.paging import Window
-from app.terms import Service
+from app.terms import ServiceName
 
 commands = typer.Typer(help="Devices, and whether they get in.", no_args_is_help=True)
 
@@ -46,18 +45,6 @@ _FILE_LIMIT = 1 << 20
 _AT_ONCE = 1_000
 
 DeviceId = Annotated[str, typer.Argument(metavar="ID", help="The device's id.")]
-
-
-class ServiceName(StrEnum):
-    """A service as the command line spells it."""
-
-    BOOTSTRAP = "bootstrap"
-    LWM2M = "lwm2m"
-
-    @property
-    def service(self) -> Service:
-        """The service itself."""
-        return Service[self.name]
 
 
 class VerifyingCommand(AnsweringCommand):

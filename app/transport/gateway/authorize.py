@@ -14,7 +14,7 @@ from app.services.admissions import Admissions, Answer
 from app.services.asked import Asked
 from app.services.gateway_reports import GatewayReports
 from app.store.gateways import Gateway
-from app.terms import Service
+from app.terms import Service, ServiceName
 from app.transport.gateway.answers import STATUS, answering, wants_json
 from app.transport.gateway.forms import NotAsked, once, presented
 from app.transport.gateway.gate import GatewayCaller, GatewayGate
@@ -26,7 +26,6 @@ REFUSED = {**STATUS, StoreUnavailable: 403}
 """Whoever cannot be told that a device may come in is told that it may not."""
 # A terminator asks with the method of the request that it has: to Starlette an empty list is any, and None is GET.
 _ANY_METHOD: tuple[str, ...] = ()
-_SERVICES = {"bootstrap": Service.BOOTSTRAP, "lwm2m": Service.LWM2M}
 ENDPOINT_NAME = "x-endpoint-name"
 
 
@@ -62,10 +61,10 @@ async def _asked(request: Request, caller: GatewayCaller, admissions: Admissions
 
 def service_of(request: Request) -> Service:
     """The service that the request names. Raises NotAsked."""
-    service = _SERVICES.get(request.query_params.get("service", "").lower())
-    if service is None:
-        raise NotAsked("Name the service: service=bootstrap or service=lwm2m.")
-    return service
+    try:
+        return ServiceName(request.query_params.get("service", "").lower()).service
+    except ValueError:
+        raise NotAsked(f"Name the service: service={'|'.join(ServiceName)}.") from None
 
 
 def _name(headers: Headers) -> str | None:
