@@ -21,6 +21,7 @@ from scripts.benchmarks import exports, lists
 from scripts.benchmarks.admitting import FULL_ADMITTING, QUICK_ADMITTING, Admitting, report_decisions
 from scripts.benchmarks.databases import PlainPostgres, PlainSqlite, has_pgbench, postgres_server
 from scripts.benchmarks.doors import Alone, measure_door, measure_share
+from scripts.benchmarks.enrolling import report_enrollment
 from scripts.benchmarks.figures import Report
 from scripts.benchmarks.houses import SEVERAL_ACCOUNTS
 from scripts.benchmarks.loops import in_loop
@@ -43,6 +44,7 @@ class Part(StrEnum):
     NOTARY = "notary"
     PAGES = "pages"
     DECISIONS = "decisions"
+    ENROLLMENT = "enrollment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Length:
     notarised: dict[Engine, int]
     paged: dict[Engine, tuple[int, int]]
     admitting: Admitting
+    enrolled: int
 
 
 FULL = Length(
@@ -66,6 +69,7 @@ FULL = Length(
     notarised={Engine.SQLITE: 300_000, Engine.POSTGRES: 200_000},
     paged={Engine.SQLITE: (1_000_000, 10_000_000), Engine.POSTGRES: (1_000_000, 10_000_000)},
     admitting=FULL_ADMITTING,
+    enrolled=1_000_000,
 )
 QUICK = Length(
     rounds=3,
@@ -75,6 +79,7 @@ QUICK = Length(
     notarised={Engine.SQLITE: 30_000, Engine.POSTGRES: 15_000},
     paged={Engine.SQLITE: (5_000, 50_000), Engine.POSTGRES: (3_000, 30_000)},
     admitting=QUICK_ADMITTING,
+    enrolled=50_000,
 )
 
 
@@ -111,6 +116,9 @@ class Bench:
             self._pages()
         if Part.DECISIONS in parts:
             report_decisions(self.report, self.engine, self.folder, self.url, self.length.admitting)
+        if Part.ENROLLMENT in parts:
+            folder = self.folder / f"enrolled-{self.engine}"
+            report_enrollment(self.report, self.engine, folder, self.url("enrolled"), self.length.enrolled)
 
     def _lists(self) -> list[float]:
         folder = self.folder / f"served-{self.engine}"
