@@ -21,6 +21,7 @@ from app import __version__
 
 CHUNK = 65_536
 HEAD_BYTES = 32_768
+_USER = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 _SECONDS = re.compile(r"[0-9]{1,6}")
 _NONE: Mapping[str, str] = {}
 PORTS = {"http": 80, "https": 443}
@@ -54,15 +55,17 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> "Address":
         """From `http://host:port/prefix` or the same with https. Raises BadAddress."""
+        # Who writes a user there writes a password as well.
+        shown = _USER.sub(r"\1…@", url)
         try:
             parts = urlsplit(url)
             port, host = parts.port, (parts.hostname or "").encode("idna").decode("ascii")
         except (ValueError, UnicodeError):
-            raise BadAddress(f"{url!r} is no address.") from None
+            raise BadAddress(f"{shown!r} is no address.") from None
         if parts.scheme not in PORTS or not host or parts.query or parts.fragment or "@" in parts.netloc:
-            raise BadAddress(f"{url!r} is not allowed: write http:// or https://, a host, and a path.")
+            raise BadAddress(f"{shown!r} is not allowed: write http:// or https://, a host, and a path.")
         if not url.isascii() or not url.isprintable() or " " in url:
-            raise BadAddress(f"{url!r} holds characters that stand in no address.")
+            raise BadAddress(f"{shown!r} holds characters that stand in no address.")
         return cls(parts.scheme, host, port or PORTS[parts.scheme], parts.path.rstrip("/"))
 
     @property

@@ -61,6 +61,10 @@ class BundleFile:
             self._content = content
         return held
 
+    def noted(self) -> Held | None:
+        """What is known of the last bundle that was taken, whatever has become of the file."""
+        return next(iter(self._noted()), None)
+
     def write(self, content: bytes, tag: str, version: int, sequence: int, *, newest_at: float) -> Held:
         """Replace the bundle by one that was the newest at an instant, and is not applied yet. Raises OSError."""
         held = Held(tag, version, sequence, hashlib.sha256(content).hexdigest(), is_applied=False)

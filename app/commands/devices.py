@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from app.commands.running import (
     AnsweringCommand,
     AsJson,
     Shown,
+    answer,
     answer_list,
     instant,
     known_account,
@@ -27,6 +28,7 @@ from app.rules import explanation
 from app.rules.der import begins_with_two_sequences
 from app.services import decisions, history
 from app.services.audit_log import ReadAuditLog
+from app.services.command import Command
 from app.services.decisions import Decided, Presented
 from app.services.devices import ResumeDevice, SuspendDevice
 from app.services.submission import authority_of
@@ -102,16 +104,11 @@ def suspend(
     category: Annotated[str, typer.Option(help="A word for why, for example `lost`.")],
     *,
     description: Annotated[str | None, typer.Option(help="More about why.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Refuse a device until somebody resumes it."""
-
-    async def action(installation: Installation) -> str:
-        command = SuspendDevice(object_id(device, told_by="device list"), category, description)
-        operator = installation.operator(object_id(account))
-        origin = installation.origin("anchorage device suspend")
-        return (await installation.door.perform(operator, command, origin)).value
-
-    typer.echo(f"suspended {run(action)}")
+    after = _changed(account, device, lambda it: SuspendDevice(it, category, description), "anchorage device suspend")
+    answer(_shown(after), as_json=as_json, plain=f"suspended {after.id}")
 
 
 @commands.command("resume")
@@ -120,16 +117,11 @@ def resume(
     device: DeviceId,
     *,
     reason: Annotated[str | None, typer.Option(help="Why; it goes into the audit log.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let a suspended device in again, whether it was suspended by itself or with its certificate."""
-
-    async def action(installation: Installation) -> str:
-        command = ResumeDevice(object_id(device, told_by="device list"), reason)
-        operator = installation.operator(object_id(account))
-        origin = installation.origin("anchorage device resume")
-        return (await installation.door.perform(operator, command, origin)).value
-
-    typer.echo(f"resumed {run(action)}")
+    after = _changed(account, device, lambda it: ResumeDevice(it, reason), "anchorage device resume")
+    answer(_shown(after), as_json=as_json, plain=f"resumed {after.id}")
 
 
 @commands.command("list")
@@ -164,6 +156,18 @@ def list_devices(
 
     shown = [_shown(device) for device in run(action)]
     answer_list(shown, as_json=as_json, columns=("id", "endpoint_name", "status", "last_seen_at", "suspended"))
+
+
+def _changed(account: str, device: str, change: Callable[[str], Command[str]], operation: str) -> DeviceRow:
+    """The device as it is after a change."""
+
+    async def action(installation: Installation) -> DeviceRow:
+        command, account_id = change(object_id(device, told_by="device list")), object_id(account)
+        origin = installation.origin(operation)
+        device_id = (await installation.door.perform(installation.operator(account_id), command, origin)).value
+        return (await device_reads.devices(installation.database.reads, account_id, [device_id]))[device_id]
+
+    return run(action)
 
 
 def _read(file: str) -> str | bytes:

@@ -11,15 +11,17 @@ from app.commands.running import REFUSED, UNUSABLE, AccountId, AsJson, answer, o
 from app.commands.syncing import Syncing
 from app.http_client import Address, BadAddress, HttpClient
 from app.installation import Installation
+from app.rules import credential
 from app.rules.bundle_formats import Format
 from app.services.intermediates import RememberIntermediates
+from app.terms import ServiceName
 
 commands = typer.Typer(help="What runs beside a terminator that verifies devices by itself.", no_args_is_help=True)
 
 BUNDLE_BYTES = 64 * 1024 * 1024
 REQUEST_SECONDS = 5.0
 
-Service = Annotated[str, typer.Option(help="bootstrap or lwm2m.")]
+Service = Annotated[ServiceName, typer.Option(help="For the devices of which server.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file that the terminator reads.")]
 OnChange = Annotated[str, typer.Option(help="A shell command that makes the terminator read the file anew.")]
 EveryVersion = Annotated[
@@ -57,11 +59,11 @@ def sync(
         address = Address.parse(url)
     except BadAddress as bad:
         stop(str(bad), UNUSABLE)
-    key = key_file.read_text(encoding="utf-8", errors="replace").strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        stop(f"{key_file} does not hold a key.", UNUSABLE)
+    key = credential.read(key_file.read_text(encoding="utf-8", errors="replace").strip())
+    if key is None:
+        stop(f"{key_file} holds no key as `anchorage key create` prints it.", UNUSABLE)
     client = HttpClient(address, seconds=REQUEST_SECONDS, max_bytes=BUNDLE_BYTES)
-    syncing = Syncing(client, BundleFile(output), service, form, key, on_change, every_version=every_version)
+    syncing = Syncing(client, BundleFile(output), service, form, key.text, on_change, every_version=every_version)
     if not asyncio.run(syncing.look() if once else syncing.run(interval)):
         raise typer.Exit(REFUSED)
 

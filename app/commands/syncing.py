@@ -13,6 +13,7 @@ from app.commands.bundle_file import BundleFile, Held
 from app.commands.running import say
 from app.http_client import HttpClient, NoAnswer
 from app.rules.bundle_formats import Format
+from app.terms import ServiceName
 
 COMMAND_SECONDS = 60.0
 SAID_EVERY_SECONDS = 60.0
@@ -24,7 +25,7 @@ class Syncing:
 
     client: HttpClient
     file: BundleFile
-    service: str
+    service: ServiceName
     form: Format
     key: str = field(repr=False)
     on_change: str = ""
@@ -80,16 +81,16 @@ class Syncing:
         asked = urlencode({"service": self.service, "format": self.form.value})
         answer = await self.client.ask("GET", f"/gateway/bundle?{asked}", headers=headers)
         offer = offered(answer, self.form, named=None if held is None else held.tag)
-        now = time.time()
+        now, noted = time.time(), self.file.noted()
         if held is not None and (not offer.content or held.holds(offer.content)):
             held = self._same(held, offer)
             self.file.confirm(now, offer.stale_seconds)
-        elif held is not None and offer.sequence < held.sequence:
-            # Another server that is behind, or a restored database: to go back would let blacklisted devices in.
+        elif noted is not None and offer.sequence < noted.sequence and not noted.holds(offer.content):
+            # Another server that is behind, or a restored database: to go back would let blacklisted devices in, also
+            # where the file is gone.
             raise Unusable(
-                f"Anchorage is behind: it offers version {offer.version}, and {held.version} is here already, which is"
-                f" kept. If the database was restored, delete {self.file.notes}: before that what changes there is not"
-                " taken."
+                f"Anchorage is behind: it offers version {offer.version}, and {noted.version} was here already. If the"
+                f" database was restored, delete {self.file.notes}: before that what changes there is not taken."
             )
         else:
             newest_at = now - offer.stale_seconds

@@ -189,16 +189,22 @@ async def test_a_device_is_suspended_resumed_and_listed(operator: Operator) -> N
     resumed = await operator("resume", f"dev_{operator.device}", "--reason", "Found.")
     assert resumed.out == f"resumed {operator.device}\n"
     assert (await operator("resume", operator.device)).refused == "INVALID_STATE"
+    again = (await operator("suspend", operator.device, "--category", "stolen", "--json")).json
+    assert (again["id"], again["status"], again["suspended"]) == (operator.device, "SUSPENDED", "stolen")
+    resumed = (await operator("resume", operator.device, "--json")).json
+    assert (resumed["id"], resumed["status"], resumed["suspended"]) == (operator.device, "BOOTSTRAPPED", None)
     assert (await operator("suspend", "f" * 32, "--category", "lost")).refused == "NOT_FOUND"
     misspelt = await operator("suspend", "dev_zz", "--category", "lost")
     assert misspelt.refused == "INVALID_INPUT"
     assert "as `anchorage device list` shows" in misspelt.err
     table = (await operator("list")).out.splitlines()
     assert [line.split()[0] for line in table] == ["ID", operator.device]
-    assert await operator.last_entries(4) == [
+    assert await operator.last_entries(6) == [
         ("device.suspend", "success"),
         ("device.resume", "success"),
         ("device.resume", "refused"),
+        ("device.suspend", "success"),
+        ("device.resume", "success"),
         ("device.suspend", "refused"),
     ]
 

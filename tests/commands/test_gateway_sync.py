@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.rules import pem
+from app.rules.credential import Credential
 from app.rules.placeholder import placeholder
 from app.terms import Status
 from tests.fleet import fleet
@@ -231,23 +232,34 @@ async def test_an_older_bundle_is_not_taken(beside: Beside) -> None:
     status, said = await (await beside.run("--once")).end()
 
     assert (status, beside.changes, beside.bundle.read_text()) == (1, 1, newer)
-    assert "is here already" in said
+    assert "was here already" in said
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:8000"])
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:8000", "http://user:s3cret@127.0.0.1"])
 async def test_a_wrong_address_is_said_at_once(beside: Beside, url: str) -> None:
     status, said = await (await beside.run("--once", url=url)).end()
 
     assert status == 2
     assert "is not allowed" in said
+    assert "s3cret" not in said
 
 
 async def test_a_wrong_key_is_said_and_never_repeated(beside: Beside) -> None:
-    (beside.folder / "key").write_text("ak_wrong")
+    wrong = Credential(key_id="0" * 32, secret=bytes(32)).text
+    (beside.folder / "key").write_text(wrong)
 
     status, said = await (await beside.run("--once")).end()
 
-    assert (status, "401" in said, "ak_wrong" in said) == (1, True, False)
+    assert (status, "401" in said, wrong in said) == (1, True, False)
+
+
+@pytest.mark.parametrize("text", ["", "ak_wrong"])
+async def test_what_is_no_key_is_said_at_once(beside: Beside, text: str) -> None:
+    (beside.folder / "key").write_text(text)
+
+    status, said = await (await beside.run("--once")).end()
+
+    assert (status, "holds no key" in said, "ak_wrong" in said) == (2, True, False)
 
 
 async def until(holds: Callable[[], bool]) -> None:

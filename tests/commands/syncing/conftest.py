@@ -11,6 +11,7 @@ from app.commands.bundle_file import BundleFile
 from app.commands.syncing import Syncing
 from app.http_client import Address, HttpClient
 from app.rules.bundle_formats import Format
+from app.terms import ServiceName
 from tests.commands.syncing.bundle_server import BundleServer, bundle, offering
 from tests.fleet import fleet
 
@@ -47,7 +48,9 @@ class Beside:
     def begin(self, command: str | None = None) -> Syncing:
         """A process's worth of it, which knows nothing but what lies in the folder."""
         client = HttpClient(Address("http", "127.0.0.1", self.server.port, ""), seconds=10, max_bytes=1_000_000)
-        made = Syncing(client, BundleFile(self.bundle), "lwm2m", Format.PEM, "ak_key", command or self.command)
+        made = Syncing(
+            client, BundleFile(self.bundle), ServiceName.LWM2M, Format.PEM, "ak_key", command or self.command
+        )
         self.syncings.append(made)
         return made
 

@@ -73,12 +73,35 @@ async def test_an_older_bundle_that_differs_is_not_taken_and_a_later_one_is(besi
     assert not await kept.look()
 
     said = beside.said()
-    assert "it offers version 3, and 5 is here already" in said
+    assert "it offers version 3, and 5 was here already" in said
     assert f"delete {beside.notes}" in said
     assert (beside.bundle.read_bytes(), beside.server.applied) == (TRUSTING, [5])
     beside.server.version = beside.server.knows = 6
     assert await kept.look()
     assert (beside.bundle.read_bytes(), beside.server.applied) == (beside.server.content, [5, 6])
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("spoiled", ["gone", "changed"])
+async def test_nor_is_it_taken_where_the_file_is(beside: Beside, spoiled: str) -> None:
+    if spoiled == "gone":
+        beside.bundle.unlink()
+    else:
+        beside.bundle.write_bytes(TRUSTING + b"\n")
+    beside.server.version = beside.server.knows = 3
+    beside.server.content = bundle(fleet().trusted, fleet().sibling)
+
+    assert not await beside.begin().look()
+
+    assert "it offers version 3, and 5 was here already" in beside.said()
+    assert not beside.bundle.exists() or beside.bundle.read_bytes() != beside.server.content
+    beside.server.content = TRUSTING
+    assert await beside.begin().look()
+    assert beside.bundle.read_bytes() == TRUSTING
+    beside.notes.unlink()
+    beside.server.content = bundle(fleet().sibling)
+    assert await beside.begin().look()
+    assert beside.bundle.read_bytes() == beside.server.content
 
 
 async def test_a_stale_answer_is_as_old_as_it_says(beside: Beside) -> None:
