@@ -46,28 +46,15 @@ def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterat
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            if headers.get("transfer-encoding") == "chunked":
-                body, trailers = _chunked(self.rfile)
-                headers |= trailers
-            else:
-                body = self.rfile.read(int(headers.get("content-length", "0")))
+            headers, body = _asked(self)
             made.asked.append(headers)
             made.bodies.append(body)
             if "upgrade" in headers:
                 _say_back(self)
-                return
-            if self.path == ENDLESS:
+            elif self.path == ENDLESS:
                 _go_on(self)
-                return
-            body = b"" if status in (204, 304) else json.dumps(headers).encode()
-            self.send_response(status)
-            for name, value in told.items():
-                self.send_header(name, value)
-            if body:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            else:
+                _answer(self, status, told, b"" if status in (204, 304) else json.dumps(headers).encode())
 
         def do_POST(self) -> None:
             self.do_GET()
@@ -87,6 +74,25 @@ def application(status: int = 200, told: Mapping[str, str] = _NOTHING) -> Iterat
             yield made
         finally:
             server.shutdown()
+
+
+def _asked(handler: BaseHTTPRequestHandler) -> tuple[Headers, bytes]:
+    """The headers of a request, what comes after its body among them, and the body."""
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    if headers.get("transfer-encoding") != "chunked":
+        return headers, handler.rfile.read(int(headers.get("content-length", "0")))
+    body, trailers = _chunked(handler.rfile)
+    return headers | trailers, body
+
+
+def _answer(handler: BaseHTTPRequestHandler, status: int, told: Mapping[str, str], body: bytes) -> None:
+    handler.send_response(status)
+    for name, value in told.items():
+        handler.send_header(name, value)
+    if body:
+        handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
 
 
 def _chunked(body: BufferedIOBase) -> tuple[bytes, Headers]:
