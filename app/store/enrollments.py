@@ -20,7 +20,7 @@ from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of
 from app.store.reads import among
 from app.store.rows import columns, instant_of, micros_of
-from app.store.statements import in_powers, places
+from app.store.statements import filled, in_powers, places
 from app.terms import EnrollmentStatus
 
 ORDER = Order("id", "id", descending=True)
@@ -253,10 +253,11 @@ class Enrollments:
 async def _holding(connection: Connection, identities: Iterable[Identity], at: datetime) -> dict[bytes, EnrollmentRow]:
     """Whoever's claims of these certificates, or of their twins, hold at an instant, by their SHA-256."""
     fingerprints = dict.fromkeys(each for identity in identities for each in identity if each is not None)
-    found: list[EnrollmentRow] = []
-    for some in in_powers(list(fingerprints)):
-        rows = await connection.fetch(f"{_HELD_BY_ANYBODY} IN ({places(len(some), 1)})", *some)
-        found += [EnrollmentRow.of(row) for row in rows]
+    if not fingerprints:
+        return {}
+    wanted = filled(list(fingerprints))
+    rows = await connection.fetch(f"{_HELD_BY_ANYBODY} IN ({places(len(wanted), 1)})", *wanted)
+    found = (EnrollmentRow.of(row) for row in rows)
     return {row.fingerprint: row for row in found if row.status(at) is not EnrollmentStatus.EXPIRED}
 
 

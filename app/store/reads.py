@@ -12,6 +12,7 @@ from app.store.connection import Connection, Row
 from app.store.counting import count_of
 from app.store.paging import Order, Page, Window, page_of, where
 from app.store.rows import AccountRow, ApiKeyRow, CertificateRow, ChallengeRow, UserRow, columns
+from app.store.statements import filled, places
 from app.terms import Possession, Service, Status, Usage
 
 ACCOUNTS_LIMIT = 10_000
@@ -202,8 +203,5 @@ async def among(
     wanted = list(dict.fromkeys(values))
     if not wanted:
         return []
-    # Filled up to a power of two, so that few texts of statements are prepared instead of one per count.
-    room = 1 << (len(wanted) - 1).bit_length()
-    wanted += [wanted[-1]] * (room - len(wanted))
-    places = ", ".join(f"${at}" for at in range(2, room + 2))
-    return await connection.fetch(f"{query} IN ({places})", account_id, *wanted)
+    wanted = filled(wanted)
+    return await connection.fetch(f"{query} IN ({places(len(wanted), 2)})", account_id, *wanted)

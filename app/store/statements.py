@@ -63,6 +63,12 @@ def in_powers(values: Sequence[T]) -> Iterator[Sequence[T]]:
         at += size
 
 
+def filled(values: Sequence[T]) -> list[T]:
+    """The values, of which there is one at least, and the last again until they are a power of two: likewise."""
+    room = 1 << (len(values) - 1).bit_length()
+    return [*values, *[values[-1]] * (room - len(values))]
+
+
 def places(count: int, first: int) -> str:
     """So many placeholders, numbered from the first on."""
     return ", ".join(f"${place}" for place in range(first, first + count))

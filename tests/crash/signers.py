@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,9 +131,9 @@ class Witness:
             assert checkpoint.root == literal.root(checkpoint.size), f"two histories of size {checkpoint.size}"
 
 
-@contextmanager
-def working(*endless: "asyncio.Task[None]") -> Iterator[None]:
-    """Tasks that go on until the end of the block, and must not have failed by then."""
+@asynccontextmanager
+async def working(*endless: "asyncio.Task[None]") -> AsyncIterator[None]:
+    """Tasks that go on until the end of the block, and must not have failed by then. After it they are over."""
     try:
         yield
         for task in endless:
@@ -142,6 +142,7 @@ def working(*endless: "asyncio.Task[None]") -> Iterator[None]:
     finally:
         for task in endless:
             task.cancel()
+        await asyncio.gather(*endless, return_exceptions=True)
 
 
 async def write_on(database: Database, stream: str) -> None:
@@ -149,7 +150,13 @@ async def write_on(database: Database, stream: str) -> None:
     number = 0
     while True:
         number += 1
-        await add(database, stream, 1 + number % 3)
+        adding = asyncio.create_task(add(database, stream, 1 + number % 3))
+        try:
+            await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            # What has begun is written to its end, and nothing comes after that.
+            await adding
+            raise
         await asyncio.sleep(0.01)
 
 

@@ -25,7 +25,7 @@ async def test_whatever_step_a_notary_is_killed_at_there_is_one_history_and_it_g
     async with beside(migrated_url) as database:
         witness = Witness(database, folder)
         endless = [asyncio.create_task(write_on(database, stream)) for stream in STREAMS]
-        with working(*endless, asyncio.create_task(witness.watch())):
+        async with working(*endless, asyncio.create_task(witness.watch())):
             for nth in range(1, rounds + 1):
                 for step in Step:
                     # The next process begins while the writers write; nothing but itself tells it what was left.
@@ -50,7 +50,7 @@ async def test_two_notaries_at_once_sign_one_history_and_both_get_on(migrated_ur
         witness = Witness(database, folder)
         endless = [asyncio.create_task(write_on(database, stream)) for stream in STREAMS]
         pair = [await Signer.start(migrated_url, folder, "shared", name) for name in ("one", "two")]
-        with working(*endless, asyncio.create_task(witness.watch())):
+        async with working(*endless, asyncio.create_task(witness.watch())):
             for _ in range(5):
                 for signer in pair:
                     await signer.hear("published")
