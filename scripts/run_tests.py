@@ -2,10 +2,10 @@
 """Runs pytest for each engine and closes with one line that counts all runs.
 
 One process knows one engine (Tortoise keeps insert statements across dialects), hence a run for each, and where all
-tests are asked for, one more for those that mostly wait for other programs. They share nothing and so run at once; what
-the others say is shown when the first has ended. On PostgreSQL is left out what cannot differ: the folders in ONCE and
-the tests marked `once`. What the tests need from the machine is looked for first; what cannot be had is said loudly at
-the end, and fails the run where CI is set.
+tests are asked for, two: those that mostly wait for other programs have a run of their own. They share nothing and so
+run at once; what the others say is shown when the first has ended. On PostgreSQL is left out what cannot differ: the
+folders in ONCE and the tests marked `once`. What the tests need from the machine is looked for first; what cannot be
+had is said loudly at the end, and fails the run where CI is set.
 """
 
 import os
@@ -101,15 +101,15 @@ def runs(lacks: list[str], arguments: list[str]) -> list[Planned]:
     if (ROOT / GCC_TESTS).exists() and find_programs.gcc() is None:
         leave_out.append(f"--ignore={GCC_TESTS}")
         lacks.append(find_programs.WITHOUT_GCC)
-    leave_out += arguments
-    planned = [Planned("sqlite", leave_out, environment)]
+    parts = [arguments]
     if not arguments:
         others = [f"--ignore={folder}" for folder in WAITING]
         waiting = [folder for folder in WAITING if (ROOT / folder).exists()]
-        planned = [Planned("sqlite", leave_out + each, environment) for each in (others, waiting)]
+        parts = [others, waiting]
+    planned = [Planned("sqlite", leave_out + part, environment) for part in parts]
     if postgres := find_programs.postgres():
         once = [*(f"--ignore={folder}" for folder in ONCE), "-m", "not once"]
-        planned.append(Planned("postgres", leave_out + once, environment | postgres))
+        planned += [Planned("postgres", leave_out + once + part, environment | postgres) for part in parts]
     else:
         lacks.append(find_programs.WITHOUT_POSTGRES)
     return planned
